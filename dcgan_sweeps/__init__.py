@@ -1,0 +1,3 @@
+"""Experiment tracking and hyperparameter sweeps for generative models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,186 @@
+"""One command line under Hydra: every fault of a request reported at once, with exit status 2.
+
+    sys.exit(run_command("config", Config, work))  # work(request) -> exit status
+
+`--help`, `--cfg`, `--info` and shell completion are Hydra's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from dcgan_sweeps.config import (
+    SCHEMAS,
+    Fault,
+    RequestError,
+    describe_allowed,
+    find_conf_dir,
+    freeze,
+    register_schemas,
+    walk,
+)
+
+DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: the checked configuration, and the words that asked for it."""
+
+    config: Any
+    overrides: tuple[str, ...]
+    choices: dict[str, str]
+
+
+def run_command(config_name: str, work: Callable[[Request], int]) -> int:
+    """Compose what sys.argv asks for, hand it to `work`, and return the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        return _run_hydra(config_name, work)
+    except RequestError as error:
+        return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted before anything was started", file=sys.stderr)
+        return INTERRUPTED
+
+
+def report_faults(faults: Sequence[Fault]) -> int:
+    """Print one line for each fault; return the exit status of a wrong request."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    print(f"{count} in the request, nothing was started:", file=sys.stderr)
+    for fault in faults:
+        print(f"  {fault}", file=sys.stderr)
+    return REQUEST_WAS_WRONG
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
+    results: list[int | BaseException] = []
+
+    def task(composed: DictConfig) -> None:
+        # An exception that crosses Hydra is printed there as well, so it is carried around it.
+        try:
+            results.append(work(_request(composed)))
+        except Exception as error:
+            results.append(error)
+
+    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+    _refuse_sweep(sys.argv[1:])
+    register_schemas()
+    try:
+        hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name=config_name)(
+            task
+        )()
+    except Exception as error:  # of composition: those of `work` are in results
+        GlobalHydra.instance().clear()
+        raise RequestError(find_request_faults(config_name, overrides, error)) from error
+    if not results:
+        return DONE
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]
+
+
+def _request(composed: DictConfig) -> Request:
+    runtime = HydraConfig.get()
+    choices = {
+        group: str(choice)
+        for group, choice in runtime.runtime.choices.items()
+        if not group.startswith("hydra/")
+    }
+    return Request(freeze(composed), tuple(runtime.overrides.task), choices)
+
+
+def _refuse_sweep(words: Sequence[str]) -> None:
+    for word in words:
+        if word in ("-m", "--multirun") or word.startswith("hydra.mode="):
+            problem = "sweeps are not in this version; start each run by itself"
+            raise RequestError([Fault(word, problem)])
+
+
+def find_request_faults(
+    config_name: str, overrides: Sequence[str], error: Exception
+) -> list[Fault]:
+    """Return every fault of a request that Hydra refused with `error`, at its first fault.
+
+    Each override is composed alone, then those that are good are composed together, so that
+    values out of range are found as well.
+    """
+    faults: list[Fault] = []
+    good: list[str] = []
+    with hydra.initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        for word in overrides:
+            try:
+                hydra.compose(config_name, [word], return_hydra_config=True)
+                good.append(word)
+            except Exception as alone:  # Hydra raises ValueError too
+                faults.append(_describe(word, alone, config_name, loader))
+        try:
+            freeze(hydra.compose(config_name, good))
+        except RequestError as out_of_range:
+            faults.extend(out_of_range.faults)
+        except (HydraException, OmegaConfBaseException):
+            faults.append(Fault("request", _first_line(error)))
+    return faults or [Fault("request", _first_line(error))]
+
+
+def _describe(word: str, error: Exception, config_name: str, loader: Any) -> Fault:
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException as unreadable:
+        problem = f"cannot be read as key=value ({_first_line(unreadable)})"
+        return Fault(word, problem)
+    key = override.key_or_group
+    if override.is_sweep_override():
+        return Fault(word, "several values need a sweep, and sweeps are not in this version")
+    groups = loader.list_groups("")
+    if key in groups:
+        return _describe_choice(override, loader.get_group_options(key))
+    _, schema = SCHEMAS[config_name]
+    leaves = {name: leaf for name, _, leaf in walk(schema())}
+    if key in leaves:
+        got = override.input_line.partition("=")[2]
+        return Fault(key, f"got {got}; allowed: {describe_allowed(leaves[key])}")
+    if key.startswith("hydra"):
+        return Fault(word, _first_line(error))
+    return Fault(key, f"there is no such key{_nearest(key, [*leaves, *groups])}")
+
+
+def _describe_choice(override: Override, options: Sequence[str]) -> Fault:
+    got = override.value()
+    allowed = ", ".join(options)
+    key = override.key_or_group
+    return Fault(key, f"got {got}; allowed: {allowed}{_nearest(str(got), options)}")
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    # A key given without its group: lr=1e-3.
+    close = close or [each for each in names if each.split(".")[-1] == name]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    return str(cause).strip().partition("\n")[0]

@@ -1,0 +1,338 @@
+"""The typed schemas of every configuration, and what each value may be.
+
+Defaults live in conf/ alone; a field here states its type and its allowed values.
+
+    config = compose("config", ["optimizer.lr=2e-4"], Config)
+    config.optimizer.lr  # 0.0002
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Optional, TypeVar
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: the key, what was got, and what is allowed."""
+
+    key: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem}"
+
+
+class RequestError(Exception):
+    """The request was wrong (exit status 2): one line for each fault."""
+
+    def __init__(self, faults: Sequence[Fault]):
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval of numbers, its low end open or closed."""
+
+    low: float
+    high: float
+    low_open: bool
+
+    def __contains__(self, value: Any) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        return bool(above and value <= self.high and math.isfinite(value))
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.low_open else 'at least'} {self.low}"
+        return low if math.isinf(self.high) else f"{low}, at most {self.high}"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A set of names."""
+
+    names: tuple[str, ...]
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.names
+
+    def __str__(self) -> str:
+        return ", ".join(self.names)
+
+
+@dataclass(frozen=True)
+class PairOf:
+    """A list of exactly two values, each allowed by `each`."""
+
+    each: Bounds
+
+    def __contains__(self, value: Any) -> bool:
+        return len(value) == 2 and all(item in self.each for item in value)
+
+    def __str__(self) -> str:
+        return f"two of them, each {self.each}"
+
+
+def number(low: float, high: float = math.inf, *, low_open: bool = False) -> Any:
+    return field(default=MISSING, metadata={"allowed": Bounds(low, high, low_open)})
+
+
+def one_of(*names: str) -> Any:
+    return field(default=MISSING, metadata={"allowed": Choices(names)})
+
+
+def pair_of(low: float) -> Any:
+    return field(default=MISSING, metadata={"allowed": PairOf(Bounds(low, math.inf, False))})
+
+
+def anything() -> Any:
+    return field(default=MISSING)
+
+
+# Optional[...] and list[...] are spelt as OmegaConf reads them.
+
+
+@dataclass(frozen=True)
+class Data:
+    name: str = one_of("fashion_mnist", "synthetic")
+    dir: Optional[str] = anything()
+    limit: Optional[int] = number(1)
+    shuffle_buffer: Optional[int] = number(1)
+    count: Optional[int] = number(100)
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str = one_of("article")
+    latent_dim: int = number(1)
+    dropout: float = number(0, 0.95)
+    kernel_size: int = number(1, 28)
+    generator_filters: list[int] = pair_of(1)
+    discriminator_filters: list[int] = pair_of(1)
+    generator_activation: str = one_of("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
+    leaky_slope: float = number(0, 1)
+    batch_norm_momentum: float = number(0, 1)
+    batch_norm_epsilon: float = number(0, 1, low_open=True)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    name: str = one_of("adam")
+    lr: float = number(0, 1, low_open=True)
+    lr_discriminator: Optional[float] = number(0, 1, low_open=True)
+    beta_1: float = number(0, 0.9999)
+    beta_2: float = number(0, 0.999999)
+    epsilon: float = number(0, 1, low_open=True)
+
+
+@dataclass(frozen=True)
+class Train:
+    epochs: int = number(0)
+    batch_size: int = number(2)
+    steps_per_call: int = number(1)
+    fake_batch_norm: str = one_of("inference", "batch")
+    generator_batch_norm: str = one_of("inference", "batch")
+    discriminator_loss: str = one_of("mean", "sum")
+
+
+@dataclass(frozen=True)
+class Score:
+    name: str = one_of("fcd", "none")
+    every: int = number(1)
+    count: int = number(2)
+    batch_size: int = number(1)
+    seed: int = number(0, 2**32 - 1)
+    classifier: Optional[str] = anything()
+
+
+@dataclass(frozen=True)
+class Runner:
+    device: str = one_of("auto", "cpu", "gpu")
+    precision: str = one_of("auto", "float32", "mixed_bfloat16", "mixed_float16")
+    jit: str = one_of("auto", "on", "off")
+    threads: Optional[int] = number(1, 4096)
+    deterministic: bool = anything()
+
+
+@dataclass(frozen=True)
+class Tracking:
+    name: str = one_of("mlflow", "none")
+    uri: Optional[str] = anything()
+    dir: str = anything()
+    experiment: str = anything()
+    run_name: Optional[str] = anything()
+    log_every: int = number(1)
+    system_metrics_s: float = number(0, 3600)
+    sample_rows: int = number(1, 32)
+    sample_columns: int = number(1, 32)
+    gif_frame_s: float = number(0.02, 60)
+    gif_last_s: float = number(0.02, 60)
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run."""
+
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    train: Train = field(default_factory=Train)
+    score: Score = field(default_factory=Score)
+    runner: Runner = field(default_factory=Runner)
+    tracking: Tracking = field(default_factory=Tracking)
+    seed: int = number(0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """One training of a scoring classifier."""
+
+    data: Data = field(default_factory=Data)
+    runner: Runner = field(default_factory=Runner)
+    tracking: Tracking = field(default_factory=Tracking)
+    seed: int = number(0, 2**32 - 1)
+    epochs: int = number(1)
+    batch_size: int = number(2)
+    learning_rate: float = number(0, 1, low_open=True)
+    weight_decay: float = number(0, 1)
+    dropout: float = number(0, 0.95)
+    filters: list[int] = anything()
+    features: int = number(2, 4096)
+
+
+SCHEMAS = {"config": ("schema", Config), "classifier": ("classifier_schema", ClassifierConfig)}
+
+
+def find_conf_dir() -> Path:
+    """Return the folder of the defaults: inside the installed package, or beside it."""
+    package = Path(__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra, which then refuses unknown keys and wrong types."""
+    for name, schema in SCHEMAS.values():
+        node = OmegaConf.structured(schema)
+        _thaw(node)
+        ConfigStore.instance().store(name=name, node=node)
+
+
+def _thaw(node: DictConfig) -> None:
+    # A frozen dataclass makes a read-only node, which Hydra could not compose into.
+    node._set_flag("readonly", None)
+    for key in node:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            _thaw(child)
+
+
+def freeze(composed: DictConfig) -> Any:
+    """Return a composed configuration as its frozen dataclass, checked.
+
+    Raises RequestError with every key that is unknown, missing or out of range.
+    """
+    schema = OmegaConf.get_type(composed)
+    faults = find_unknown_keys(composed, schema)
+    faults += [Fault(key, "has no value") for key in sorted(OmegaConf.missing_keys(composed))]
+    if faults:
+        raise RequestError(faults)
+    config = OmegaConf.to_object(composed)
+    faults = find_faults(config) or find_conflicts(config)
+    if faults:
+        raise RequestError(faults)
+    return config
+
+
+def find_unknown_keys(composed: DictConfig, schema: type) -> list[Fault]:
+    """Return a fault for every key of `composed` that is none of `schema`: one added with +key."""
+    known = {each.name for each in fields(schema)}
+    faults = [Fault(str(key), "there is no such key") for key in composed if key not in known]
+    for key in known & set(composed):
+        child = composed._get_node(key)
+        if isinstance(child, DictConfig) and child._metadata.object_type is not dict:
+            nested = find_unknown_keys(child, child._metadata.object_type)
+            faults += [Fault(f"{key}.{fault.key}", fault.problem) for fault in nested]
+    return faults
+
+
+def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
+    """Return the configuration that Hydra composes from conf/ and `overrides`, checked."""
+    register_schemas()
+    with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
+        config = freeze(hydra_compose(config_name, list(overrides)))
+    if not isinstance(config, kind):
+        raise TypeError(f"{config_name} composes a {type(config).__name__}, not a {kind.__name__}")
+    return config
+
+
+def walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Field[Any]]]:
+    """Yield (dotted key, value, field) for every leaf."""
+    for each in fields(config):
+        key, value = prefix + each.name, getattr(config, each.name)
+        if is_dataclass(value):
+            yield from walk(value, key + ".")
+        else:
+            yield key, value, each
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """Return {dotted key: value} of every leaf."""
+    return {key: value for key, value, _ in walk(config)}
+
+
+TYPE_NAMES = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "list[int]": "a list of whole numbers",
+}
+
+
+def describe_allowed(leaf: Field[Any]) -> str:
+    """Return in words what a field may be, such as "a whole number, at least 1, or null"."""
+    allowed = leaf.metadata.get("allowed")
+    if isinstance(allowed, Choices):
+        return str(allowed)
+    optional = str(leaf.type).startswith("Optional[")
+    words = [TYPE_NAMES[str(leaf.type).removeprefix("Optional[").removesuffix("]" * optional)]]
+    words += [str(allowed)] if allowed is not None else []
+    words += ["or null"] if optional else []
+    return ", ".join(words)
+
+
+def find_faults(config: Any) -> list[Fault]:
+    """Return a fault for every value outside what its field allows."""
+    return [
+        Fault(key, f"got {value}; allowed: {describe_allowed(leaf)}")
+        for key, value, leaf in walk(config)
+        if value is not None and value not in leaf.metadata.get("allowed", [value])
+    ]
+
+
+def find_conflicts(config: Any) -> list[Fault]:
+    """Return a fault for every pair of values that cannot go together."""
+    data = config.data
+    conflicts = []
+    if data.name == "synthetic" and data.dir is not None:
+        conflicts.append(Fault("data.dir", "got a folder; data=synthetic is drawn, not read"))
+    if (data.name == "synthetic") != (data.count is not None):
+        conflicts.append(Fault("data.count", f"got {data.count}; goes with data=synthetic alone"))
+    if isinstance(config, Config):
+        batch_size = config.train.batch_size
+        if data.limit is not None and data.limit < batch_size:
+            allowed = f"at least train.batch_size, {batch_size}"
+            conflicts.append(Fault("data.limit", f"got {data.limit}; allowed: {allowed}"))
+    return conflicts

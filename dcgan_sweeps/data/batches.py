@@ -1,0 +1,39 @@
+"""The order in which images are trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int32]
+
+
+def draw_batches(
+    image_count: int, batch_size: int, shuffle_buffer: int | None, random: np.random.Generator
+) -> Indices:
+    """Return one epoch's image indices, shape (steps, batch_size); an incomplete batch is dropped.
+
+    With `shuffle_buffer` the order is that of a buffer of so many images, as in tf.data.
+    """
+    if shuffle_buffer is None:
+        order = random.permutation(image_count)
+    else:
+        order = shuffle_in_buffer(image_count, shuffle_buffer, random)
+    steps = image_count // batch_size
+    return order[: steps * batch_size].reshape(steps, batch_size).astype(np.int32)
+
+
+def shuffle_in_buffer(count: int, buffer: int, random: np.random.Generator) -> Indices:
+    """Return range(count) as tf.data's shuffle(buffer) orders it: each draw is replaced in turn."""
+    waiting = list(range(min(buffer, count)))
+    order = np.empty(count, np.int32)
+    for position in range(count):
+        slot = int(random.integers(len(waiting)))
+        order[position] = waiting[slot]
+        following = position + buffer
+        if following < count:
+            waiting[slot] = following
+        else:
+            waiting[slot] = waiting[-1]
+            waiting.pop()
+    return order

@@ -1,0 +1,107 @@
+"""Fashion-MNIST's four IDX files: read, unpacked and verified.
+
+The format: http://yann.lecun.com/exdb/mnist/ (a magic number, the sizes, then the bytes). The
+digests are of the unpacked bytes, since every distributor compresses anew.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import Fault, RequestError
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """One file of the data set: its name, the shape of its bytes, and their SHA-256."""
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str
+
+
+TRAIN_IMAGES = IdxFile(
+    "train-images-idx3-ubyte",
+    (60_000, 28, 28),
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+)
+TRAIN_LABELS = IdxFile(
+    "train-labels-idx1-ubyte",
+    (60_000,),
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+)
+TEST_IMAGES = IdxFile(
+    "t10k-images-idx3-ubyte",
+    (10_000, 28, 28),
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+)
+TEST_LABELS = IdxFile(
+    "t10k-labels-idx1-ubyte",
+    (10_000,),
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+)
+FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+
+WAYS_TO_PROVIDE = (
+    "ways to provide the data: data.dir=FOLDER with the four IDX files (plain or .gz); "
+    "Debian's package dataset-fashion-mnist; or a network, and it is fetched"
+)
+
+
+class DataError(RequestError):
+    """A file of the data set is missing, or is not what it should be."""
+
+    def __init__(self, place: str, problem: str):
+        super().__init__([Fault(place, f"{problem}; {WAYS_TO_PROVIDE}")])
+
+
+def find_file(folder: Path, file: IdxFile) -> Path | None:
+    """Return the path of `file` in `folder`, plain or with .gz, or None."""
+    for path in (folder / file.name, folder / f"{file.name}.gz"):
+        if path.is_file():
+            return path
+    return None
+
+
+def read_verified(folder: Path, file: IdxFile) -> npt.NDArray[np.uint8]:
+    """Return the bytes of `file` in its shape; raises DataError unless they are those expected."""
+    path = find_file(folder, file)
+    if path is None:
+        raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")
+    return parse_verified(unpack(path), file, str(path))
+
+
+def unpack(path: Path) -> bytes:
+    """Return the bytes of a plain or gzip file; raises DataError where gzip's are damaged."""
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(str(path), f"cannot be unpacked ({error})") from error
+
+
+def parse_verified(content: bytes, file: IdxFile, place: str) -> npt.NDArray[np.uint8]:
+    """Return the array in an IDX file; `place` names it in errors."""
+    header = 4 + 4 * len(file.shape)
+    expected_header = struct.pack(f">I{len(file.shape)}I", 0x0800 + len(file.shape), *file.shape)
+    if content[:header] != expected_header:
+        raise DataError(
+            place,
+            f"starts with {content[:header].hex(' ')!r}; expected {expected_header.hex(' ')!r}, "
+            f"unsigned bytes of shape {file.shape}",
+        )
+    expected_size = header + int(np.prod(file.shape))
+    if len(content) != expected_size:
+        raise DataError(place, f"has {len(content)} bytes unpacked; expected {expected_size}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != file.sha256:
+        raise DataError(place, f"has the SHA-256 {sha256} unpacked; expected {file.sha256}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(file.shape)

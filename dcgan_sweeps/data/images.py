@@ -1,0 +1,86 @@
+"""The images of a run.
+
+    images = load_images(config.data, say=print)
+    images.train_u8  # (60000, 28, 28), 0 to 255
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import Data, Fault, RequestError
+from dcgan_sweeps.data import idx, synthetic
+from dcgan_sweeps.data.sources import Source, fetch, find_source
+from dcgan_sweeps.randomness import stream
+
+ImagesU8 = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+
+HOLDOUT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: images (n, 28, 28) in 0..255, labels (n,) in 0..9."""
+
+    name: str
+    source: str
+    train_u8: ImagesU8
+    train_labels: Labels
+    test_u8: ImagesU8
+    test_labels: Labels
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the bytes of all four arrays, as 64 hex digits."""
+        sha256 = hashlib.sha256()
+        for array in (self.train_u8, self.train_labels, self.test_u8, self.test_labels):
+            sha256.update(np.ascontiguousarray(array))
+        return sha256.hexdigest()
+
+
+def load_images(data: Data, say: Callable[[str], None]) -> Images:
+    """Return the data set that `data` names; `say` gets progress lines while it is fetched.
+
+    Raises DataError, naming the file, what was found and what was expected.
+    """
+    if data.name == "synthetic":
+        return draw_synthetic(data.count or 0)
+    source = find_source(data.dir) or fetch(say)
+    return read_fashion_mnist(source)
+
+
+def read_fashion_mnist(source: Source) -> Images:
+    """Return Fashion-MNIST from the four files of `source`, each verified."""
+    arrays = [idx.read_verified(source.folder, file) for file in idx.FILES]
+    return Images("fashion_mnist", f"{source.name}: {source.folder}", *arrays)
+
+
+def draw_synthetic(count: int) -> Images:
+    """Return `count` training images of small shapes, and a sixth as many test images."""
+    train = synthetic.draw_shapes(count, stream(0, "synthetic/train"))
+    test = synthetic.draw_shapes(count // 6, stream(0, "synthetic/test"))
+    return Images("synthetic", "drawn", *train, *test)
+
+
+def split_holdout(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the indices of the first five sixths and of the last sixth, seeded.
+
+    The scoring classifier is trained on the first; a generator is scored against the second.
+    """
+    order = np.random.default_rng(HOLDOUT_SEED).permutation(count)
+    return order[: count - count // 6], order[count - count // 6 :]
+
+
+def choose_subset(images: ImagesU8, limit: int | None, seed: int) -> ImagesU8:
+    """Return `limit` images chosen by `seed`, or all; raises RequestError where it is too many."""
+    if limit is None:
+        return images
+    if limit > len(images):
+        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {len(images)}")])
+    return images[stream(seed, "subset").permutation(len(images))[:limit]]

@@ -1,0 +1,137 @@
+"""Where Fashion-MNIST is looked for, in order, and how it is fetched where it is not found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from dcgan_sweeps.data.idx import FILES, DataError, find_file, parse_verified, unpack
+
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+FETCH_TIMEOUT_S = 1800
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with the four files, and in words whose it is."""
+
+    name: str
+    folder: Path
+
+
+def find_cache_dir() -> Path:
+    """Return the folder that fetched files are kept in; it need not exist."""
+    return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+
+
+def find_source(data_dir: str | None) -> Source | None:
+    """Return the first source that has all four files; with `data_dir` only that one is looked at.
+
+    Raises DataError where `data_dir` lacks one.
+    """
+    if data_dir is not None:
+        folder = Path(data_dir).expanduser()
+        for file in FILES:
+            if find_file(folder, file) is None:
+                raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")
+        return Source("data.dir", folder)
+    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER), Source("cache", find_cache_dir())]
+    for source in known:
+        if all(find_file(source.folder, file) for file in FILES):
+            return source
+    return None
+
+
+def fetch(say: Callable[[str], None]) -> Source:
+    """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
+
+    Raises DataError with what each way of fetching answered.
+    """
+    cache = find_cache_dir()
+    cache.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for name, download in (("Keras's download", _ask_keras), ("Debian's package", _ask_debian)):
+        # Beside its destination, so that a rename puts each file there whole.
+        with tempfile.TemporaryDirectory(dir=cache.parent, prefix="fetching-") as scratch:
+            try:
+                say(f"fetching Fashion-MNIST: {name} ...")
+                _keep(download(Path(scratch)), cache, Path(scratch), say)
+                return Source("cache", cache)
+            except (FetchError, DataError) as error:
+                failures.append(f"{name}: {error}")
+                say(f"  {name} did not serve: {error}")
+    raise DataError("data", "could not be fetched (" + " | ".join(failures) + ")")
+
+
+class FetchError(Exception):
+    """One way of fetching did not work."""
+
+
+def _ask_keras(scratch: Path) -> Path:
+    # In a process of its own: Keras brings TensorFlow along, and takes its folder from a variable.
+    command = [
+        sys.executable,
+        "-c",
+        "from keras.datasets import fashion_mnist; fashion_mnist.load_data()",
+    ]
+    environment = os.environ | {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1"}
+    _run(command, scratch, environment | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    return scratch / "datasets" / "fashion-mnist"
+
+
+def _ask_debian(scratch: Path) -> Path:
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise FetchError("apt-get and dpkg-deb are not on this machine")
+    # Package lists of our own: the system's may be absent, and updating them needs root.
+    lists = scratch / "lists"
+    (lists / "partial").mkdir(parents=True)
+    apt = ["apt-get", "-q", "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User="]
+    _run([*apt, "update"], scratch, os.environ)
+    _run([*apt, "download", DEBIAN_PACKAGE], scratch, os.environ)
+    packages = list(scratch.glob(f"{DEBIAN_PACKAGE}_*.deb"))
+    if len(packages) != 1:
+        raise FetchError(f"apt-get left {len(packages)} packages")
+    _run(["dpkg-deb", "-x", str(packages[0]), str(scratch / "tree")], scratch, os.environ)
+    return scratch / "tree" / DEBIAN_FOLDER.relative_to("/")
+
+
+def _run(command: list[str], folder: Path, environment: os._Environ[str] | dict[str, str]) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=FETCH_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(f"{command[0]} took more than {FETCH_TIMEOUT_S} s") from error
+    if done.returncode != 0:
+        lines = done.stdout.strip().splitlines() or ["no output"]
+        raise FetchError(f"{Path(command[0]).name} failed: {lines[-1]}")
+
+
+def _keep(fetched: Path, cache: Path, scratch: Path, say: Callable[[str], None]) -> None:
+    for number, file in enumerate(FILES, start=1):
+        path = find_file(fetched, file)
+        if path is None:
+            raise FetchError(f"{file.name} is not in what came")
+        content = unpack(path)
+        parse_verified(content, file, file.name)
+        whole = scratch / file.name
+        whole.write_bytes(content)
+        whole.replace(cache / file.name)
+        say(f"  {number} of {len(FILES)}: {file.name}, {len(content) / 1e6:.1f} MB, verified")

@@ -1,0 +1,136 @@
+"""Sets TensorFlow up once for this process: device, precision, XLA, threads, determinism.
+
+    device = set_up_device(config.runner)
+    print(device.describe())
+
+This module must be imported, and the device set up, before anything else uses TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dcgan_sweeps.config import Fault, RequestError, Runner
+
+BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
+ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What was chosen; each reason says why."""
+
+    kind: str  # cpu or gpu
+    name: str
+    precision: str  # a Keras dtype policy
+    jit: bool
+    threads: int
+    deterministic: bool
+    reasons: dict[str, str]
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        parts = {
+            "device": f"{self.kind} {self.name}".strip(),
+            "precision": self.precision,
+            "jit": f"XLA {'on' if self.jit else 'off'}",
+            "threads": f"{self.threads} threads",
+            "deterministic": f"{'' if self.deterministic else 'not '}deterministic",
+        }
+        return " · ".join(f"{text} ({self.reasons[key]})" for key, text in parts.items())
+
+
+def set_up_device(runner: Runner) -> Device:
+    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there.
+
+    A process is set up once: TensorFlow fixes its threads with its first operation.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if runner.device == "cpu":
+        # Set before TensorFlow is imported, so that it does not even open the driver.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    with quiet_import():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+    if runner.device == "gpu" and not gpus:
+        raise RequestError([Fault("runner.device", "got gpu; TensorFlow sees none here")])
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    kind = "gpu" if gpus else "cpu"
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    threads = runner.threads or count_cores()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if gpus and runner.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    precision, precision_reason = choose_precision(runner.precision, kind, details)
+    jit, jit_reason = choose_jit(runner.jit, kind)
+    return Device(
+        kind=kind,
+        name=str(details.get("device_name", "")),
+        precision=precision,
+        jit=jit,
+        threads=threads,
+        deterministic=runner.deterministic or not gpus,
+        reasons={
+            "device": "asked for" if runner.device != "auto" else _found(kind),
+            "precision": precision_reason,
+            "jit": jit_reason,
+            "threads": "asked for" if runner.threads else "all cores of this process",
+            "deterministic": "asked for" if gpus else "a CPU is",
+        },
+    )
+
+
+def choose_precision(
+    asked: str, kind: str, details: dict[str, object]
+) -> tuple[str, str]:
+    """Return the Keras dtype policy, and why: reduced precision only where a GPU has bfloat16."""
+    if asked != "auto":
+        return asked, "asked for"
+    capability = details.get("compute_capability")
+    if kind == "gpu" and isinstance(capability, tuple) and capability >= BFLOAT16_CAPABILITY:
+        return "mixed_bfloat16", "the GPU has it"
+    return "float32", ON_THIS_DEVICE[kind]
+
+
+def choose_jit(asked: str, kind: str) -> tuple[bool, str]:
+    """Return whether XLA compiles the steps, and why: on a CPU it makes them slower."""
+    if asked != "auto":
+        return asked == "on", "asked for"
+    return kind == "gpu", ON_THIS_DEVICE[kind]
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _found(kind: str) -> str:
+    return "found" if kind == "gpu" else "no GPU is visible"
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Keep back what libraries write to standard error below Python; show it if they fail."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

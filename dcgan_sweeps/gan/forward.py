@@ -1,0 +1,73 @@
+"""The networks' forward pass in training, over the weights of the plain Keras models.
+
+Same mathematics as `model(inputs, training=True)`, with a fused BatchNormalization, dropout masks
+of 16 bits from a stateless seed, and logits in place of probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+
+def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str) -> tf.Tensor:
+    """Return images (n, 28, 28, 1); `batch_norm` is "batch", which moves the averages, or
+    "inference"."""
+    if batch_norm == "inference":
+        return generator(latents, training=False)
+    activations = latents
+    for layer in generator.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            activations = normalise_batch(layer, activations)
+        else:
+            activations = layer(activations)
+    return activations
+
+
+def discriminate(discriminator: keras.Sequential, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return logits (n, 1) in float32, with the dropout masks of `seed`, shape (2,)."""
+    *body, head = discriminator.layers
+    activations = images
+    for index, layer in enumerate(body):
+        if isinstance(layer, layers.Dropout):
+            mask_seed = tf.random.experimental.stateless_fold_in(seed, index)
+            activations = drop(activations, layer.rate, mask_seed)
+        else:
+            activations = layer(activations)
+    return tf.cast(activations, tf.float32) @ head.kernel.value + head.bias.value
+
+
+def normalise_batch(layer: layers.BatchNormalization, inputs: tf.Tensor) -> tf.Tensor:
+    """Return `inputs` (n, h, w, channels) normalised over the batch, and move the layer's averages.
+
+    The kernel returns the variance with n - 1; Keras averages the one with n.
+    """
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        inputs, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon, is_training=True
+    )
+    count = math.prod(inputs.shape[:-1])
+    _move(layer.moving_mean.value, mean, layer.momentum)
+    _move(layer.moving_variance.value, variance * ((count - 1) / count), layer.momentum)
+    return outputs
+
+
+def _move(average: tf.Variable, value: tf.Tensor, momentum: float) -> None:
+    average.assign(average * momentum + value * (1 - momentum))
+
+
+def drop(inputs: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
+    """Return `inputs` with a share `rate` set to zero and the rest scaled up; sizes are even.
+
+    The rate is rounded to 1/65536, and the scale is that of the rounded rate.
+    """
+    threshold = round(rate * 65536)
+    if threshold == 0:
+        return inputs
+    bits = tf.random.stateless_uniform(
+        [math.prod(inputs.shape) // 2], seed, None, None, tf.int32, alg="philox"
+    )
+    kept = tf.reshape(tf.bitcast(bits, tf.int16), inputs.shape) >= threshold - 32768
+    return inputs * (tf.cast(kept, inputs.dtype) * (65536 / (65536 - threshold)))

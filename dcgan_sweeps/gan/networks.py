@@ -1,0 +1,128 @@
+"""The two networks, as plain Keras models.
+
+    gan = build_gan(config.model, seed=0, precision="float32")
+    gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from dcgan_sweeps.config import Model
+from dcgan_sweeps.randomness import seed_int
+
+IMAGE_SHAPE = (28, 28, 1)
+
+
+@dataclass(frozen=True)
+class Gan:
+    """A generator and a discriminator whose weights training changes in place."""
+
+    generator: keras.Sequential
+    discriminator: keras.Sequential
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One row of a layer table."""
+
+    layer: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def build_gan(model: Model, seed: int, precision: str) -> Gan:
+    """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy."""
+    return Gan(
+        build_generator(model, seed, precision), build_discriminator(model, seed, precision)
+    )
+
+
+def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:
+    """Return the generator: latents (n, latent_dim) to images (n, 28, 28, 1), from -1 to 1."""
+    wide, narrow = model.generator_filters
+
+    def normalise() -> keras.Layer:
+        return layers.BatchNormalization(
+            momentum=model.batch_norm_momentum, epsilon=model.batch_norm_epsilon, dtype=precision
+        )
+
+    def upsample(filters: int, activation: str, name: str) -> keras.Layer:
+        return layers.Conv2DTranspose(
+            filters,
+            model.kernel_size,
+            strides=2,
+            padding="same",
+            activation=activation,
+            kernel_initializer=_glorot(seed, name),
+            dtype=precision,
+        )
+
+    return keras.Sequential(
+        [
+            keras.Input((model.latent_dim,)),
+            layers.Dense(
+                7 * 7 * wide, kernel_initializer=_glorot(seed, "generator/dense"), dtype=precision
+            ),
+            layers.Reshape((7, 7, wide), dtype=precision),
+            normalise(),
+            upsample(narrow, model.generator_activation, "generator/14x14"),
+            normalise(),
+            upsample(1, "tanh", "generator/28x28"),
+        ],
+        name="generator",
+    )
+
+
+def build_discriminator(model: Model, seed: int, precision: str) -> keras.Sequential:
+    """Return the discriminator: images (n, 28, 28, 1) to probabilities of being real, (n, 1)."""
+
+    def downsample(filters: int, name: str) -> list[keras.Layer]:
+        convolution = layers.Conv2D(
+            filters,
+            model.kernel_size,
+            strides=2,
+            padding="same",
+            kernel_initializer=_glorot(seed, name),
+            dtype=precision,
+        )
+        leak = layers.LeakyReLU(negative_slope=model.leaky_slope, dtype=precision)
+        return [convolution, leak, layers.Dropout(model.dropout, dtype=precision)]
+
+    first, second = model.discriminator_filters
+    return keras.Sequential(
+        [
+            keras.Input(IMAGE_SHAPE),
+            *downsample(first, "discriminator/14x14"),
+            *downsample(second, "discriminator/7x7"),
+            layers.Flatten(dtype=precision),
+            layers.Dense(
+                1,
+                activation="sigmoid",
+                kernel_initializer=_glorot(seed, "discriminator/dense"),
+                dtype="float32",
+            ),
+        ],
+        name="discriminator",
+    )
+
+
+def _glorot(seed: int, name: str) -> keras.Initializer:
+    return keras.initializers.GlorotUniform(seed=seed_int(seed, "weights/" + name))
+
+
+def tabulate_layers(model: keras.Sequential) -> list[LayerRow]:
+    """Return one row for each layer; output shapes are without the batch axis."""
+    return [
+        LayerRow(type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
+        for layer in model.layers
+    ]
+
+
+def count_parameters(model: keras.Sequential) -> tuple[int, int]:
+    """Return how many parameters are trainable, and how many are not."""
+    trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
+    return trainable, model.count_params() - trainable

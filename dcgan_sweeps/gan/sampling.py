@@ -1,0 +1,45 @@
+"""Images drawn from a generator.
+
+    sample = make_sampler(gan.generator, batch_size=500)
+    sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+ImagesU8 = npt.NDArray[np.uint8]
+Latents = npt.NDArray[np.float32]
+
+
+class Diverged(Exception):
+    """Training left the finite numbers; the message says what did, and where."""
+
+
+def make_sampler(generator: keras.Sequential, batch_size: int) -> Callable[[Latents], ImagesU8]:
+    """Return the function from latents to images, with BatchNormalization in inference.
+
+    It follows the generator's weights as they change, and raises Diverged for pixels that are not
+    finite.
+    """
+    infer = tf.function(lambda latents: tf.cast(generator(latents, training=False), tf.float32))
+
+    def sample(latents: Latents) -> ImagesU8:
+        batches = range(0, len(latents), batch_size)
+        drawn = [infer(tf.constant(latents[start : start + batch_size])) for start in batches]
+        images = np.concatenate(drawn)[..., 0]
+        if not np.isfinite(images).all():
+            raise Diverged("a pixel of the generator's images is not finite")
+        return to_u8(images)
+
+    return sample
+
+
+def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
+    """Return images from -1 to 1 as 0..255, rounded to the nearest; the range is fixed."""
+    return np.clip(np.floor((images + 1.0) * 127.5 + 0.5), 0, 255).astype(np.uint8)

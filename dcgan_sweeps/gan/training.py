@@ -1,0 +1,103 @@
+"""Training as an iteration: epochs, each read as blocks of optimizer steps.
+
+    for epoch in train(training, images_u8, batches, jit=False):
+        for block in epoch:
+            print(block.step, block.loss_generator.mean())
+
+To stop, stop iterating.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dcgan_sweeps.data.batches import Indices
+from dcgan_sweeps.gan.sampling import Diverged
+from dcgan_sweeps.gan.step import Training, train_step
+
+Series = npt.NDArray[np.float32]
+RunSteps = Any  # a tf.function: indices (k, batch) -> what was measured (k, 4)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some optimizer steps in a row; every series has one value for each of them."""
+
+    step: int  # the last one, counted from 1
+    loss_discriminator: Series
+    loss_generator: Series
+    real: Series  # mean probability given to the reals
+    fake: Series  # and to the fakes
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the images, which happens as its blocks are read."""
+
+    number: int  # counted from 1
+    steps: int
+    blocks: Iterator[Block]
+
+    def __iter__(self) -> Iterator[Block]:
+        return self.blocks
+
+
+def train(
+    training: Training,
+    images_u8: npt.NDArray[np.uint8],
+    batches: Callable[[int], Indices],
+    *,
+    jit: bool,
+) -> Iterator[Epoch]:
+    """Yield each epoch in turn; what a reader leaves of one is trained before the next.
+
+    `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
+    shape (steps, batch). Raises Diverged at the first loss that is not finite.
+    """
+    run_steps = _compile(training, tf.constant(images_u8), jit=jit)
+    for number in range(1, training.train.epochs + 1):
+        indices = batches(number)
+        blocks = _train_blocks(training, run_steps, indices)
+        yield Epoch(number, len(indices), blocks)
+        for _ in blocks:
+            pass
+
+
+def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
+    @tf.function(jit_compile=jit)  # type: ignore[untyped-decorator]
+    def run_steps(indices: tf.Tensor) -> tf.Tensor:
+        measured = tf.TensorArray(tf.float32, size=indices.shape[0], element_shape=(4,))
+        for i in tf.range(indices.shape[0]):
+            measured = measured.write(i, train_step(training, tf.gather(images, indices[i])))
+        return measured.stack()
+
+    return run_steps
+
+
+def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> Iterator[Block]:
+    size = training.train.steps_per_call
+    for start in range(0, len(indices), size):
+        chosen = tf.constant(indices[start : start + size])
+        run_steps.get_concrete_function(chosen)  # traced outside of what is timed
+        done = int(training.step.numpy())
+        begin = time.perf_counter()
+        measured = run_steps(chosen).numpy()
+        wall_s = time.perf_counter() - begin
+        _require_finite(measured, done)
+        yield Block(done + len(measured), *measured.T, wall_s=wall_s)
+
+
+def _require_finite(measured: Series, done: int) -> None:
+    names = ("the discriminator's loss", "the generator's loss")
+    for row, values in enumerate(measured):
+        for name, value in zip(names, values, strict=False):
+            if not np.isfinite(value):
+                raise Diverged(f"{name} is {value} at step {done + row + 1}")

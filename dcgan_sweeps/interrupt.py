@@ -1,0 +1,36 @@
+"""Ctrl-C and SIGTERM, taken at the next safe point: once to finish there, twice to stop now.
+
+    with catch_interrupts() as interrupts:
+        while not interrupts.asked: ...
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Interrupts:
+    """Whether somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def take(self, signum: int, frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@contextmanager
+def catch_interrupts() -> Iterator[Interrupts]:
+    """Note SIGINT and SIGTERM instead of raising; the second one raises KeyboardInterrupt."""
+    interrupts = Interrupts()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, interrupts.take) for each in signals]
+    try:
+        yield interrupts
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)

@@ -1,0 +1,88 @@
+"""Trains a scoring classifier, tracked: `python -m dcgan_sweeps.score.classifier [key=value]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+
+from dcgan_sweeps.command import DONE, INTERRUPTED, Request, run_command
+from dcgan_sweeps.config import flatten
+from dcgan_sweeps.device import set_up_device
+from dcgan_sweeps.terminal import format_duration, make_console, print_facts
+
+READ_BATCH = 500
+
+
+def main() -> int:
+    return run_command("classifier", train)
+
+
+def train(request: Request) -> int:
+    """Train, write the two files of a classifier, log both; return the exit status."""
+    config = request.config
+    console = make_console()
+    console.print(set_up_device(config.runner).describe(), soft_wrap=True)
+
+    from dcgan_sweeps.data.images import load_images
+    from dcgan_sweeps.score.classifier.network import WEIGHTS_FILE, decode_weights, encode_weights
+    from dcgan_sweeps.score.classifier.training import (
+        build_for,
+        measure_accuracy,
+        train_classifier,
+    )
+    from dcgan_sweeps.score.reference import REFERENCE_FILE, encode_reference, measure_reference
+    from dcgan_sweeps.tracking.recorder import open_recorder
+
+    images = load_images(config.data, say=console.print)
+    begin = time.perf_counter()
+    recorder = open_recorder(config.tracking, "classifier", {})
+    outcome, reason = "failed", ""
+    try:
+        recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))
+        model = build_for(config)
+        for epoch in train_classifier(model, images, config):
+            figures = {
+                "loss": epoch.loss,
+                "accuracy/train": epoch.train_accuracy,
+                "accuracy/test": epoch.test_accuracy,
+            }
+            recorder.add_scores(epoch.number, figures)
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            left = (time.perf_counter() - begin) / epoch.number * (config.epochs - epoch.number)
+            console.print(
+                f"epoch {epoch.number:>2}/{config.epochs}  {shown}  {format_duration(left)} left"
+            )
+        content = encode_weights(model)
+        classifier = decode_weights(content)
+        accuracy = measure_accuracy(classifier, images, READ_BATCH)
+        reference = measure_reference(classifier, images, READ_BATCH)
+        recorder.add_scores(config.epochs, {"accuracy/stored": accuracy})
+        recorder.add_file(WEIGHTS_FILE, content)
+        recorder.add_file(
+            REFERENCE_FILE, encode_reference(reference, classifier.sha256, images.digest)
+        )
+        outcome = "complete"
+    except KeyboardInterrupt:
+        outcome, reason = "interrupted", f"at {format_duration(time.perf_counter() - begin)}"
+        return INTERRUPTED
+    finally:
+        recorder.finish(outcome, reason)
+    print_facts(
+        console,
+        {
+            "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, as stored",
+            "sha256": classifier.sha256,
+            "size": f"{len(content):,} bytes",
+            "floor": f"{reference.floor:.4f}, real images against real",
+            "time": format_duration(time.perf_counter() - begin),
+            "run": recorder.tracker.run_id or "not tracked",
+            "folder": str(recorder.folder.root),
+            "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
+        },
+    )
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""What a person sees while a run goes on: tables, a live bar, one permanent line an epoch.
+
+Where standard output is no terminal, the bar is left out and the lines are plain.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+PLAIN_WIDTH = 160
+
+
+def make_console() -> Console:
+    """Return the console of standard output; without a terminal, lines are not folded at 80."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
+def make_layer_table(
+    title: str, rows: Sequence[tuple[str, tuple[int, ...], int]], totals: tuple[int, int]
+) -> Table:
+    """Return a network as a table of (layer, output shape, parameters), with its two totals:
+    trainable and not."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_footer=True)
+    trainable, fixed = totals
+    table.add_column("layer", footer="total")
+    table.add_column("output", footer=f"{trainable:,} trainable, {fixed:,} not")
+    table.add_column("parameters", justify="right", footer=f"{trainable + fixed:,}")
+    for layer, shape, parameters in rows:
+        table.add_row(layer, " x ".join(map(str, shape)), f"{parameters:,}")
+    return table
+
+
+def render_plain(table: Table) -> str:
+    """Return a table as plain text."""
+    console = Console(file=io.StringIO(), width=PLAIN_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def print_facts(console: Console, facts: Mapping[str, str]) -> None:
+    """Print name and value, one pair a line, the values aligned."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        console.print(f"{name:<{width}}  {value}", markup=False, soft_wrap=True)
+
+
+class TrainingBar:
+    """The live bar over all optimizer steps of a run; a context manager."""
+
+    def __init__(self, console: Console, steps: int, epochs: int):
+        self.console = console
+        self.epochs = epochs
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.progress.add_task("starting", total=steps, figures="")
+        self.last_score = ""
+
+    def __enter__(self) -> TrainingBar:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+
+    def show_steps(self, epoch: int, step: int, figures: Mapping[str, float]) -> None:
+        """Move the bar to `step`, with the figures of the last steps."""
+        self.progress.update(
+            self.task,
+            completed=step,
+            description=f"epoch {epoch}/{self.epochs}",
+            figures=format_figures(figures) + self.last_score,
+        )
+
+    def print_epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Print the permanent line of an epoch; its score stays on the bar."""
+        if "score/fcd" in figures:
+            self.last_score = f"  fcd {figures['score/fcd']:.1f}"
+        self.console.print(
+            f"epoch {epoch:>2}/{self.epochs}  {format_figures(figures)}", soft_wrap=True
+        )
+
+
+SHORT_NAMES = {
+    "loss/discriminator": ("D loss", ".3f"),
+    "loss/generator": ("G loss", ".3f"),
+    "discriminator/real": ("D(real)", ".2f"),
+    "discriminator/fake": ("D(fake)", ".2f"),
+    "train/images_per_s": ("images/s", ".0f"),
+    "score/fcd": ("fcd", ".2f"),
+    "score/fcd_test": ("fcd_test", ".2f"),
+}
+
+
+def format_figures(figures: Mapping[str, float]) -> str:
+    """Return metrics in one line, under short names, in a fixed order."""
+    shown = [
+        f"{name} {figures[key]:{digits}}"
+        for key, (name, digits) in SHORT_NAMES.items()
+        if key in figures
+    ]
+    return "  ".join(shown)
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as people say them: "48 s", "12 min 5 s", "3 h 7 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,6 @@
+"""What a run leaves behind: its MLflow run, its folder, its pictures, where it came from."""
+
+import os
+
+# MLflow reports usage to its makers unless told not to; a user who wants that sets these first.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -1,0 +1,58 @@
+"""Image grids, and the GIF of a run. Values are never rescaled: 0 is black, 255 is white."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+ImagesU8 = npt.NDArray[np.uint8]
+
+ENLARGE = 3  # screen pixels to an image pixel
+GAP = 4
+CAPTION_HEIGHT = 28
+PAPER, INK = 32, 230
+
+
+def draw_grid(images: ImagesU8, columns: int) -> ImagesU8:
+    """Return images (n, h, w) as one picture in grey, row by row, enlarged, with gaps."""
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    tall, wide = height * ENLARGE + GAP, width * ENLARGE + GAP
+    picture = np.full((rows * tall + GAP, columns * wide + GAP), PAPER, np.uint8)
+    for index, image in enumerate(images):
+        top, left = index // columns * tall + GAP, index % columns * wide + GAP
+        large = image.repeat(ENLARGE, axis=0).repeat(ENLARGE, axis=1)
+        picture[top : top + tall - GAP, left : left + wide - GAP] = large
+    return picture
+
+
+def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
+    """Return a picture in grey with a line of text under it."""
+    height, width = picture.shape
+    canvas = Image.new("L", (width, height + CAPTION_HEIGHT), PAPER)
+    canvas.paste(Image.fromarray(picture))
+    font = ImageFont.load_default(size=18)
+    place = (width / 2, height + CAPTION_HEIGHT / 2 - GAP / 2)
+    ImageDraw.Draw(canvas).text(place, caption, fill=INK, font=font, anchor="mm")
+    return np.asarray(canvas)
+
+
+def write_png(path: Path, picture: ImagesU8) -> None:
+    """Write a picture whole or not at all."""
+    unfinished = path.with_name("." + path.name)
+    imageio.imwrite(unfinished, picture, extension=".png")
+    unfinished.replace(path)
+
+
+def write_gif(path: Path, frames: Sequence[Path], frame_s: float, last_s: float) -> None:
+    """Write the PNG files `frames` as an endless GIF, the last one held for `last_s` seconds."""
+    pictures = [imageio.imread(frame) for frame in frames]
+    durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
+    unfinished = path.with_name("." + path.name)
+    imageio.imwrite(unfinished, pictures, extension=".gif", duration=durations_ms, loop=0)
+    unfinished.replace(path)

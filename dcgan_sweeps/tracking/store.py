@@ -1,0 +1,94 @@
+"""Which MLflow store runs go to, and whether it answers.
+
+    store = find_store(config.tracking)
+    client = connect(store)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+DATABASE_FILE = "mlflow.db"
+# A server that is down shall be found out in seconds; MLflow's own patience is minutes.
+FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking URI; for the local store also its absolute artifact root."""
+
+    uri: str
+    artifact_root: Path | None
+
+    def __str__(self) -> str:
+        return mask_secrets(self.uri)
+
+
+def find_store(uri: str | None, folder: str) -> Store:
+    """Return the store of `uri`, or the SQLite one in `folder` where it is None."""
+    if uri is not None:
+        return Store(uri, None)
+    root = Path(folder).expanduser().resolve()
+    return Store(f"sqlite:///{root / DATABASE_FILE}", root / "artifacts")
+
+
+def connect(store: Store) -> MlflowClient:
+    """Return a client of a store that has answered; raises RequestError naming it otherwise."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        if store.artifact_root is not None:
+            store.artifact_root.mkdir(parents=True, exist_ok=True)
+        with _environment(FIRST_CONTACT):
+            client = MlflowClient(tracking_uri=store.uri)
+            client.search_experiments(max_results=1)
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        reason = mask_secrets(str(error)).strip().splitlines()[0]
+        raise RequestError([Fault("tracking.uri", f"{store} does not answer ({reason})")]) from error
+    return client
+
+
+def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
+    """Return the id of an experiment, made where it is missing.
+
+    Raises RequestError for one that was deleted.
+    """
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        root = store.artifact_root
+        return client.create_experiment(name, None if root is None else (root / name).as_uri())
+    if experiment.lifecycle_stage != "active":
+        problem = f"got {name}, which was deleted from {store}; restore it or name another"
+        raise RequestError([Fault("tracking.experiment", problem)])
+    return str(experiment.experiment_id)
+
+
+def describe_store(tracking: Tracking) -> str:
+    """Return the store's address with no secret in it."""
+    return str(find_store(tracking.uri, tracking.dir))
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
