@@ -160,7 +160,7 @@ def _describe(word: str, error: Exception, config_name: str, loader: Any) -> Fau
     _, schema = SCHEMAS[config_name]
     leaves = {name: leaf for name, _, leaf in walk(schema())}
     if key in leaves:
-        got = override.input_line.partition("=")[2]
+        got = word.partition("=")[2]
         return Fault(key, f"got {got}; allowed: {describe_allowed(leaves[key])}")
     if key.startswith("hydra"):
         return Fault(word, _first_line(error))

@@ -243,7 +243,7 @@ def freeze(composed: DictConfig) -> Any:
 
     Raises RequestError with every key that is unknown, missing or out of range.
     """
-    schema = OmegaConf.get_type(composed)
+    schema = composed._metadata.object_type
     faults = find_unknown_keys(composed, schema)
     faults += [Fault(key, "has no value") for key in sorted(OmegaConf.missing_keys(composed))]
     if faults:
@@ -255,7 +255,7 @@ def freeze(composed: DictConfig) -> Any:
     return config
 
 
-def find_unknown_keys(composed: DictConfig, schema: type) -> list[Fault]:
+def find_unknown_keys(composed: DictConfig, schema: Any) -> list[Fault]:
     """Return a fault for every key of `composed` that is none of `schema`: one added with +key."""
     known = {each.name for each in fields(schema)}
     faults = [Fault(str(key), "there is no such key") for key in composed if key not in known]

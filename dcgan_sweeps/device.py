@@ -88,9 +88,7 @@ def set_up_device(runner: Runner) -> Device:
     )
 
 
-def choose_precision(
-    asked: str, kind: str, details: dict[str, object]
-) -> tuple[str, str]:
+def choose_precision(asked: str, kind: str, details: dict[str, object]) -> tuple[str, str]:
     """Return the Keras dtype policy, and why: reduced precision only where a GPU has bfloat16."""
     if asked != "auto":
         return asked, "asked for"

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM, taken at the next safe point: once to finish there, twice to stop now.
 
-    with catch_interrupts() as interrupts:
-        while not interrupts.asked: ...
+with catch_interrupts() as interrupts:
+    while not interrupts.asked: ...
 """
 
 from __future__ import annotations

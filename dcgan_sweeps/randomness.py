@@ -1,7 +1,7 @@
 """Independent random streams, each split by name from the one seed of a run.
 
-    stream(0, "batches", 3).permutation(60_000)   # the order of epoch 3
-    tf.random.stateless_normal(shape, seed_pair(0, "latents"))
+stream(0, "batches", 3).permutation(60_000)   # the order of epoch 3
+tf.random.stateless_normal(shape, seed_pair(0, "latents"))
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, Request, run_command
@@ -223,7 +222,8 @@ def train_and_score(
     training = prepare_training(parts.gan, config.train, config.optimizer, config.seed)
     sample = make_sampler(parts.gan.generator, config.score.batch_size)
     grid_shape = (
-        config.tracking.sample_rows * config.tracking.sample_columns, config.model.latent_dim
+        config.tracking.sample_rows * config.tracking.sample_columns,
+        config.model.latent_dim,
     )
     latents = stream(config.seed, "pictures/latents").standard_normal(grid_shape, "float32")
 

@@ -16,11 +16,11 @@ def draw_batches(
     With `shuffle_buffer` the order is that of a buffer of so many images, as in tf.data.
     """
     if shuffle_buffer is None:
-        order = random.permutation(image_count)
+        order = random.permutation(image_count).astype(np.int32)
     else:
         order = shuffle_in_buffer(image_count, shuffle_buffer, random)
     steps = image_count // batch_size
-    return order[: steps * batch_size].reshape(steps, batch_size).astype(np.int32)
+    return order[: steps * batch_size].reshape(steps, batch_size)
 
 
 def shuffle_in_buffer(count: int, buffer: int, random: np.random.Generator) -> Indices:

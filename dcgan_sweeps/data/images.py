@@ -1,7 +1,7 @@
 """The images of a run.
 
-    images = load_images(config.data, say=print)
-    images.train_u8  # (60000, 28, 28), 0 to 255
+images = load_images(config.data, say=print)
+images.train_u8  # (60000, 28, 28), 0 to 255
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Images:
         """SHA-256 over the bytes of all four arrays, as 64 hex digits."""
         sha256 = hashlib.sha256()
         for array in (self.train_u8, self.train_labels, self.test_u8, self.test_labels):
-            sha256.update(np.ascontiguousarray(array))
+            sha256.update(array.tobytes())
         return sha256.hexdigest()
 
 

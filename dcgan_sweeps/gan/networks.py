@@ -1,7 +1,7 @@
 """The two networks, as plain Keras models.
 
-    gan = build_gan(config.model, seed=0, precision="float32")
-    gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
+gan = build_gan(config.model, seed=0, precision="float32")
+gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ class LayerRow:
 
 def build_gan(model: Model, seed: int, precision: str) -> Gan:
     """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy."""
-    return Gan(
-        build_generator(model, seed, precision), build_discriminator(model, seed, precision)
-    )
+    return Gan(build_generator(model, seed, precision), build_discriminator(model, seed, precision))
 
 
 def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:

@@ -1,7 +1,7 @@
 """Images drawn from a generator.
 
-    sample = make_sampler(gan.generator, batch_size=500)
-    sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
+sample = make_sampler(gan.generator, batch_size=500)
+sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
 """
 
 from __future__ import annotations
@@ -42,4 +42,5 @@ def make_sampler(generator: keras.Sequential, batch_size: int) -> Callable[[Late
 
 def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
     """Return images from -1 to 1 as 0..255, rounded to the nearest; the range is fixed."""
-    return np.clip(np.floor((images + 1.0) * 127.5 + 0.5), 0, 255).astype(np.uint8)
+    rounded: ImagesU8 = np.clip(np.floor((images + 1.0) * 127.5 + 0.5), 0, 255).astype(np.uint8)
+    return rounded

@@ -66,9 +66,7 @@ def step_discriminator(
     Returns the loss, and the mean probabilities of the reals and of the fakes.
     """
     latents = _draw_latents(training, "latents/discriminator", step)
-    fakes = generate(
-        training.gan.generator, latents, batch_norm=training.train.fake_batch_norm
-    )
+    fakes = generate(training.gan.generator, latents, batch_norm=training.train.fake_batch_norm)
     reals = tf.cast(tf.cast(real_u8, tf.float32) / 127.5 - 1.0, fakes.dtype)
     images = tf.concat([fakes, reals], axis=0)
     with tf.GradientTape() as tape:

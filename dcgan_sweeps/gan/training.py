@@ -92,7 +92,7 @@ def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> 
         measured = run_steps(chosen).numpy()
         wall_s = time.perf_counter() - begin
         _require_finite(measured, done)
-        yield Block(done + len(measured), *measured.T, wall_s=wall_s)
+        yield Block(done + len(measured), *measured.T, wall_s)
 
 
 def _require_finite(measured: Series, done: int) -> None:

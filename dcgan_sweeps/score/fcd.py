@@ -79,9 +79,7 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
     reference = find_reference(folder, classifier, digest)
     if reference is None:
         reference = measure_reference(classifier, images, settings.batch_size)
-    return Scorer(
-        classifier, reference, identify(settings, classifier.sha256, digest), settings
-    )
+    return Scorer(classifier, reference, identify(settings, classifier.sha256, digest), settings)
 
 
 def identify(settings: Score, classifier_sha256: str, data_digest: str) -> str:
@@ -100,4 +98,3 @@ def identify(settings: Score, classifier_sha256: str, data_digest: str) -> str:
         "version": VERSION,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-

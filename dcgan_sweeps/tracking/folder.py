@@ -1,7 +1,7 @@
 """The folder of one run: everything that is logged, also without a tracker.
 
-    folder = RunFolder.make(Path("mlruns"), "article")
-    folder.append({"epoch": 1, "score/fcd": 99.8})
+folder = RunFolder.make(Path("mlruns"), "article")
+folder.append({"epoch": 1, "score/fcd": 99.8})
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Records a run as it happens, in its folder and in its tracker.
 
-    recorder = Recorder(folder, tracker, config.tracking)
-    recorder.add_samples(epoch=1, images_u8=grid)
-    recorder.finish("complete", reason="")
+recorder = Recorder(folder, tracker, config.tracking)
+recorder.add_samples(epoch=1, images_u8=grid)
+recorder.finish("complete", reason="")
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which MLflow store runs go to, and whether it answers.
 
-    store = find_store(config.tracking)
-    client = connect(store)
+store = find_store(config.tracking.uri, config.tracking.dir)
+client = connect(store)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DATABASE_FILE = "mlflow.db"
@@ -56,7 +56,8 @@ def connect(store: Store) -> MlflowClient:
             client.search_experiments(max_results=1)
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
         reason = mask_secrets(str(error)).strip().splitlines()[0]
-        raise RequestError([Fault("tracking.uri", f"{store} does not answer ({reason})")]) from error
+        fault = Fault("tracking.uri", f"{store} does not answer ({reason})")
+        raise RequestError([fault]) from error
     return client
 
 
@@ -75,9 +76,23 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def describe_store(tracking: Tracking) -> str:
-    """Return the store's address with no secret in it."""
-    return str(find_store(tracking.uri, tracking.dir))
+def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
+    """Return a fault for each experiment whose artifacts are elsewhere than the local store is.
+
+    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own.
+    """
+    if store.artifact_root is None:
+        return []
+    root = store.artifact_root.as_uri()
+    return [
+        Fault(
+            each.name,
+            f"its artifacts are at {each.artifact_location}, not under {root}: the store was "
+            "moved; move it back, or start a new one with tracking.dir",
+        )
+        for each in client.search_experiments()
+        if each.name != "Default" and not each.artifact_location.startswith(root)
+    ]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """One run in an MLflow store, or nowhere.
 
-    tracker = MlflowTracker(client, experiment_id, name="article", tags={}, system_metrics_s=0)
-    tracker.log_metrics({"score/fcd": 31.4}, step=10)
-    tracker.end("complete", reason="")
+tracker = MlflowTracker(client, experiment_id, name="article", tags={}, system_metrics_s=0)
+tracker.log_metrics({"score/fcd": 31.4}, step=10)
+tracker.end("complete", reason="")
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ LONGEST_PARAM = 6000  # of MLflow's server
 class Tracker(Protocol):
     """Where a run is logged. Nothing here waits for the store longer than a queue is full."""
 
-    run_id: str | None
-    failures: list[Exception]
+    @property
+    def run_id(self) -> str | None: ...
+    @property
+    def failures(self) -> list[Exception]: ...
 
     def log_params(self, params: Mapping[str, Any]) -> None: ...
     def log_tags(self, tags: Mapping[str, str]) -> None: ...
@@ -147,9 +149,7 @@ class MlflowTracker:
 
     def log_file(self, path: Path, folder: str) -> None:
         """Log a file as an artifact in `folder` ("" for the root)."""
-        self.writer.submit(
-            lambda: self.client.log_artifact(self.run_id, str(path), folder or None)
-        )
+        self.writer.submit(lambda: self.client.log_artifact(self.run_id, str(path), folder or None))
 
     def log_data(self, name: str, digest: str, source: str, rows: int) -> None:
         """Log the data set as the run's input."""
@@ -187,7 +187,6 @@ class MlflowTracker:
             lambda: self.client.set_terminated(self.run_id, STATUS_OF_OUTCOME[outcome])
         )
         self.writer.close()
-
 
     def _log_cost(self) -> None:
         waited_s, cpu_s = self.measure_cost()

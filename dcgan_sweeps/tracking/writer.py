@@ -1,8 +1,8 @@
 """Writes to the tracker off the training thread: in order, bounded, its errors kept.
 
-    writer = Writer(capacity=64)
-    writer.submit(lambda: client.log_batch(...))
-    writer.close()
+writer = Writer(capacity=64)
+writer.submit(lambda: client.log_batch(...))
+writer.close()
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-Call = Callable[[], None]
+Call = Callable[[], object]
 
 
 class Writer:

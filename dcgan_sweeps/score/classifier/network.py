@@ -1,7 +1,7 @@
 """The small network whose features the score is taken in.
 
-    classifier = load_classifier(None)
-    features, logits = classifier.read(images_u8, batch_size=500)
+classifier = load_classifier(None)
+features, logits = classifier.read(images_u8, batch_size=500)
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def scale(images_u8: tf.Tensor) -> tf.Tensor:
     return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
 
 
-def build_classifier(
-    filters: list[int], features: int, dropout: float, seed: int
-) -> keras.Model:
+def build_classifier(filters: list[int], features: int, dropout: float, seed: int) -> keras.Model:
     """Return the network: images (n, 28, 28, 1) from -1 to 1 to (features, logits)."""
     inputs = keras.Input((28, 28, 1))
     outputs = inputs

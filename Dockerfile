@@ -1,0 +1,26 @@
+# docker build -t dcgan-sweeps .                          for the CPU
+# docker build -t dcgan-sweeps --build-arg LOCK=gpu .     for an NVIDIA GPU
+# docker run -v dcgan-data:/data -v "$PWD/mlruns:/work/mlruns" dcgan-sweeps experiment=quick
+FROM python:3.13.9-slim-bookworm
+
+ARG LOCK=use
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    XDG_CACHE_HOME=/data
+
+WORKDIR /app
+# The dependencies change seldom and the code often: each has its layer.
+COPY requirements/${LOCK}.txt requirements/
+RUN python -m pip install --require-hashes --requirement requirements/${LOCK}.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY conf conf
+COPY dcgan_sweeps dcgan_sweeps
+RUN python -m pip install --no-deps --no-build-isolation . \
+    && useradd --create-home --uid 1000 user \
+    && mkdir -p /data /work/mlruns \
+    && chown user /data /work /work/mlruns
+
+USER 1000
+WORKDIR /work
+VOLUME ["/data", "/work/mlruns"]
+ENTRYPOINT ["python", "-m", "dcgan_sweeps.run"]

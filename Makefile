@@ -1,0 +1,58 @@
+# make setup | run | test | lint | ui | bench | lock     ARGS="..." is handed to run, test, ui, bench.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ARGS ?=
+# LOCK=gpu installs the packages for an NVIDIA GPU as well.
+LOCK ?= use
+
+.PHONY: setup run test lint ui bench lock
+
+setup: $(VENV)/use.stamp
+	@$(BIN)/python -m dcgan_sweeps.data
+
+run: setup
+	$(BIN)/python -m dcgan_sweeps.run $(ARGS)
+
+ui: $(VENV)/use.stamp
+	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
+
+test: setup $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	$(BIN)/python -m benchmarks.training $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+# A stamp is as old as the lock file that it was installed from.
+$(VENV)/use.stamp: requirements/$(LOCK).txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = (3, 11) <= v < (3, 14); \
+	    ok or sys.exit("Python %d.%d is not served; allowed: 3.11 to 3.13. Name one: make PYTHON=python3.12" % v[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) (a few minutes on a fresh machine) ..."
+	@$(PIP) --require-hashes --requirement requirements/$(LOCK).txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/use.stamp requirements/test.txt
+	@$(PIP) --require-hashes --requirement requirements/test.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/use.stamp requirements/dev.txt
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# Newest versions that pyproject.toml allows. Locks carry versions and hashes, and no URL.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-header --no-annotate
+lock: $(VENV)/dev.stamp
+	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/use.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra gpu --constraint requirements/use.txt --output-file requirements/gpu.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra test --constraint requirements/use.txt --output-file requirements/test.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra test --extra dev --constraint requirements/test.txt --output-file requirements/dev.txt

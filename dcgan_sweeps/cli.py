@@ -1,0 +1,32 @@
+"""The console command: `dcgan-sweeps VERB ...` is `python -m dcgan_sweeps.VERB ...`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+
+VERBS = {
+    "run": ("dcgan_sweeps.run", "train one DCGAN, scored and tracked"),
+    "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
+    "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
+    "data": ("dcgan_sweeps.data.__main__", "get and verify Fashion-MNIST"),
+    "classifier": ("dcgan_sweeps.score.classifier.__main__", "train a scoring classifier"),
+}
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        print("dcgan-sweeps VERB ...\n")
+        for verb, (_, purpose) in VERBS.items():
+            print(f"  {verb:<12}{purpose}")
+        return 0 if words else 2
+    if words[0] not in VERBS:
+        close = difflib.get_close_matches(words[0], VERBS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        print(f"verb: got {words[0]}; allowed: {', '.join(VERBS)}{hint}", file=sys.stderr)
+        return 2
+    module, _ = VERBS[words[0]]
+    sys.argv = [f"dcgan-sweeps {words[0]}", *words[1:]]
+    return int(importlib.import_module(module).main())
