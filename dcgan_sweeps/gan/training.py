@@ -92,7 +92,9 @@ def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> 
         measured = run_steps(chosen).numpy()
         wall_s = time.perf_counter() - begin
         _require_finite(measured, done)
-        yield Block(done + len(measured), *measured.T, wall_s)
+        loss_discriminator, loss_generator, real, fake = measured.T
+        last = done + len(measured)
+        yield Block(last, loss_discriminator, loss_generator, real, fake, wall_s)
 
 
 def _require_finite(measured: Series, done: int) -> None:

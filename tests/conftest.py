@@ -1,0 +1,63 @@
+"""Real parts: the real data set, TensorFlow on two threads, stores in temporary folders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dcgan_sweeps.config import Config, Runner, compose
+from dcgan_sweeps.data.images import Images, read_fashion_mnist
+from dcgan_sweeps.data.sources import find_source
+from dcgan_sweeps.device import Device, set_up_device
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+# Before any test module makes its first tensor, which fixes TensorFlow's threads.
+DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
+
+
+@pytest.fixture(scope="session")
+def device() -> Device:
+    return DEVICE
+
+
+@pytest.fixture(scope="session")
+def fashion() -> Images:
+    source = find_source(None)
+    assert source is not None, "run `make setup` first: it gets the data"
+    return read_fashion_mnist(source)
+
+
+@pytest.fixture
+def tiny() -> Config:
+    return compose("config", ["experiment=tiny"], Config)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def run_module(tmp_path: Path) -> Run:
+    """Run `python -m MODULE WORDS` in a folder of its own; nothing is checked."""
+
+    def run(module: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *words],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from dcgan_sweeps.data import sources
+from dcgan_sweeps.data.idx import FILES, DataError
+from dcgan_sweeps.data.sources import FetchError, fetch, find_source
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """A machine without the data; returns its empty cache."""
+    cache = tmp_path / "cache" / "fashion-mnist"
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "nothing")
+    monkeypatch.setattr(sources, "find_cache_dir", lambda: cache)
+    return cache
+
+
+def refuse(scratch):
+    raise FetchError("no network")
+
+
+def test_data_dir_is_looked_at_alone_and_first(tmp_path):
+    with pytest.raises(DataError, match=FILES[0].name):
+        find_source(str(tmp_path))
+
+
+def test_nothing_is_found_where_there_is_nothing(nowhere):
+    assert find_source(None) is None
+
+
+def test_what_is_fetched_is_verified_and_then_found_in_the_cache(nowhere, monkeypatch):
+    real = find_source_of_this_machine()
+    monkeypatch.setattr(sources, "_ask_keras", refuse)
+    monkeypatch.setattr(sources, "_ask_debian", lambda scratch: real)
+    said = []
+    assert fetch(said.append).folder == nowhere
+    assert find_source(None).name == "cache"
+    assert sum("verified" in line for line in said) == 4
+    assert [path.name for path in nowhere.parent.iterdir()] == ["fashion-mnist"]
+
+
+def find_source_of_this_machine():
+    for folder in (sources.Path("/usr/share/datasets/fashion-mnist"), CACHE):
+        if (folder).is_dir():
+            return folder
+    raise AssertionError("no data on this machine")
+
+
+CACHE = sources.find_cache_dir()
+
+
+def test_a_damaged_download_is_not_kept(nowhere, monkeypatch, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(find_source_of_this_machine(), damaged)
+    for path in damaged.iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    monkeypatch.setattr(sources, "_ask_keras", refuse)
+    monkeypatch.setattr(sources, "_ask_debian", lambda scratch: damaged)
+    with pytest.raises(DataError, match="could not be fetched"):
+        fetch(lambda line: None)
+    assert not list(nowhere.iterdir())
+
+
+def test_no_source_at_all_names_every_way(nowhere, monkeypatch):
+    monkeypatch.setattr(sources, "_ask_keras", refuse)
+    monkeypatch.setattr(sources, "_ask_debian", refuse)
+    with pytest.raises(DataError) as error:
+        fetch(lambda line: None)
+    for way in ("data.dir=FOLDER", "dataset-fashion-mnist", "a network", "no network"):
+        assert way in str(error.value)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from dcgan_sweeps.config import ClassifierConfig, Config, RequestError, compose, flatten
+
+
+def test_the_default_is_the_documented_run():
+    config = compose("config", [], Config)
+    assert (config.train.batch_size, config.train.epochs) == (32, 10)
+    assert (config.optimizer.lr, config.model.dropout, config.model.latent_dim) == (1e-3, 0.3, 100)
+
+
+def test_experiment_article_changes_nothing():
+    assert compose("config", ["experiment=article"], Config) == compose("config", [], Config)
+
+
+def test_a_configuration_cannot_be_changed(tiny):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        tiny.seed = 1
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
+        ("optimizer.lr=0", "optimizer.lr: got 0.0; allowed: a number, above 0, at most 1"),
+        ("optimizer.lr=nan", "optimizer.lr: got nan; allowed: a number, above 0, at most 1"),
+        ("runner.device=tpu", "runner.device: got tpu; allowed: auto, cpu, gpu"),
+        ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
+        ("data.limit=31", "data.limit: got 31; allowed: at least train.batch_size, 32"),
+        ("data.count=300", "data.count: got 300; goes with data=synthetic alone"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
+    with pytest.raises(RequestError) as error:
+        compose("config", [override], Config)
+    assert [str(each) for each in error.value.faults] == [fault]
+
+
+def test_every_group_choice_composes():
+    for choice in ("data=synthetic", "score=none", "tracking=none", "experiment=quick"):
+        assert isinstance(compose("config", [choice], Config), Config)
+
+
+def test_the_classifier_has_a_configuration_of_its_own():
+    assert compose("classifier", ["epochs=2"], ClassifierConfig).epochs == 2
+
+
+def test_no_logged_configuration_names_code_to_run(tiny):
+    assert not [key for key in flatten(tiny) if "_target_" in key]

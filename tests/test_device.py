@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from dcgan_sweeps.config import RequestError, Runner
+from dcgan_sweeps.device import choose_jit, choose_precision, set_up_device
+
+AMPERE, TURING = {"compute_capability": (8, 0)}, {"compute_capability": (7, 5)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "details", "precision"),
+    [
+        ("auto", "cpu", {}, "float32"),
+        ("auto", "gpu", AMPERE, "mixed_bfloat16"),
+        ("auto", "gpu", TURING, "float32"),
+        ("auto", "gpu", {}, "float32"),
+        ("mixed_float16", "cpu", {}, "mixed_float16"),
+    ],
+)
+def test_precision_is_reduced_only_where_a_gpu_has_it(asked, kind, details, precision):
+    assert choose_precision(asked, kind, details)[0] == precision
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "jit"),
+    [("auto", "cpu", False), ("auto", "gpu", True), ("on", "cpu", True), ("off", "gpu", False)],
+)
+def test_xla_is_for_gpus_unless_asked_for(asked, kind, jit):
+    assert choose_jit(asked, kind)[0] is jit
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(RequestError, match="runner.device: got gpu; TensorFlow sees none here"):
+        set_up_device(Runner("gpu", "auto", "auto", 2, True))
+
+
+def test_what_was_chosen_is_one_line_with_reasons(device):
+    assert "\n" not in device.describe()
+    assert "2 threads (asked for)" in device.describe()
