@@ -34,7 +34,11 @@ STATUS_OF_OUTCOME = {
 
 
 class Interrupted(Exception):
-    """Somebody asked the run to stop."""
+    """Somebody asked the run to stop, and it did after an optimizer step."""
+
+    def __init__(self, step: int, epoch: int):
+        super().__init__(f"asked to stop at step {step}, in epoch {epoch}")
+        self.step = step
 
 
 @dataclass(frozen=True)
@@ -125,23 +129,27 @@ def record_run(
     interrupts: Interrupts,
     console: Console,
 ) -> Ending:
-    """Train, and record everything, to the end or to what ends it before; never raises."""
+    """Train, and record everything, to the end or to what ends it before."""
     scores: dict[str, float] = {}
     outcome, reason = "failed", ""
     try:
         record_start(request, parts, recorder, console)
-        step = train_and_score(parts, recorder, interrupts, console, scores)
-        outcome = "complete"
+        try:
+            step = train_and_score(parts, recorder, interrupts, console, scores)
+            outcome = "complete"
+        except Interrupted as error:
+            step, outcome, reason = error.step, "interrupted", str(error)
         recorder.add_models(_name_models(parts.gan), step)
-    except (Interrupted, KeyboardInterrupt) as error:
-        outcome, reason = "interrupted", str(error) or "stopped at once"
+    except KeyboardInterrupt:
+        outcome, reason = "interrupted", "stopped at once"
     except Exception as error:
         from dcgan_sweeps.gan.sampling import Diverged
 
         outcome = "diverged" if isinstance(error, Diverged) else "failed"
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         recorder.add_traceback(traceback.format_exc())
-    recorder.finish(outcome, reason)
+    finally:
+        recorder.finish(outcome, reason)
     return Ending(outcome, reason, scores)
 
 
@@ -256,7 +264,7 @@ def train_and_score(
                 recorder.add_steps(epoch.number, step, done[-1])
                 bar.show_steps(epoch.number, step, average_steps(done[-1:]))
                 if interrupts.asked:
-                    raise Interrupted(f"asked to stop at step {step}, in epoch {epoch.number}")
+                    raise Interrupted(step, epoch.number)
             recorder.end_epoch(epoch.number, step)
             end_epoch(epoch.number, average_steps(done))
     return step

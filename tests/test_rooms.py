@@ -54,7 +54,7 @@ def test_a_file_imports_only_what_its_room_may(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_flow_one_way(path):
     relative = path.relative_to(PACKAGE)
-    if relative.name == "__main__.py" or len(relative.parts) == 1 and relative.stem == "__init__":
+    if relative.name == "__main__.py" or (len(relative.parts) == 1 and relative.stem == "__init__"):
         pytest.skip("a verb")
     room = relative.parts[0].removesuffix(".py")
     for module in imports_of(path):

@@ -53,6 +53,8 @@ def write_gif(path: Path, frames: Sequence[Path], frame_s: float, last_s: float)
     """Write the PNG files `frames` as an endless GIF, the last one held for `last_s` seconds."""
     pictures = [imageio.imread(frame) for frame in frames]
     durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
+    # Pillow takes a list only for more than one frame.
+    duration = durations_ms if len(pictures) > 1 else durations_ms[0]
     unfinished = path.with_name("." + path.name)
-    imageio.imwrite(unfinished, pictures, extension=".gif", duration=durations_ms, loop=0)
+    imageio.imwrite(unfinished, pictures, extension=".gif", duration=duration, loop=0)
     unfinished.replace(path)

@@ -150,16 +150,24 @@ class Recorder:
             self._log_root(self.folder.write_text("traceback.txt", text))
 
     def finish(self, outcome: str, reason: str) -> None:
-        """Record the GIF, the history and the outcome, and wait until all is written."""
+        """Record the GIF, the history and the outcome, and wait until all is written.
+
+        The run is ended in the tracker even where something before that fails, on a full disk say.
+        """
         with self._timed():
-            frames = self.folder.find_frames()
-            if frames:
-                gif = self.folder.samples / "progress.gif"
-                write_gif(gif, frames, self.tracking.gif_frame_s, self.tracking.gif_last_s)
-                self.tracker.log_file(gif, "samples")
-            self.folder.append({"outcome": outcome, "reason": reason})
-            self._log_root(self.folder.history)
-            self.tracker.end(outcome, reason)
+            try:
+                self.folder.append({"outcome": outcome, "reason": reason})
+                self._log_root(self.folder.history)
+                self._add_gif()
+            finally:
+                self.tracker.end(outcome, reason)
+
+    def _add_gif(self) -> None:
+        frames = self.folder.find_frames()
+        if frames:
+            gif = self.folder.samples / "progress.gif"
+            write_gif(gif, frames, self.tracking.gif_frame_s, self.tracking.gif_last_s)
+            self.tracker.log_file(gif, "samples")
 
     def _log(self, values: Mapping[str, float], step: int, place: Mapping[str, int]) -> None:
         self.folder.append({**place, **values})

@@ -62,7 +62,7 @@ def test_a_file_of_another_shape_is_named_with_what_was_expected(labels):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="there is no such file, nor one with .gz"):
+    with pytest.raises(DataError, match=r"there is no such file, nor one with \.gz"):
         read_verified(tmp_path, FILES[0])
 
 

@@ -19,7 +19,7 @@ def test_a_subset_is_the_same_for_a_seed_and_another_for_another(fashion):
 
 
 def test_a_subset_larger_than_the_data_is_refused(fashion):
-    with pytest.raises(RequestError, match="data.limit: got 60001; allowed: at most 60000"):
+    with pytest.raises(RequestError, match=r"data\.limit: got 60001; allowed: at most 60000"):
         choose_subset(fashion.train_u8, 60_001, seed=0)
 
 

@@ -29,7 +29,7 @@ def weights_of(training):
 
 
 def which_moved(training, step):
-    """Return for each weight of the generator, then of the discriminator, whether `step` moved it."""
+    """Return for each weight, the generator's then the discriminator's, whether `step` moved it."""
     before = weights_of(training)
     step()
     moved = [not np.array_equal(a, b) for a, b in zip(before, weights_of(training), strict=True)]

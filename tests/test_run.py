@@ -1,0 +1,244 @@
+"""Whole runs, each a process of its own, on experiment=tiny, real data and a real MLflow store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from mlflow import MlflowClient
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
+LOSSES = {"loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake"}
+SCORES = {"score/fcd", "score/fcd_test", "score/fcd_floor"}
+
+
+def open_store(folder: Path) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+
+
+def find_only_run(client: MlflowClient):
+    experiment = client.get_experiment_by_name("dcgan_sweeps")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def read_history(folder: Path) -> list[dict]:
+    (path,) = folder.glob("mlruns/runs/*/history.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One complete tiny run: its folder, its output, a client of its store, its MLflow run."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", *TINY, "tracking.system_metrics_s=0.2"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    client = open_store(folder)
+    return folder, done, client, find_only_run(client)
+
+
+def test_it_ends_finished_with_its_outcome(finished):
+    *_, run = finished
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["outcome"] == "complete"
+    assert run.info.run_name == "tiny"
+
+
+def test_the_terminal_shows_tables_epochs_and_what_to_do_next(finished):
+    _, done, _, run = finished
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("cpu (no GPU is visible) · float32")
+    assert sum(line.startswith("epoch ") for line in lines) == 2
+    for expected in (run.info.run_id, "python -m dcgan_sweeps.ui", "score/fcd ", "samples"):
+        assert expected in done.stdout
+
+
+def test_every_metric_has_its_name_and_its_steps(finished):
+    _, _, client, run = finished
+    assert set(run.data.metrics) >= LOSSES | SCORES | {"train/images_per_s"}
+    steps = [m.step for m in client.get_metric_history(run.info.run_id, "loss/generator")]
+    epochs = [m.step for m in client.get_metric_history(run.info.run_id, "score/fcd")]
+    assert steps == [8, 10, 18, 20]
+    assert epochs == [1, 2]
+    assert any(name.startswith("system/") for name in run.data.metrics)
+
+
+def test_the_whole_configuration_is_logged_with_its_signature(finished):
+    _, _, client, run = finished
+    params = run.data.params
+    assert params["optimizer.lr"] == "0.001"
+    assert params["train.epochs"] == "2"
+    assert params["signature"] == run.data.tags["signature"]
+    assert len(params["score.identity"]) == 16
+    path = client.download_artifacts(run.info.run_id, "config/config.yaml")
+    assert yaml.safe_load(Path(path).read_text())["model"]["latent_dim"] == 16
+
+
+def test_the_artifacts_are_those_of_the_design(finished):
+    _, _, client, run = finished
+    names = {each.path for each in client.list_artifacts(run.info.run_id)}
+    assert names >= {
+        "config",
+        "provenance.json",
+        "git.diff",
+        "requirements.txt",
+        "model.txt",
+        "samples",
+        "history.jsonl",
+        "images",
+    }
+    samples = {each.path for each in client.list_artifacts(run.info.run_id, "samples")}
+    assert samples == {"samples/real.png", "samples/progress.gif"}
+
+
+def test_every_epoch_has_its_grid_and_the_gif_has_them_all(finished):
+    folder, _, client, run = finished
+    images = [each.path for each in client.list_artifacts(run.info.run_id, "images")]
+    for epoch in range(3):
+        assert any(f"samples+step+{epoch}+" in path and path.endswith(".png") for path in images)
+    (gif,) = folder.glob("mlruns/runs/*/samples/progress.gif")
+    with Image.open(gif) as opened:
+        assert opened.n_frames == 3
+
+
+def test_the_data_set_is_the_runs_input(finished):
+    *_, run = finished
+    (entry,) = run.inputs.dataset_inputs
+    assert entry.dataset.name == "fashion_mnist"
+    assert entry.tags[0].value == "training"
+
+
+def test_the_logged_generator_draws_what_the_last_grid_shows(finished):
+    import mlflow.keras
+
+    folder, _, client, run = finished
+    models = {each.model_id for each in run.outputs.model_outputs}
+    logged = {client.get_logged_model(each).name: each for each in models}
+    assert set(logged) == {"generator", "discriminator"}
+    (path,) = folder.glob("mlruns/runs/*/models/generator")
+    generator = mlflow.keras.load_model(str(path))
+    assert generator(np.zeros((3, 16), np.float32)).shape == (3, 28, 28, 1)
+    signature = mlflow.models.get_model_info(str(path)).signature
+    assert signature.inputs.inputs[0].shape == (-1, 16)
+
+
+def test_the_history_can_be_read_without_a_tracker(finished):
+    folder, _, client, run = finished
+    history = read_history(folder)
+    scored = {line["epoch"]: line["score/fcd"] for line in history if "score/fcd" in line}
+    logged = client.get_metric_history(run.info.run_id, "score/fcd")
+    assert scored == {metric.step: metric.value for metric in logged}
+    assert history[-1] == {"outcome": "complete", "reason": ""}
+
+
+def final_generator(folder: Path) -> list[np.ndarray]:
+    import keras
+
+    (path,) = folder.glob("mlruns/runs/*/models/generator/data/model.keras")
+    return keras.models.load_model(path).get_weights()
+
+
+def test_scoring_and_tracking_change_no_bit_of_the_weights(finished, run_module, tmp_path):
+    done = run_module("dcgan_sweeps.run", *TINY, "score=none", "tracking=none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list(tmp_path.glob("mlruns/mlflow.db"))
+    for a, b in zip(final_generator(finished[0]), final_generator(tmp_path), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_synthetic_data_serve_without_the_real_ones(run_module):
+    words = ["data=synthetic", "data.count=600", "tracking=none", "train.epochs=1"]
+    done = run_module("dcgan_sweeps.run", *TINY, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "images of synthetic" in done.stdout
+
+
+def test_a_diverged_run_is_failed_with_its_pictures_kept(run_module, tmp_path):
+    # A learning rate of 1 with an epsilon this small overflows within some steps.
+    words = ["optimizer.lr=1", "optimizer.beta_2=0", "optimizer.epsilon=1e-30", "train.epochs=60"]
+    done = run_module("dcgan_sweeps.run", *TINY, *words, "score=none")
+    assert done.returncode == 1, done.stdout + done.stderr
+    run = find_only_run(open_store(tmp_path))
+    assert run.info.status == "FAILED"
+    assert run.data.tags["outcome"] == "diverged"
+    assert " at step " in run.data.tags["outcome.reason"]
+    assert list(tmp_path.glob("mlruns/runs/*/samples/progress.gif"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_killed_and_says_how_to_start_again(number, tmp_path):
+    words = [*TINY, "train.epochs=10000", "score=none"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dcgan_sweeps.run", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = iter(process.stdout.readline, "")
+    next(line for line in lines if line.startswith("epoch  2"))
+    process.send_signal(number)
+    rest = "".join(lines)
+    process.stdout.close()
+    assert process.wait(120) == 130, rest
+    assert "again" in rest
+    assert "train.epochs=10000" in rest
+    run = find_only_run(open_store(tmp_path))
+    assert run.info.status == "KILLED"
+    assert run.data.tags["outcome"] == "interrupted"
+    assert run.outputs.model_outputs
+
+
+def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    done = run_module("dcgan_sweeps.run", *TINY, f"tracking.uri={uri}")
+    assert done.returncode == 2
+    assert f"tracking.uri: {uri} does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("word", "fault"),
+    [
+        ("runner.device=gpu", "runner.device: got gpu; TensorFlow sees none here"),
+        ("data.dir=nowhere", "nowhere/train-images-idx3-ubyte: there is no such file"),
+        ("data.limit=60001", "data.limit: got 60001; allowed: at most 60000"),
+        ("score.classifier=nowhere", "score.classifier: got nowhere/classifier.npz"),
+        ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_line_and_leaves_nothing(run_module, tmp_path, word, fault):
+    done = run_module("dcgan_sweeps.run", *TINY, word, CUDA_VISIBLE_DEVICES="-1")
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_epoch_at_all_scores_the_untrained_generator(run_module, tmp_path):
+    done = run_module("dcgan_sweeps.run", *TINY, "train.epochs=0", "tracking=none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line["epoch"] for line in read_history(tmp_path) if "score/fcd" in line] == [0]

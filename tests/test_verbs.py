@@ -1,0 +1,103 @@
+"""The verbs beside `run`, as processes, and the console command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_doctor_says_which_source_serves_and_leaves_nothing(run_module, tmp_path):
+    done = run_module("dcgan_sweeps.doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"ok +data +Fashion-MNIST, verified, from ", done.stdout)
+    assert not list(tmp_path.iterdir())
+
+
+def test_doctor_names_what_does_not_work(run_module, tmp_path):
+    done = run_module("dcgan_sweeps.doctor", f"data.dir={tmp_path}")
+    assert done.returncode == 1
+    assert re.search(r"NO +data +.*train-images-idx3-ubyte", done.stdout)
+
+
+def test_the_console_command_names_its_verbs(run_module):
+    code = run_module("dcgan_sweeps.data")
+    assert code.returncode == 0
+    assert "verified" in code.stdout
+
+
+def run_console(*words):
+    command = [sys.executable, "-c", "import dcgan_sweeps.cli as c, sys; sys.exit(c.main())"]
+    return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+
+
+def test_an_unknown_verb_is_refused_with_the_nearest():
+    done = run_console("runn")
+    assert done.returncode == 2
+    assert "verb: got runn; allowed: run, ui" in done.stderr
+    assert "did you mean run?" in done.stderr
+
+
+def test_the_console_command_hands_the_rest_on():
+    done = run_console("run", "train.epochs=-1")
+    assert done.returncode == 2
+    assert "train.epochs: got -1" in done.stderr
+
+
+def test_the_classifier_command_trains_tracks_and_writes_what_run_takes(run_module, tmp_path):
+    words = ["data=synthetic", "data.count=900", "epochs=2", "filters=[4,4]", "features=8"]
+    done = run_module("dcgan_sweeps.score.classifier", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("accuracy", "sha256", "time", "run"):
+        assert re.search(rf"^{name} +\S", done.stdout, re.MULTILINE)
+    (folder,) = tmp_path.glob("mlruns/runs/*_classifier")
+    use = ["experiment=tiny", "data=synthetic", "data.count=900", f"score.classifier={folder}"]
+    scored = run_module("dcgan_sweeps.run", *use, "train.epochs=0", "tracking=none")
+    assert scored.returncode == 0, scored.stdout + scored.stderr
+
+
+def test_the_ui_serves_the_store_and_ends_cleanly(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dcgan_sweeps.ui", "--port", "5310"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = iter(process.stdout.readline, "")
+    line = next(line for line in lines if line.startswith("MLflow UI: "))
+    address = re.search(r"http://127\.0\.0\.1:\d+", line)[0]
+    with urllib.request.urlopen(address, timeout=20) as page:
+        assert b"MLflow" in page.read()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert str(tmp_path / "mlruns" / "mlflow.db") in line
+
+
+def test_an_installed_wheel_finds_conf(tmp_path):
+    root = Path(__file__).parents[1]
+    target = tmp_path / "site"
+    build = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [sys.executable, "-m", *build, "--target", str(target), str(root)], check=True, timeout=120
+    )
+    assert (target / "dcgan_sweeps" / "conf" / "config.yaml").is_file()
+    assert not (target / "conf").exists()
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", "--cfg", "job"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "lr: 0.001" in done.stdout, done.stderr
