@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from dcgan_sweeps.data.idx import FILES, DataError, find_file, parse_verified, u
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 FETCH_TIMEOUT_S = 1800
+PROGRESS_EVERY_S = 3
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def find_source(data_dir: str | None) -> Source | None:
     return None
 
 
-def fetch(say: Callable[[str], None]) -> Source:
+def fetch(say: Say) -> Source:
     """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
 
     Raises DataError with what each way of fetching answered.
@@ -64,7 +68,7 @@ def fetch(say: Callable[[str], None]) -> Source:
         with tempfile.TemporaryDirectory(dir=cache.parent, prefix="fetching-") as scratch:
             try:
                 say(f"fetching Fashion-MNIST: {name} ...")
-                _keep(download(Path(scratch)), cache, Path(scratch), say)
+                _keep(download(Path(scratch), say), cache, Path(scratch), say)
                 return Source("cache", cache)
             except (FetchError, DataError) as error:
                 failures.append(f"{name}: {error}")
@@ -76,7 +80,7 @@ class FetchError(Exception):
     """One way of fetching did not work."""
 
 
-def _ask_keras(scratch: Path) -> Path:
+def _ask_keras(scratch: Path, say: Say) -> Path:
     # In a process of its own: Keras brings TensorFlow along, and takes its folder from a variable.
     command = [
         sys.executable,
@@ -84,47 +88,65 @@ def _ask_keras(scratch: Path) -> Path:
         "from keras.datasets import fashion_mnist; fashion_mnist.load_data()",
     ]
     environment = os.environ | {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1"}
-    _run(command, scratch, environment | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    _run(command, scratch, environment | {"TF_CPP_MIN_LOG_LEVEL": "3"}, say)
     return scratch / "datasets" / "fashion-mnist"
 
 
-def _ask_debian(scratch: Path) -> Path:
+def _ask_debian(scratch: Path, say: Say) -> Path:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise FetchError("apt-get and dpkg-deb are not on this machine")
     # Package lists of our own: the system's may be absent, and updating them needs root.
     lists = scratch / "lists"
     (lists / "partial").mkdir(parents=True)
     apt = ["apt-get", "-q", "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User="]
-    _run([*apt, "update"], scratch, os.environ)
-    _run([*apt, "download", DEBIAN_PACKAGE], scratch, os.environ)
+    _run([*apt, "update"], scratch, os.environ, say)
+    _run([*apt, "download", DEBIAN_PACKAGE], scratch, os.environ, say)
     packages = list(scratch.glob(f"{DEBIAN_PACKAGE}_*.deb"))
     if len(packages) != 1:
         raise FetchError(f"apt-get left {len(packages)} packages")
-    _run(["dpkg-deb", "-x", str(packages[0]), str(scratch / "tree")], scratch, os.environ)
+    _run(["dpkg-deb", "-x", str(packages[0]), str(scratch / "tree")], scratch, os.environ, say)
     return scratch / "tree" / DEBIAN_FOLDER.relative_to("/")
 
 
-def _run(command: list[str], folder: Path, environment: os._Environ[str] | dict[str, str]) -> None:
-    try:
-        done = subprocess.run(
+def _run(command: list[str], folder: Path, environment: Mapping[str, str], say: Say) -> None:
+    """Run a command in `folder`, saying now and then how much has come; raises FetchError."""
+    with (folder / "output.log").open("w+") as output:
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
-            text=True,
-            timeout=FETCH_TIMEOUT_S,
-            check=False,
         )
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{command[0]} took more than {FETCH_TIMEOUT_S} s") from error
-    if done.returncode != 0:
-        lines = done.stdout.strip().splitlines() or ["no output"]
+        begin = time.monotonic()
+        while process.poll() is None:
+            try:
+                process.wait(PROGRESS_EVERY_S)
+            except subprocess.TimeoutExpired:
+                elapsed_s = time.monotonic() - begin
+                say(f"  {measure_size(folder) / 1e6:.1f} MB after {elapsed_s:.0f} s ...")
+                if elapsed_s > FETCH_TIMEOUT_S:
+                    process.kill()
+                    process.wait()
+        output.seek(0)
+        lines = output.read().strip().splitlines() or ["no output"]
+    if process.returncode != 0:
         raise FetchError(f"{Path(command[0]).name} failed: {lines[-1]}")
 
 
-def _keep(fetched: Path, cache: Path, scratch: Path, say: Callable[[str], None]) -> None:
+def measure_size(folder: Path) -> int:
+    """Return the bytes in a folder that others may be writing to."""
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+        except FileNotFoundError:  # renamed in between
+            continue
+    return sum(sizes)
+
+
+def _keep(fetched: Path, cache: Path, scratch: Path, say: Say) -> None:
     for number, file in enumerate(FILES, start=1):
         path = find_file(fetched, file)
         if path is None:

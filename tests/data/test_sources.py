@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pytest
 
@@ -18,7 +19,7 @@ def nowhere(monkeypatch, tmp_path):
     return cache
 
 
-def refuse(scratch):
+def refuse(scratch, say):
     raise FetchError("no network")
 
 
@@ -34,7 +35,7 @@ def test_nothing_is_found_where_there_is_nothing(nowhere):
 def test_what_is_fetched_is_verified_and_then_found_in_the_cache(nowhere, monkeypatch):
     real = find_source_of_this_machine()
     monkeypatch.setattr(sources, "_ask_keras", refuse)
-    monkeypatch.setattr(sources, "_ask_debian", lambda scratch: real)
+    monkeypatch.setattr(sources, "_ask_debian", lambda scratch, say: real)
     said = []
     assert fetch(said.append).folder == nowhere
     assert find_source(None).name == "cache"
@@ -58,7 +59,7 @@ def test_a_damaged_download_is_not_kept(nowhere, monkeypatch, tmp_path):
     for path in damaged.iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     monkeypatch.setattr(sources, "_ask_keras", refuse)
-    monkeypatch.setattr(sources, "_ask_debian", lambda scratch: damaged)
+    monkeypatch.setattr(sources, "_ask_debian", lambda scratch, say: damaged)
     with pytest.raises(DataError, match="could not be fetched"):
         fetch(lambda line: None)
     assert not list(nowhere.iterdir())
@@ -71,3 +72,17 @@ def test_no_source_at_all_names_every_way(nowhere, monkeypatch):
         fetch(lambda line: None)
     for way in ("data.dir=FOLDER", "dataset-fashion-mnist", "a network", "no network"):
         assert way in str(error.value)
+
+
+def test_a_long_download_says_how_much_has_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PROGRESS_EVERY_S", 0.2)
+    code = "open('part', 'wb').write(b'x' * 2_500_000); import time; time.sleep(0.7)"
+    said = []
+    sources._run([sys.executable, "-c", code], tmp_path, sources.os.environ, said.append)
+    assert any(line.startswith("  2.5 MB after ") for line in said)
+
+
+def test_a_download_that_fails_says_its_last_line(tmp_path):
+    code = "import sys; print('first'); sys.exit('no such host')"
+    with pytest.raises(FetchError, match="failed: no such host"):
+        sources._run([sys.executable, "-c", code], tmp_path, sources.os.environ, print)
