@@ -67,9 +67,9 @@ def set_up_device(runner: Runner) -> Device:
     threads = runner.threads or count_cores()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    # Its rewrites differ from one trace of the same function to the next, and with them the
-    # rounding: runs of one seed then differ from the first step on.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    # This graph rewrite orders its products otherwise in each trace of the same function, and
+    # with them the rounding: runs of one seed then differ from the first step on.
+    tf.config.optimizer.set_experimental_options({"constant_folding": False})
     if gpus and runner.deterministic:
         tf.config.experimental.enable_op_determinism()
     precision, precision_reason = choose_precision(runner.precision, kind, details)
