@@ -17,6 +17,8 @@ from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.tracking.store import connect, find_store
 
 HOST = "127.0.0.1"
+# MLflow's jobs judge language models; their eight processes would wait here for nothing.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 
@@ -42,7 +44,7 @@ def main() -> int:
     if port != options.port:
         print(f"port {options.port} is taken; using {port}")
     # In the environment, not on the command line, where others on this machine could read it.
-    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
+    environment = NO_JOBS | os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]
     if store.artifact_root is not None:
@@ -73,7 +75,9 @@ def serve(command: Sequence[str], environment: dict[str, str], address: str, sto
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Ctrl-C too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         print("starting the MLflow UI ...", flush=True)
         if not wait_until_answers(address, server):
