@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ class Request:
 
 def run_command(config_name: str, work: Callable[[Request], int]) -> int:
     """Compose what sys.argv asks for, hand it to `work`, and return the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    take_signals()
     # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -70,19 +71,31 @@ def report_faults(faults: Sequence[Fault]) -> int:
     return REQUEST_WAS_WRONG
 
 
+def quote(value: str) -> str:
+    """Return text as a value in Hydra's override grammar."""
+    if re.fullmatch(r"[\w./:@%+-]*", value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def take_signals() -> None:
+    """Let SIGTERM end this process as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
 def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
-    results: list[int | BaseException] = []
+    requests: list[Request | RequestError] = []
 
     def task(composed: DictConfig) -> None:
         # An exception that crosses Hydra is printed there as well, so it is carried around it.
         try:
-            results.append(work(_request(composed)))
-        except Exception as error:
-            results.append(error)
+            requests.append(_request(composed))
+        except RequestError as error:
+            requests.append(error)
 
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     _refuse_sweep(sys.argv[1:])
@@ -91,14 +104,14 @@ def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
         hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name=config_name)(
             task
         )()
-    except Exception as error:  # of composition: those of `work` are in results
+    except Exception as error:
         GlobalHydra.instance().clear()
         raise RequestError(find_request_faults(config_name, overrides, error)) from error
-    if not results:
+    if not requests:  # --help and its like
         return DONE
-    if isinstance(results[0], BaseException):
-        raise results[0]
-    return results[0]
+    if isinstance(requests[0], RequestError):
+        raise requests[0]
+    return work(requests[0])
 
 
 def _request(composed: DictConfig) -> Request:

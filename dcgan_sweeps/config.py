@@ -9,7 +9,7 @@ Defaults live in conf/ alone; a field here states its type and its allowed value
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Optional, TypeVar
@@ -84,6 +84,10 @@ class PairOf:
         return f"two of them, each {self.each}"
 
 
+# Of a key that comes to mean something else under its old name, say so: metadata "meaning" 2, 3,
+# ...; a configuration that was logged before is then refused by name.
+
+
 def number(low: float, high: float = math.inf, *, low_open: bool = False) -> Any:
     return field(default=MISSING, metadata={"allowed": Bounds(low, high, low_open)})
 
@@ -141,6 +145,7 @@ class Train:
     epochs: int = number(0)
     batch_size: int = number(2)
     steps_per_call: int = number(1)
+    checkpoint_every: Optional[int] = number(1)
     fake_batch_norm: str = one_of("inference", "batch")
     generator_batch_norm: str = one_of("inference", "batch")
     discriminator_loss: str = one_of("mean", "sum")
@@ -192,6 +197,7 @@ class Config:
     runner: Runner = field(default_factory=Runner)
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = number(0, 2**32 - 1)
+    resume: Optional[str] = anything()
 
 
 @dataclass(frozen=True)
@@ -224,9 +230,21 @@ def find_conf_dir() -> Path:
 def register_schemas() -> None:
     """Make the schemas known to Hydra, which then refuses unknown keys and wrong types."""
     for name, schema in SCHEMAS.values():
-        node = OmegaConf.structured(schema)
-        _thaw(node)
-        ConfigStore.instance().store(name=name, node=node)
+        ConfigStore.instance().store(name=name, node=_make_node(schema))
+
+
+def make_node(nested: Mapping[str, Any]) -> DictConfig:
+    """Return the values of a run's configuration as a node that checks types as it is changed."""
+    node = OmegaConf.merge(_make_node(Config), nested)
+    if not isinstance(node, DictConfig):
+        raise TypeError(f"the schema makes a {type(node).__name__}")
+    return node
+
+
+def _make_node(schema: Any) -> DictConfig:
+    node: DictConfig = OmegaConf.structured(schema)
+    _thaw(node)
+    return node
 
 
 def _thaw(node: DictConfig) -> None:

@@ -79,7 +79,7 @@ def set_up_device(runner: Runner) -> Device:
         name=str(details.get("device_name", "")),
         precision=precision,
         jit=jit,
-        threads=threads,
+        threads=tf.config.threading.get_intra_op_parallelism_threads(),
         deterministic=runner.deterministic or not gpus,
         reasons={
             "device": "asked for" if runner.device != "auto" else _found(kind),

@@ -6,7 +6,7 @@ Where standard output is no terminal, the bar is left out and the lines are plai
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -41,6 +41,21 @@ def make_layer_table(
     table.add_column("parameters", justify="right", footer=f"{trainable + fixed:,}")
     for layer, shape, parameters in rows:
         table.add_row(layer, " x ".join(map(str, shape)), f"{parameters:,}")
+    return table
+
+
+def make_say(console: Console) -> Callable[[str], None]:
+    """Return what prints one line as it is, however long."""
+    return lambda line: console.print(line, markup=False, soft_wrap=True)
+
+
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return rows of text under their headings, all columns but the first to the right."""
+    table = Table(box=None, pad_edge=False)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -91,6 +106,11 @@ class TrainingBar:
         traceback: TracebackType | None,
     ) -> None:
         self.progress.stop()
+
+    def go_on(self, step: int) -> None:
+        """Start at `step`: an earlier part of the run did the steps before."""
+        # The steps before do not count in the speed, from which the time left is told.
+        self.progress.reset(self.task, completed=step)
 
     def show_steps(self, epoch: int, step: int, figures: Mapping[str, float]) -> None:
         """Move the bar to `step`, with the figures of the last steps."""

@@ -13,10 +13,12 @@ PACKAGE = Path(__file__).parents[1] / "dcgan_sweeps"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
-    {"config", "randomness", "interrupt", "terminal"},
+    {"config", "randomness", "interrupt", "terminal", "logged_config"},
     {"data", "tracking", "device", "command"},
     {"gan", "score"},
-    {"run", "ui", "doctor", "cli"},
+    {"execution"},
+    {"reproduction"},
+    {"run", "reproduce", "ui", "doctor", "cli"},
 ]
 MAY_IMPORT = {
     "hydra": {"config.py", "command.py"},

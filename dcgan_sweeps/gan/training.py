@@ -43,7 +43,7 @@ class Epoch:
     """One pass over the images, which happens as its blocks are read."""
 
     number: int  # counted from 1
-    steps: int
+    last_step: int  # counted from the first epoch on
     blocks: Iterator[Block]
 
     def __iter__(self) -> Iterator[Block]:
@@ -60,13 +60,17 @@ def train(
     """Yield each epoch in turn; what a reader leaves of one is trained before the next.
 
     `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
-    shape (steps, batch). Raises Diverged at the first loss that is not finite.
+    shape (steps, batch). A training whose state was restored goes on after its step, within an
+    epoch too. Raises Diverged at the first loss that is not finite.
     """
     run_steps = _compile(training, tf.constant(images_u8), jit=jit)
-    for number in range(1, training.train.epochs + 1):
-        indices = batches(number)
+    steps = len(images_u8) // training.train.batch_size
+    done, skipped = divmod(int(training.step.numpy()), steps)
+    for number in range(done + 1, training.train.epochs + 1):
+        indices = batches(number)[skipped:]
         blocks = _train_blocks(training, run_steps, indices)
-        yield Epoch(number, len(indices), blocks)
+        yield Epoch(number, number * steps, blocks)
+        skipped = 0
         for _ in blocks:
             pass
 

@@ -6,13 +6,15 @@ folder.append({"epoch": 1, "score/fcd": 99.8})
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -28,7 +30,7 @@ class RunFolder:
     @classmethod
     def make(cls, parent: Path, name: str) -> RunFolder:
         """Make a new folder under `parent`/runs, named by the time and by `name`."""
-        slug = re.sub(r"[^A-Za-z0-9.=-]+", "_", name)[:60].strip("_")
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60].strip("_")
         stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{slug}"
         runs = parent.expanduser().resolve() / "runs"
         for attempt in range(1, 1000):
@@ -49,19 +51,57 @@ class RunFolder:
     def history(self) -> Path:
         return self.root / "history.jsonl"
 
-    def find_frames(self) -> list[Path]:
-        """Return the sample grids of this run, in the order of their epochs."""
-        return sorted(self.samples.glob("epoch_*.png"))
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    def lock(self) -> IO[str]:
+        """Return the open lock of this run, held until it is closed or this process ends.
+
+        Raises BlockingIOError naming the process that holds it: the run is still going on.
+        """
+        file = (self.root / ".lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            raise BlockingIOError(f"process {holder}") from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        return file
+
+    def rewind(self, history: str, epoch: int) -> None:
+        """Put history.jsonl back to `history`, and remove the grids of epochs after `epoch`."""
+        unfinished = self.root / ".history.jsonl"
+        unfinished.write_text(history)
+        unfinished.replace(self.history)
+        for number, frame in self.find_frames().items():
+            if number > epoch:
+                frame.unlink()
+
+    def find_frames(self) -> dict[int, Path]:
+        """Return {epoch: sample grid} of this run, in the order of the epochs."""
+        frames = self.samples.glob("epoch_*.png")
+        return dict(sorted((int(path.stem.removeprefix("epoch_")), path) for path in frames))
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one line to history.jsonl."""
         with self.history.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def read_history(self) -> str:
+        """Return the lines of history.jsonl."""
+        return self.history.read_text() if self.history.is_file() else ""
+
     def write_text(self, name: str, text: str) -> Path:
-        """Write a file of the run, secrets masked, and return its path."""
+        """Write a file of the run whole or not at all, secrets masked, and return its path."""
         path = self.root / name
-        path.write_text(mask_secrets(text))
+        unfinished = path.with_name("." + name)
+        unfinished.write_text(mask_secrets(text))
+        unfinished.replace(path)
         return path
 
     def write_yaml(self, name: str, content: Any) -> Path:

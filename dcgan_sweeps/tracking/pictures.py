@@ -44,9 +44,7 @@ def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
 
 def write_png(path: Path, picture: ImagesU8) -> None:
     """Write a picture whole or not at all."""
-    unfinished = path.with_name("." + path.name)
-    imageio.imwrite(unfinished, picture, extension=".png")
-    unfinished.replace(path)
+    _write(path, imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
 def write_gif(path: Path, frames: Sequence[Path], frame_s: float, last_s: float) -> None:
@@ -55,6 +53,12 @@ def write_gif(path: Path, frames: Sequence[Path], frame_s: float, last_s: float)
     durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
     # Pillow takes a list only for more than one frame.
     duration = durations_ms if len(pictures) > 1 else durations_ms[0]
+    encoded = imageio.imwrite("<bytes>", pictures, extension=".gif", duration=duration, loop=0)
+    _write(path, encoded)
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Encoded in memory before: on a full disk the encoder could not be closed.
     unfinished = path.with_name("." + path.name)
-    imageio.imwrite(unfinished, pictures, extension=".gif", duration=duration, loop=0)
+    unfinished.write_bytes(content)
     unfinished.replace(path)

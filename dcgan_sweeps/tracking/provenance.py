@@ -1,15 +1,13 @@
-"""Where a run came from: code, packages, machine; and the signature of what was asked for."""
+"""Where a run came from: code, packages, machine."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,8 +17,6 @@ import psutil
 
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-# Keys, or groups of keys, that cannot change what a run computes.
-NOT_IN_SIGNATURE = ("tracking", "data.dir", "score.every", "score.batch_size")
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "LD_LIBRARY_PATH",
@@ -41,34 +37,43 @@ class Code:
     """The state of the source tree that ran; `commit` is None outside a git checkout."""
 
     commit: str | None
-    diff: str
+    diff: str  # of what is not committed; files that it does not hold are named at its head
 
     @property
     def dirty(self) -> bool:
         return bool(self.diff)
 
-
-def sign(flat_config: Mapping[str, Any]) -> str:
-    """Return the signature of {dotted key: value}: the same request has the same 16 hex digits."""
-    signed = {key: value for key, value in flat_config.items() if not _left_out(key)}
-    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:16]
+    @property
+    def diff_sha256(self) -> str:
+        return hashlib.sha256(self.diff.encode()).hexdigest()
 
 
-def _left_out(key: str) -> bool:
-    return any(key == name or key.startswith(name + ".") for name in NOT_IN_SIGNATURE)
+def find_tree() -> Path:
+    """Return the folder that the package is in; a git checkout has pyproject.toml there."""
+    return Path(__file__).resolve().parents[2]
 
 
 def read_code() -> Code:
-    """Return the commit of this package's checkout, and what is not committed in it."""
-    tree = Path(__file__).resolve().parents[2]
+    """Return the commit of this package's checkout, and what is not committed in it.
+
+    Binary and untracked files are named only. A diff longer than LARGEST_DIFF is cut, and then
+    cannot be applied.
+    """
+    tree = find_tree()
     commit = _git(tree, "rev-parse", "HEAD")
     if commit is None or not (tree / "pyproject.toml").is_file():
         return Code(None, "")
-    diff = _git(tree, "diff", "HEAD") or ""
-    untracked = _git(tree, "ls-files", "--others", "--exclude-standard") or ""
-    diff += "".join(f"# untracked: {name}\n" for name in untracked.splitlines())
+    counts = _git(tree, "diff", "HEAD", "--numstat", "--no-renames") or ""
+    rows = [line.split("\t") for line in counts.splitlines()]
+    binary = [name for added, _, name in rows if added == "-"]
+    untracked = (_git(tree, "ls-files", "--others", "--exclude-standard") or "").splitlines()
+    notes = [f"# binary, not in here: {name}\n" for name in binary]
+    notes += [f"# untracked, not in here: {name}\n" for name in untracked]
+    without = [f":(exclude,literal){name}" for name in binary]
+    words = ["--no-ext-diff", "--no-color", "--no-renames", "--", ".", *without]
+    diff = "".join(notes) + (_git(tree, "diff", "HEAD", *words) or "")
     if len(diff) > LARGEST_DIFF:
-        diff = diff[:LARGEST_DIFF] + f"\n# cut: {len(diff)} characters in all\n"
+        diff = f"# cut: {len(diff)} characters in all\n" + diff[:LARGEST_DIFF]
     return Code(commit.strip(), mask_secrets(diff))
 
 
@@ -97,8 +102,14 @@ def describe_machine() -> dict[str, Any]:
         "cpu": model,
         "cpu_flags": flags,
         "cores": os.cpu_count(),
+        "gpu_driver": _read_gpu_driver(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
+
+
+def _read_gpu_driver() -> str | None:
+    version = Path("/proc/driver/nvidia/version")
+    return version.read_text().splitlines()[0] if version.is_file() else None
 
 
 def _read_cpu() -> tuple[str, list[str]]:

@@ -7,6 +7,8 @@ recorder.finish("complete", reason="")
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,24 +20,49 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.tracking.archive import LoggedRun, reopen
+from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, write_checkpoint
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, write_gif, write_png
+from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
-from dcgan_sweeps.tracking.tracker import MlflowTracker, NoTracker, Tracker, save_mlflow_model
+from dcgan_sweeps.tracking.tracker import (
+    Logged,
+    MlflowTracker,
+    NoTracker,
+    Tracker,
+    mask_tags,
+    save_mlflow_model,
+)
 
 ImagesU8 = npt.NDArray[np.uint8]
 
+OF_THE_RECORD = "epoch"  # how the names of its own arrays in a checkpoint begin
+
 
 def open_recorder(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Recorder:
-    """Open a run in the tracker and make its folder; raises RequestError before either exists."""
+    """Open a new run in the tracker and make its folder; raises RequestError before either."""
     if tracking.name == "none":
         return Recorder(RunFolder.make(Path(tracking.dir), name), NoTracker(), tracking)
     store = find_store(tracking.uri, tracking.dir)
     client = connect(store)
     experiment_id = find_experiment(client, store, tracking.experiment)
     folder = RunFolder.make(Path(tracking.dir), name)
-    located = {**tags, "folder": str(folder.root)}
-    tracker = MlflowTracker(client, experiment_id, name, located, tracking.system_metrics_s)
+    located = mask_tags({**tags, "folder": str(folder.root)})
+    run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
+    tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
+    return Recorder(folder, tracker, tracking)
+
+
+def reopen_recorder(tracking: Tracking, folder: RunFolder, run: LoggedRun | None) -> Recorder:
+    """Open a run again that ended or died: in its folder, and in the tracker where it has one."""
+    if run is None:
+        return Recorder(folder, NoTracker(), tracking)
+    client = connect(find_store(tracking.uri, tracking.dir))
+    logged = reopen(client, run)
+    tracker = MlflowTracker(
+        client, run.experiment_id, run.run_id, logged, tracking.system_metrics_s
+    )
     return Recorder(folder, tracker, tracking)
 
 
@@ -63,32 +90,117 @@ def average_steps(steps: Sequence[Steps]) -> dict[str, float]:
     return means | {"train/images_per_s": speed}
 
 
+def pack_steps(steps: Sequence[Steps]) -> dict[str, npt.NDArray[Any]]:
+    """Return steps as arrays by name, for a checkpoint."""
+    names = steps[0].series if steps else ()
+    packed: dict[str, npt.NDArray[Any]] = {
+        f"epoch/{name}": np.concatenate([each.series[name] for each in steps]) for name in names
+    }
+    packed["epoch_steps"] = np.array([each.count for each in steps], np.int64)
+    packed["epoch_images"] = np.array([each.images for each in steps], np.int64)
+    packed["epoch_wall_s"] = np.array([each.wall_s for each in steps], np.float64)
+    return packed
+
+
+def unpack_steps(arrays: Arrays) -> list[Steps]:
+    """Return the steps that were packed into `arrays`, among others."""
+    ends = np.cumsum(arrays["epoch_steps"])
+    series = {
+        name.removeprefix("epoch/"): np.split(array, ends[:-1])
+        for name, array in arrays.items()
+        if name.startswith("epoch/")
+    }
+    return [
+        Steps({name: parts[index] for name, parts in series.items()}, int(images), float(wall_s))
+        for index, (images, wall_s) in enumerate(
+            zip(arrays["epoch_images"], arrays["epoch_wall_s"], strict=True)
+        )
+    ]
+
+
 class Recorder:
-    """Writes one run down; `waited_s` is how long that kept the training thread."""
+    """Writes one run down; `waited_s` is how long that kept the training thread.
+
+    What a run folder has already is not written again, and neither is what the tracker has: so a
+    run that goes on can say everything from its start.
+    """
 
     def __init__(self, folder: RunFolder, tracker: Tracker, tracking: Tracking):
         self.folder = folder
         self.tracker = tracker
         self.tracking = tracking
         self.waited_s = 0.0
-        self._pending: list[Steps] = []
+        self._failures: list[Exception] = []
+        self._lock = folder.lock()
+        self._step = 0
+        self._epoch_steps: list[Steps] = []  # of the epoch that is going on
+        self._pending = 0  # how many of these, the last ones, have no point yet
+
+    @property
+    def failures(self) -> list[Exception]:
+        """What could not be written at the end, or to the tracker."""
+        return [*self._failures, *self.tracker.failures]
+
+    def restore(self, checkpoint: Checkpoint, epoch: int) -> None:
+        """Put the record back to a checkpoint, `epoch` epochs being done, and into the tracker
+        what it lost when the run died."""
+        with self._timed():
+            self.folder.rewind(checkpoint.history, epoch)
+            self._step = checkpoint.step
+            self._epoch_steps = unpack_steps(checkpoint.arrays)
+            self._pending = int(checkpoint.facts["pending"])
+            for line in checkpoint.history.splitlines():
+                self._log_record(json.loads(line))
+            for number, frame in self.folder.find_frames().items():
+                self.tracker.log_image(frame, key="samples", step=number)
+
+    def save_checkpoint(self, state: Arrays) -> None:
+        """Write a checkpoint of the training's `state` and of the record up to here.
+
+        Raises CheckpointError.
+        """
+        with self._timed():
+            arrays = {**state, **pack_steps(self._epoch_steps)}
+            facts = {"run_id": self.tracker.run_id, "pending": self._pending}
+            history = self.folder.read_history()
+            write_checkpoint(
+                self.folder.checkpoints, Checkpoint(self._step, arrays, history, facts)
+            )
 
     def add_request(self, flat: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
         """Record the configuration, before anything else, so that a run that dies has a name."""
         with self._timed():
             self.tracker.log_params(flat)
-            self._log_root(self.folder.write_yaml("config.yaml", nested), "config")
-            self._log_root(self.folder.write_yaml("overrides.yaml", overrides), "config")
+            for name, content in (("config.yaml", nested), ("overrides.yaml", overrides)):
+                path = self._place(name)
+                if not path.exists():
+                    self.folder.write_yaml(name, content)
+                self._log_root(path, "config")
 
     def add_provenance(
         self, provenance: Mapping[str, Any], diff: str, packages: list[str], layers: str
     ) -> None:
-        """Record where the run came from, and both layer tables."""
+        """Record where the run came from, and both layer tables.
+
+        For a run that goes on, where this part of it came from: provenance_2.json and so on.
+        """
         with self._timed():
-            self._log_root(self.folder.write_json("provenance.json", provenance))
-            self._log_root(self.folder.write_text("git.diff", diff))
-            self._log_root(self.folder.write_text("requirements.txt", "\n".join(packages) + "\n"))
-            self._log_root(self.folder.write_text("model.txt", layers))
+            before = len(list(self.folder.root.glob("provenance*.json")))
+            name = f"provenance_{before + 1}.json" if before else "provenance.json"
+            self.folder.write_json(name, provenance)
+            texts = {
+                "git.diff": diff,
+                "requirements.txt": "\n".join(packages) + "\n",
+                "model.txt": layers,
+            }
+            for name, text in texts.items():
+                if not self._place(name).exists():
+                    self.folder.write_text(name, text)
+            for path in (*self.folder.root.glob("provenance*.json"), *map(self._place, texts)):
+                self._log_root(path)
+
+    def _place(self, name: str) -> Path:
+        return self.folder.root / name
 
     def add_real_images(self, images_u8: ImagesU8) -> None:
         """Record a grid of training images (n, 28, 28)."""
@@ -109,33 +221,47 @@ class Recorder:
     def add_steps(self, epoch: int, step: int, steps: Steps) -> None:
         """Record some optimizer steps, the last being `step`: a point for every `log_every`."""
         with self._timed():
-            self._pending.append(steps)
-            if sum(each.count for each in self._pending) >= self.tracking.log_every:
-                self._log_pending(epoch, step)
+            self._step = step
+            self._epoch_steps.append(steps)
+            self._pending += 1
+            if sum(each.count for each in self._epoch_steps[-self._pending :]) >= (
+                self.tracking.log_every
+            ):
+                self._log_pending(epoch)
 
-    def end_epoch(self, epoch: int, step: int) -> None:
-        """Record the steps at the end of an epoch that no point has yet."""
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        """Record the steps at the end of an epoch that no point has yet; return its means."""
         with self._timed():
             if self._pending:
-                self._log_pending(epoch, step)
+                self._log_pending(epoch)
+            means = average_steps(self._epoch_steps)
+            self._epoch_steps = []
+            return means
 
-    def _log_pending(self, epoch: int, step: int) -> None:
-        values = average_steps(self._pending)
-        self._pending = []
-        self._log(values, step, {"step": step, "epoch": epoch})
+    def _log_pending(self, epoch: int) -> None:
+        values = average_steps(self._epoch_steps[-self._pending :])
+        self._pending = 0
+        self._log({"step": self._step, "epoch": epoch, **values})
 
     def add_scores(self, epoch: int, scores: Mapping[str, float]) -> None:
         """Record the scores after an epoch, under their metric names."""
         with self._timed():
-            self._log(scores, epoch, {"epoch": epoch})
+            self._log({"epoch": epoch, **scores})
 
-    def add_models(self, models: Mapping[str, Any], step: int) -> None:
+    def add_digests(self, epoch: int, digests: Mapping[str, str]) -> None:
+        """Record the digests of weights and samples after an epoch."""
+        with self._timed():
+            self._log({"epoch": epoch, **digests})
+            self.tracker.log_tags(digests)
+
+    def add_models(self, models: Mapping[str, Any]) -> None:
         """Record {name: Keras model} as MLflow models, which the folder keeps as well."""
         with self._timed():
             for name, model in models.items():
                 path = self.folder.root / "models" / name
+                shutil.rmtree(path, ignore_errors=True)  # of an earlier, interrupted part
                 save_mlflow_model(model, path)
-                self.tracker.log_model(path, name, step)
+                self.tracker.log_model(path, name, self._step)
 
     def add_file(self, name: str, content: bytes) -> None:
         """Record a file that the run made."""
@@ -145,9 +271,12 @@ class Recorder:
             self._log_root(path)
 
     def add_traceback(self, text: str) -> None:
-        """Record what a run failed with."""
+        """Record what a run failed with, where the disk still takes it."""
         with self._timed():
-            self._log_root(self.folder.write_text("traceback.txt", text))
+            try:
+                self._log_root(self.folder.write_text("traceback.txt", text))
+            except OSError as error:
+                self._failures.append(error)
 
     def finish(self, outcome: str, reason: str) -> None:
         """Record the GIF, the history and the outcome, and wait until all is written.
@@ -156,22 +285,38 @@ class Recorder:
         """
         with self._timed():
             try:
-                self.folder.append({"outcome": outcome, "reason": reason})
+                self._log({"outcome": outcome, "reason": mask_secrets(reason)})
                 self._log_root(self.folder.history)
                 self._add_gif()
+            except OSError as error:
+                self._failures.append(error)
             finally:
-                self.tracker.end(outcome, reason)
+                self.tracker.end(outcome, reason, self._step, self.waited_s)
+                self._lock.close()
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Tag the run after it was finished."""
+        self.tracker.tag_ended(tags)
 
     def _add_gif(self) -> None:
         frames = self.folder.find_frames()
         if frames:
             gif = self.folder.samples / "progress.gif"
-            write_gif(gif, frames, self.tracking.gif_frame_s, self.tracking.gif_last_s)
+            write_gif(
+                gif, list(frames.values()), self.tracking.gif_frame_s, self.tracking.gif_last_s
+            )
             self.tracker.log_file(gif, "samples")
 
-    def _log(self, values: Mapping[str, float], step: int, place: Mapping[str, int]) -> None:
-        self.folder.append({**place, **values})
-        self.tracker.log_metrics(values, step)
+    def _log(self, record: Mapping[str, Any]) -> None:
+        timed = {**record, "time_s": round(time.time(), 3)}
+        self.folder.append(timed)
+        self._log_record(timed)
+
+    def _log_record(self, record: Mapping[str, Any]) -> None:
+        metrics = {name: value for name, value in record.items() if isinstance(value, float)}
+        time_s = metrics.pop("time_s")
+        if metrics:
+            self.tracker.log_metrics(metrics, record.get("step", record.get("epoch")), time_s)
 
     def _log_root(self, path: Any, folder: str = "") -> None:
         self.tracker.log_file(path, folder)

@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
+Client = MlflowClient
 DATABASE_FILE = "mlflow.db"
 # A server that is down shall be found out in seconds; MLflow's own patience is minutes.
 FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
@@ -48,6 +49,8 @@ def connect(store: Store) -> MlflowClient:
     """Return a client of a store that has answered; raises RequestError naming it otherwise."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints a traceback for each error that it also raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         if store.artifact_root is not None:
             store.artifact_root.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,16 @@
 """One run in an MLflow store, or nowhere.
 
-tracker = MlflowTracker(client, experiment_id, name="article", tags={}, system_metrics_s=0)
-tracker.log_metrics({"score/fcd": 31.4}, step=10)
-tracker.end("complete", reason="")
+run_id = client.create_run(experiment_id).info.run_id
+tracker = MlflowTracker(client, experiment_id, run_id, Logged(), system_metrics_s=0)
+tracker.log_metrics({"score/fcd": 31.4}, step=10, time_s=time.time())
+tracker.end("complete", reason="", step=10, waited_s=0)
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,22 +52,25 @@ class Tracker(Protocol):
     def run_id(self) -> str | None: ...
     @property
     def failures(self) -> list[Exception]: ...
+    @property
+    def cpu_s(self) -> float: ...
 
     def log_params(self, params: Mapping[str, Any]) -> None: ...
     def log_tags(self, tags: Mapping[str, str]) -> None: ...
-    def log_metrics(self, values: Mapping[str, float], step: int) -> None: ...
+    def log_metrics(self, values: Mapping[str, float], step: int, time_s: float) -> None: ...
     def log_image(self, path: Path, key: str, step: int) -> None: ...
     def log_file(self, path: Path, folder: str) -> None: ...
     def log_data(self, name: str, digest: str, source: str, rows: int) -> None: ...
     def log_model(self, folder: Path, name: str, step: int) -> None: ...
-    def measure_cost(self) -> tuple[float, float]: ...
-    def end(self, outcome: str, reason: str) -> None: ...
+    def end(self, outcome: str, reason: str, step: int, waited_s: float) -> None: ...
+    def tag_ended(self, tags: Mapping[str, str]) -> None: ...
 
 
 class NoTracker:
     """Logs nothing: the run folder is all that is left."""
 
     run_id: str | None = None
+    cpu_s = 0.0
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
@@ -76,7 +81,7 @@ class NoTracker:
     def log_tags(self, tags: Mapping[str, str]) -> None:
         pass
 
-    def log_metrics(self, values: Mapping[str, float], step: int) -> None:
+    def log_metrics(self, values: Mapping[str, float], step: int, time_s: float) -> None:
         pass
 
     def log_image(self, path: Path, key: str, step: int) -> None:
@@ -91,28 +96,37 @@ class NoTracker:
     def log_model(self, folder: Path, name: str, step: int) -> None:
         pass
 
-    def measure_cost(self) -> tuple[float, float]:
-        return 0.0, 0.0
+    def end(self, outcome: str, reason: str, step: int, waited_s: float) -> None:
+        pass
 
-    def end(self, outcome: str, reason: str) -> None:
+    def tag_ended(self, tags: Mapping[str, str]) -> None:
         pass
 
 
+@dataclass(frozen=True)
+class Logged:
+    """What a run has in its store already, as (name, step): written once, it stays."""
+
+    metrics: frozenset[tuple[str, int]] = frozenset()
+    images: frozenset[tuple[str, int]] = frozenset()
+    models: frozenset[tuple[str, int]] = frozenset()
+
+
 class MlflowTracker:
-    """A run of its own in an MLflow store."""
+    """One run in an MLflow store; what is in `logged` is not written a second time."""
 
     def __init__(
         self,
         client: MlflowClient,
         experiment_id: str,
-        name: str,
-        tags: Mapping[str, str],
+        run_id: str,
+        logged: Logged,
         system_metrics_s: float,
     ):
         self.client = client
         self.experiment_id = experiment_id
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=_mask(tags))
-        self.run_id: str = run.info.run_id
+        self.run_id: str = run_id
+        self.logged = logged
         self.writer = Writer(PENDING_WRITES)
         self.monitor = _start_monitor(self.run_id, client.tracking_uri, system_metrics_s)
 
@@ -129,17 +143,23 @@ class MlflowTracker:
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Log {key: text}."""
-        texts = [RunTag(key, value) for key, value in _mask(tags).items()]
+        texts = [RunTag(key, value) for key, value in mask_tags(tags).items()]
         self.writer.submit(lambda: self.client.log_batch(self.run_id, tags=texts))
 
-    def log_metrics(self, values: Mapping[str, float], step: int) -> None:
+    def log_metrics(self, values: Mapping[str, float], step: int, time_s: float) -> None:
         """Log {name: value} at a step: optimizer steps for losses, epochs for scores."""
-        now_ms = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now_ms, step) for name, value in values.items()]
-        self.writer.submit(lambda: self.client.log_batch(self.run_id, metrics=metrics))
+        metrics = [
+            Metric(name, float(value), int(time_s * 1000), step)
+            for name, value in values.items()
+            if (name, step) not in self.logged.metrics
+        ]
+        if metrics:
+            self.writer.submit(lambda: self.client.log_batch(self.run_id, metrics=metrics))
 
     def log_image(self, path: Path, key: str, step: int) -> None:
         """Log a picture of a series: the UI has a slider over the steps of a key."""
+        if (key, step) in self.logged.images:
+            return
 
         def write() -> None:
             with Image.open(path) as image:
@@ -162,6 +182,8 @@ class MlflowTracker:
 
     def log_model(self, folder: Path, name: str, step: int) -> None:
         """Log the MLflow model in `folder` as a model of this run."""
+        if (name, step) in self.logged.models:
+            return
 
         def write() -> None:
             logged = self.client.create_logged_model(
@@ -173,14 +195,14 @@ class MlflowTracker:
 
         self.writer.submit(write)
 
-    def measure_cost(self) -> tuple[float, float]:
-        """Return the seconds the training thread waited, and the CPU seconds of the writer."""
-        return self.writer.waited_s, self.writer.cpu_s
+    @property
+    def cpu_s(self) -> float:
+        return self.writer.cpu_s
 
-    def end(self, outcome: str, reason: str) -> None:
-        """Write what is pending, then end the run with the status of its outcome."""
+    def end(self, outcome: str, reason: str, step: int, waited_s: float) -> None:
+        """Write what is pending and what logging cost, then end the run with its status."""
         self.log_tags({"outcome": outcome, "outcome.reason": reason})
-        self.writer.submit(self._log_cost)
+        self.writer.submit(lambda: self._log_cost(step, waited_s))
         if self.monitor is not None:
             self.monitor.finish()
         self.writer.submit(
@@ -188,11 +210,19 @@ class MlflowTracker:
         )
         self.writer.close()
 
-    def _log_cost(self) -> None:
-        waited_s, cpu_s = self.measure_cost()
+    def tag_ended(self, tags: Mapping[str, str]) -> None:
+        """Tag the run after its end, at once."""
+        for key, value in mask_tags(tags).items():
+            self.client.set_tag(self.run_id, key, value)
+
+    def _log_cost(self, step: int, waited_s: float) -> None:
         now_ms = int(time.time() * 1000)
-        costs = {"tracking/waited_s": waited_s, "tracking/writer_cpu_s": cpu_s}
-        metrics = [Metric(name, value, now_ms, 0) for name, value in costs.items()]
+        costs = {"tracking/waited_s": waited_s, "tracking/writer_cpu_s": self.writer.cpu_s}
+        metrics = [
+            Metric(name, value, now_ms, step)
+            for name, value in costs.items()
+            if (name, step) not in self.logged.metrics
+        ]
         self.client.log_batch(self.run_id, metrics=metrics)
 
 
@@ -219,13 +249,15 @@ def save_mlflow_model(model: Any, folder: Path) -> None:
     )
 
 
-def _mask(tags: Mapping[str, str]) -> dict[str, str]:
+def mask_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: mask_secrets(value) for key, value in tags.items()}
 
 
 def _start_monitor(run_id: str, uri: str, every_s: float) -> SystemMetricsMonitor | None:
     if every_s == 0:
         return None
-    monitor = SystemMetricsMonitor(run_id, sampling_interval=every_s, tracking_uri=uri)
+    monitor = SystemMetricsMonitor(
+        run_id, sampling_interval=every_s, resume_logging=True, tracking_uri=uri
+    )
     monitor.start()
     return monitor

@@ -1,26 +1,8 @@
 from __future__ import annotations
 
-import dataclasses
+import subprocess
 
-from dcgan_sweeps.config import Config, compose, flatten
 from dcgan_sweeps.tracking import provenance
-
-
-def sign(*words):
-    return provenance.sign(flatten(compose("config", list(words), Config)))
-
-
-def test_the_same_request_has_the_same_signature():
-    assert sign() == sign("experiment=article", "optimizer.lr=0.001")
-
-
-def test_what_cannot_change_the_result_is_not_signed():
-    assert sign() == sign("tracking=none", "tracking.dir=elsewhere", "score.every=5")
-
-
-def test_what_can_change_the_result_is_signed():
-    words = ["seed=1", "optimizer.lr=2e-4", "data.limit=1000", "runner.threads=1"]
-    assert len({sign(), *(sign(word) for word in words)}) == 5
 
 
 def test_the_checkout_and_the_machine_are_known():
@@ -42,7 +24,33 @@ def test_only_allowed_environment_variables_are_kept(monkeypatch):
 
 def test_a_long_diff_is_cut(monkeypatch):
     monkeypatch.setattr(provenance, "LARGEST_DIFF", 10)
-    monkeypatch.setattr(provenance, "_git", lambda tree, *words: "x" * 40)
+    answers = {"rev-parse": "x" * 40, "ls-files": ""}
+    monkeypatch.setattr(
+        provenance, "_git", lambda tree, *words: answers.get(words[0], "1\t1\t" + "y" * 99)
+    )
     assert len(provenance.read_code().diff) < 100
-    assert "cut: " in provenance.read_code().diff
-    assert dataclasses.is_dataclass(provenance.Code)
+    assert provenance.read_code().diff.startswith("# cut: ")
+
+
+def test_uncommitted_changes_are_kept_binary_and_untracked_files_named_only(monkeypatch, tmp_path):
+    def git(*words):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "pyproject.toml").write_text("a = 1\n")
+    (tmp_path / "picture.bin").write_bytes(b"\0\1\2")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "first")
+    monkeypatch.setattr(provenance, "find_tree", lambda: tmp_path)
+    assert not provenance.read_code().dirty
+    (tmp_path / "pyproject.toml").write_text("a = 2\n")
+    (tmp_path / "picture.bin").write_bytes(b"\0\1\3")
+    (tmp_path / "new.txt").write_text("x")
+    code = provenance.read_code()
+    assert code.diff.splitlines()[:2] == [
+        "# binary, not in here: picture.bin",
+        "# untracked, not in here: new.txt",
+    ]
+    assert "+a = 2" in code.diff
+    assert code.diff.count("picture.bin") == 1

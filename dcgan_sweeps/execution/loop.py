@@ -1,0 +1,162 @@
+"""The epochs of a run: trained, pictured, scored, checkpointed.
+
+scores: dict[str, float] = {}
+train_and_score(plan, parts, recorder, interrupts, console, scores)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from dcgan_sweeps.config import Config
+from dcgan_sweeps.data.batches import Indices, draw_batches
+from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.plan import Plan, is_scored
+from dcgan_sweeps.gan.sampling import ImagesU8, Latents, make_sampler
+from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
+from dcgan_sweeps.gan.step import Training, prepare_training
+from dcgan_sweeps.gan.training import Block, train
+from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.terminal import TrainingBar
+from dcgan_sweeps.tracking.checkpoints import Checkpoint
+from dcgan_sweeps.tracking.recorder import OF_THE_RECORD, Recorder, Steps, average_steps
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop, and it did after an optimizer step."""
+
+    def __init__(self, step: int, epoch: int):
+        super().__init__(f"asked to stop at step {step}, in epoch {epoch}")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an epoch's end is looked at with: the sampler, and the fixed latents of the grid."""
+
+    sample: Callable[[Latents], ImagesU8]
+    grid_latents: Latents
+
+
+def train_and_score(
+    plan: Plan,
+    parts: Parts,
+    recorder: Recorder,
+    interrupts: Interrupts,
+    console: Console,
+    scores: dict[str, float],
+) -> None:
+    """Train to the last epoch, filling `scores` with the newest.
+
+    Raises Interrupted, with a checkpoint written, and Diverged.
+    """
+    config = plan.config
+    training = prepare_training(parts.gan, config.train, config.optimizer, config.seed)
+    look = Look(
+        make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
+    )
+    steps_per_epoch = len(parts.train_u8) // config.train.batch_size
+    with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
+        checkpoint = plan.origin.checkpoint if plan.origin is not None else None
+        if checkpoint is not None:
+            scores.update(_restore(checkpoint, training, recorder, steps_per_epoch))
+            bar.go_on(checkpoint.step)
+        else:
+            _begin(parts, recorder, look, scores)
+        images_u8 = parts.train_u8[..., None]
+        for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
+            for block in epoch:
+                steps = _as_steps(block, config.train.batch_size)
+                recorder.add_steps(epoch.number, block.step, steps)
+                bar.show_steps(epoch.number, block.step, average_steps([steps]))
+                if interrupts.asked and block.step < epoch.last_step:
+                    recorder.save_checkpoint(read_state(training))
+                    raise Interrupted(block.step, epoch.number)
+            figures = recorder.end_epoch(epoch.number)
+            _end_epoch(parts, recorder, look, epoch.number, scores)
+            if interrupts.asked or _is_checkpointed(config, epoch.number):
+                recorder.save_checkpoint(read_state(training))
+            is_new = is_scored(config, epoch.number)
+            bar.print_epoch(epoch.number, figures | (scores if is_new else {}))
+            if interrupts.asked and epoch.number < config.train.epochs:
+                raise Interrupted(epoch.last_step, epoch.number)
+
+
+def _batches(parts: Parts) -> Callable[[int], Indices]:
+    config = parts.config
+
+    def batches(epoch: int) -> Indices:
+        random = stream(config.seed, "batches", epoch)
+        return draw_batches(
+            len(parts.train_u8), config.train.batch_size, config.data.shuffle_buffer, random
+        )
+
+    return batches
+
+
+def _draw_grid_latents(config: Config) -> Latents:
+    count = config.tracking.sample_rows * config.tracking.sample_columns
+    shape = (count, config.model.latent_dim)
+    return stream(config.seed, "pictures/latents").standard_normal(shape, "float32")
+
+
+def _restore(
+    checkpoint: Checkpoint, training: Training, recorder: Recorder, steps_per_epoch: int
+) -> dict[str, float]:
+    """Put training and record where the checkpoint is; return the newest scores."""
+    arrays = checkpoint.arrays.items()
+    restore_state(
+        training, {name: each for name, each in arrays if not name.startswith(OF_THE_RECORD)}
+    )
+    recorder.restore(checkpoint, checkpoint.step // steps_per_epoch)
+    scores: dict[str, float] = {}
+    for line in checkpoint.history.splitlines():
+        record = json.loads(line)
+        if "score/fcd" in record:
+            scores = {name: record[name] for name in ("score/fcd", "score/fcd_test")}
+    return scores
+
+
+def _begin(parts: Parts, recorder: Recorder, look: Look, scores: dict[str, float]) -> None:
+    if parts.scorer is not None:
+        recorder.add_scores(0, {"score/fcd_floor": parts.scorer.reference.floor})
+    _end_epoch(parts, recorder, look, 0, scores)
+
+
+def _end_epoch(
+    parts: Parts, recorder: Recorder, look: Look, number: int, scores: dict[str, float]
+) -> None:
+    """Draw the grid after an epoch, score the generator where that is due, note both digests."""
+    grid_u8 = look.sample(look.grid_latents)
+    recorder.add_samples(number, grid_u8)
+    if parts.scorer is not None and is_scored(parts.config, number):
+        new = parts.scorer.score(look.sample, parts.config.model.latent_dim)
+        scores.update({"score/fcd": new.fcd, "score/fcd_test": new.fcd_test})
+        recorder.add_scores(number, scores)
+    recorder.add_digests(
+        number,
+        {
+            "digest.weights": hash_weights(parts.gan),
+            "digest.samples": hashlib.sha256(grid_u8.tobytes()).hexdigest(),
+        },
+    )
+
+
+def _is_checkpointed(config: Config, epoch: int) -> bool:
+    every = config.train.checkpoint_every
+    return epoch == config.train.epochs or (every is not None and epoch % every == 0)
+
+
+def _as_steps(block: Block, batch_size: int) -> Steps:
+    series = {
+        "loss/discriminator": block.loss_discriminator,
+        "loss/generator": block.loss_generator,
+        "discriminator/real": block.real,
+        "discriminator/fake": block.fake,
+    }
+    return Steps(series, len(block.real) * batch_size, block.wall_s)

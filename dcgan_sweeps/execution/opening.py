@@ -1,0 +1,108 @@
+"""The beginning of a run's record: configuration first, then where it comes from.
+
+recorder = open_record(plan)
+record_start(plan, parts, recorder, console)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import Any
+
+from rich.console import Console
+
+from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
+from dcgan_sweeps.logged_config import read_meanings, sign
+from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.terminal import make_layer_table, make_say, render_plain
+from dcgan_sweeps.tracking import provenance
+from dcgan_sweeps.tracking.differences import compare_facts
+from dcgan_sweeps.tracking.recorder import Recorder, open_recorder, reopen_recorder
+
+
+def open_record(plan: Plan) -> Recorder:
+    """Open the tracker and the run's folder; raises RequestError where neither is begun."""
+    tracking, origin = plan.config.tracking, plan.origin
+    if origin is not None and origin.same:
+        recorder = reopen_recorder(tracking, origin.folder, origin.run)
+        if origin.checkpoint is None:
+            recorder.folder.rewind("", -1)
+        return recorder
+    tags = {
+        "mlflow.source.name": "dcgan_sweeps.run",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": provenance.read_code().commit or "",
+        "signature": sign(flatten(plan.config)),
+        **plan.tags,
+    }
+    recorder = open_recorder(tracking, plan.name, tags)
+    if origin is not None:
+        for frame in origin.folder.find_frames().values():
+            shutil.copy2(frame, recorder.folder.samples)
+    return recorder
+
+
+def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console) -> None:
+    """Record the configuration first, then provenance, data, layers and a grid of real images."""
+    config = plan.config
+    identity = parts.scorer.identity if parts.scorer else ""
+    flat = flatten(config)
+    params = flat | {"signature": sign(flat), "score.identity": identity}
+    recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
+
+    code = provenance.read_code()
+    layers = "\n".join(_show_layers(parts, console))
+    facts = gather_facts(plan, parts, code) | {"run_id": recorder.tracker.run_id}
+    if plan.origin is not None:
+        before = json.loads((plan.origin.folder.root / "provenance.json").read_text())
+        for difference in compare_facts(before, facts):
+            make_say(console)(f"since the run began: {difference}")
+    recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)
+    recorder.tracker.log_data(
+        parts.images.name, parts.images.digest, parts.images.source, len(parts.train_u8)
+    )
+    recorder.tracker.log_tags({"device": parts.device.describe()})
+    count = config.tracking.sample_rows * config.tracking.sample_columns
+    chosen = stream(config.seed, "pictures/real").permutation(len(parts.train_u8))[:count]
+    recorder.add_real_images(parts.train_u8[chosen])
+
+
+def _show_layers(parts: Parts, console: Console) -> list[str]:
+    tables = []
+    for network in (parts.gan.generator, parts.gan.discriminator):
+        table = make_layer_table(
+            network.name,
+            [(row.layer, row.output_shape, row.parameters) for row in tabulate_layers(network)],
+            count_parameters(network),
+        )
+        console.print(table)
+        console.print()
+        tables.append(render_plain(table))
+    return tables
+
+
+def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, Any]:
+    """Return the provenance of a run: all that its result may depend on beside its request."""
+    return {
+        "command": provenance.read_command(),
+        "signature": sign(flatten(plan.config)),
+        "meanings": read_meanings(Config),
+        "commit": code.commit,
+        "dirty": code.dirty,
+        "diff_sha256": code.diff_sha256,
+        "machine": provenance.describe_machine(),
+        "packages": provenance.list_packages(),
+        "device": dataclasses.asdict(parts.device),
+        "data": {
+            "name": parts.images.name,
+            "source": parts.images.source,
+            "sha256": parts.images.digest,
+        },
+        "score_identity": parts.scorer.identity if parts.scorer else "",
+        "environment": provenance.read_environment(),
+    }

@@ -1,0 +1,135 @@
+"""A run from its plan to its outcome.
+
+    execution = execute(plan, console)
+    execution.outcome, execution.scores
+
+TensorFlow is imported with this module: the device must have been set up before.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
+from dcgan_sweeps.execution.loop import Interrupted, train_and_score
+from dcgan_sweeps.execution.opening import open_record, record_start
+from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.gan.sampling import Diverged
+from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
+from dcgan_sweeps.terminal import format_duration, print_facts
+from dcgan_sweeps.tracking.checkpoints import list_checkpoints
+from dcgan_sweeps.tracking.recorder import Recorder
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+STATUS_OF_OUTCOME = {
+    "complete": DONE,
+    "interrupted": INTERRUPTED,
+    "diverged": ANSWER_IS_NO,
+    "failed": ANSWER_IS_NO,
+}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run ended, the scores that it ended with, and its record."""
+
+    outcome: str
+    reason: str
+    scores: Mapping[str, float]
+    recorder: Recorder
+
+    @property
+    def status(self) -> int:
+        """The exit status: a complete run that could not be written down is not done."""
+        status = STATUS_OF_OUTCOME[self.outcome]
+        return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
+
+
+def execute(plan: Plan, parts: Parts, console: Console) -> Execution:
+    """Do a run to its end, recorded; raises RequestError before anything is started."""
+    begin = time.perf_counter()
+    recorder = open_record(plan)
+    with catch_interrupts() as interrupts:
+        execution = _record_run(plan, parts, recorder, interrupts, console)
+    print_ending(console, plan, execution, time.perf_counter() - begin)
+    return execution
+
+
+def _record_run(
+    plan: Plan, parts: Parts, recorder: Recorder, interrupts: Interrupts, console: Console
+) -> Execution:
+    scores: dict[str, float] = {}
+    outcome, reason = "failed", ""
+    try:
+        record_start(plan, parts, recorder, console)
+        try:
+            train_and_score(plan, parts, recorder, interrupts, console, scores)
+            outcome = "complete"
+        except Interrupted as error:
+            outcome, reason = "interrupted", str(error)
+        recorder.add_models(
+            {"generator": parts.gan.generator, "discriminator": parts.gan.discriminator}
+        )
+    except KeyboardInterrupt:
+        outcome, reason = "interrupted", "stopped at once"
+    except Exception as error:
+        outcome = "diverged" if isinstance(error, Diverged) else "failed"
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        recorder.add_traceback(traceback.format_exc())
+    finally:
+        recorder.finish(outcome, reason)
+    return Execution(outcome, reason, scores, recorder)
+
+
+def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: float) -> None:
+    """Print how the run ended, its score, where everything is, and what to do next."""
+    recorder, scores = execution.recorder, execution.scores
+    reason = f": {execution.reason}" if execution.reason else ""
+    waited_s, cpu_s = recorder.waited_s, recorder.tracker.cpu_s
+    facts = {
+        "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
+        "score": ", ".join(f"{name} {value:.2f}" for name, value in scores.items()) or "none",
+        "pictures": str(recorder.folder.samples),
+        "logging": f"training waited {waited_s:.2f} s, the writer used {cpu_s:.2f} s of CPU",
+    }
+    where = _where(plan)
+    if recorder.tracker.run_id is not None:
+        facts["run"] = recorder.tracker.run_id
+        facts["look"] = shlex.join(["python", "-m", "dcgan_sweeps.ui", *where])
+    if execution.outcome in ("interrupted", "failed"):
+        facts["go on"] = _say_how_to_go_on(plan, recorder)
+    if execution.outcome == "failed":
+        facts["traceback"] = str(recorder.folder.root / "traceback.txt")
+    console.print()
+    print_facts(console, facts)
+    if recorder.failures:
+        console.print(
+            f"{len(recorder.failures)} writes failed, the first with: {recorder.failures[0]}. "
+            f"What could be written is in {recorder.folder.root}",
+            markup=False,
+        )
+
+
+def _where(plan: Plan) -> list[str]:
+    tracking = plan.config.tracking
+    return [] if tracking.uri is not None else [f"--dir={tracking.dir}"]
+
+
+def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
+    tracking = plan.config.tracking
+    target = recorder.tracker.run_id or str(recorder.folder.root)
+    words = [f"resume={quote(target)}"]
+    if tracking.dir != "mlruns":
+        words.append(f"tracking.dir={quote(tracking.dir)}")
+    if tracking.uri is not None:
+        words.append(f"tracking.uri={quote(mask_secrets(tracking.uri))}")
+    line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])
+    newest = list_checkpoints(recorder.folder.checkpoints)
+    return line if newest else f"{line} (from the start: there is no checkpoint yet)"

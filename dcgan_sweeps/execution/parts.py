@@ -1,0 +1,57 @@
+"""What a run is made of, once every check has passed.
+
+parts = prepare(config, config.runner, console)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dcgan_sweeps.config import Config, Runner
+from dcgan_sweeps.terminal import make_say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dcgan_sweeps.data.images import Images, ImagesU8
+    from dcgan_sweeps.device import Device
+    from dcgan_sweeps.gan.networks import Gan
+    from dcgan_sweeps.score.fcd import Scorer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The device, the data, the networks and the scorer of one run."""
+
+    config: Config
+    device: Device
+    images: Images
+    train_u8: ImagesU8
+    gan: Gan
+    scorer: Scorer | None
+
+
+def prepare(config: Config, runner: Runner, console: Console) -> Parts:
+    """Set the device up, load and check the data, build the networks and the scorer.
+
+    `runner` is that of the configuration, or what an earlier run found on its machine. Raises
+    RequestError for what this machine cannot do.
+    """
+    # TensorFlow is imported by this, and must not be before it.
+    from dcgan_sweeps.device import set_up_device
+
+    device = set_up_device(runner)
+    say = make_say(console)
+    say(device.describe())
+
+    from dcgan_sweeps.data.images import choose_subset, load_images
+    from dcgan_sweeps.gan.networks import build_gan
+    from dcgan_sweeps.score.fcd import prepare_scorer
+
+    images = load_images(config.data, say)
+    train_u8 = choose_subset(images.train_u8, config.data.limit, config.seed)
+    say(f"data: {len(train_u8):,} images of {images.name} ({images.source})")
+    gan = build_gan(config.model, config.seed, device.precision)
+    scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
+    return Parts(config, device, images, train_u8, gan, scorer)

@@ -1,0 +1,77 @@
+"""What a run shall do: its configuration, and what it goes on from.
+
+plan = plan_new(request)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dcgan_sweeps.command import Request
+from dcgan_sweeps.config import Config, Runner
+from dcgan_sweeps.tracking.archive import LoggedRun
+from dcgan_sweeps.tracking.checkpoints import Checkpoint
+from dcgan_sweeps.tracking.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that is gone on with: in its own record, or in that of a new run."""
+
+    folder: RunFolder
+    run: LoggedRun | None  # None where it was not tracked
+    checkpoint: Checkpoint | None  # None where it died before its first
+    same: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.folder.root) if self.run is None else self.run.run_id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run to be done; `runner` may name what an earlier run found on its machine."""
+
+    config: Config
+    overrides: tuple[str, ...]
+    name: str
+    runner: Runner
+    tags: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
+
+
+def plan_new(request: Request) -> Plan:
+    """Return the plan of a run that starts from nothing."""
+    config = request.config
+    name = config.tracking.run_name or name_run(request.choices["experiment"], request.overrides)
+    return Plan(config, request.overrides, name, config.runner)
+
+
+def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
+    """Return what was asked for, in words: the experiment, then each override of the run."""
+    quiet = ("experiment=", "tracking.", "tracking=", "runner.", "runner=", "resume=", "hydra")
+    words = [word for word in overrides if not word.startswith(quiet)]
+    return " ".join([experiment, *words])
+
+
+def restore_runner(runner: Runner, device: Mapping[str, object]) -> Runner:
+    """Return `runner` with the choices that an earlier run made on its machine.
+
+    `device` is that of its provenance: kind, precision, jit, threads, deterministic.
+    """
+    return dataclasses.replace(
+        runner,
+        device=str(device["kind"]),
+        precision=str(device["precision"]),
+        jit="on" if device["jit"] else "off",
+        threads=int(str(device["threads"])),
+        deterministic=bool(device["deterministic"]),
+    )
+
+
+def is_scored(config: Config, epoch: int) -> bool:
+    """Return whether the end of an epoch is scored: every so many, and the last one always."""
+    every = config.score.every
+    return epoch == config.train.epochs or (epoch > 0 and epoch % every == 0)

@@ -1,0 +1,67 @@
+"""The state of a training as arrays by name, and back.
+
+    arrays = read_state(training)
+    restore_state(training, arrays)
+
+It is whole: batches, latents and dropout masks follow from the seed and the number of steps done,
+so no random generator has a state of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dcgan_sweeps.gan.networks import Gan
+from dcgan_sweeps.gan.step import Training
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def read_state(training: Training) -> dict[str, npt.NDArray[Any]]:
+    """Return weights, BatchNormalization averages, both optimizers' moments and the step."""
+    return {name: np.asarray(each.numpy()) for name, each in _name_variables(training).items()}
+
+
+def restore_state(training: Training, arrays: Arrays) -> None:
+    """Put a training where `arrays` were read; raises ValueError unless names and shapes agree."""
+    variables = _name_variables(training)
+    expected = {name: tuple(each.shape) for name, each in variables.items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    if found != expected:
+        name = min(set(found.items()) ^ set(expected.items()))[0]
+        raise ValueError(
+            f"the state of {name} has shape {found.get(name)}; expected {expected.get(name)}"
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _name_variables(training: Training) -> dict[str, tf.Variable]:
+    groups = {
+        "generator": [each.value for each in training.gan.generator.weights],
+        "discriminator": [each.value for each in training.gan.discriminator.weights],
+        "generator_adam": training.generator_adam.state,
+        "discriminator_adam": training.discriminator_adam.state,
+        "step": [training.step],
+    }
+    return {
+        f"{group}/{index:02d}": variable
+        for group, variables in groups.items()
+        for index, variable in enumerate(variables)
+    }
+
+
+def hash_weights(gan: Gan) -> str:
+    """Return the SHA-256 over the weights of both networks, in their order: 64 hex digits."""
+    sha256 = hashlib.sha256()
+    for network in (gan.generator, gan.discriminator):
+        for array in network.get_weights():
+            sha256.update(f"{array.dtype}{array.shape}".encode())
+            sha256.update(array.tobytes())
+    return sha256.hexdigest()

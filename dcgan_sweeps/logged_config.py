@@ -1,0 +1,130 @@
+"""A configuration that was logged: its signature, and how it reads under today's schema.
+
+sign(flatten(config))            # "0f3a...", 16 hex digits
+read_logged(nested, meanings={}) # the Config, or every key that no longer fits
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dcgan_sweeps.config import (
+    Config,
+    Fault,
+    RequestError,
+    compose,
+    describe_allowed,
+    flatten,
+    freeze,
+    make_node,
+    walk,
+)
+
+# Keys, or groups of keys, that cannot change what a run computes.
+NOT_IN_SIGNATURE = (
+    "tracking",
+    "resume",
+    "data.dir",
+    "score.every",
+    "score.batch_size",
+    "train.checkpoint_every",
+)
+
+
+def is_signed(key: str) -> bool:
+    """Return whether a key is a part of a run's signature."""
+    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_SIGNATURE)
+
+
+def sign(flat_config: Mapping[str, Any]) -> str:
+    """Return the signature of {dotted key: value}: the same request has the same 16 hex digits."""
+    signed = {key: value for key, value in flat_config.items() if is_signed(key)}
+    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_meanings(schema: type) -> dict[str, int]:
+    """Return {key: number} of every key that has come to mean something else, once or more."""
+    leaves = {key: leaf.metadata.get("meaning", 1) for key, _, leaf in walk(schema())}
+    return {key: meaning for key, meaning in leaves.items() if meaning != 1}
+
+
+def flatten_nested(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {dotted key: value} of every leaf of nested mappings."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        key = f"{prefix}{name}"
+        flat |= flatten_nested(value, key + ".") if isinstance(value, Mapping) else {key: value}
+    return flat
+
+
+def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Config:
+    """Return a logged configuration under today's schema; `meanings` are those of its time.
+
+    A key that was not logged and cannot change the result has today's default. Raises RequestError
+    with a fault for every other key that is missing, unknown, of another meaning or not allowed.
+    """
+    logged = flatten_nested(nested)
+    leaves = {key: leaf for key, _, leaf in walk(Config())}
+    faults = [
+        Fault(key, f"was logged as {logged[key]}; there is no such key now{_nearest(key, leaves)}")
+        for key in sorted(set(logged) - set(leaves))
+    ]
+    faults += [
+        Fault(key, "was not logged: this version has it, and it can change the result")
+        for key in sorted(set(leaves) - set(logged))
+        if is_signed(key)
+    ]
+    today = read_meanings(Config)
+    faults += [
+        Fault(key, f"was logged as {logged[key]}; it means something else now")
+        for key in sorted(set(leaves) & set(logged))
+        if meanings.get(key, 1) != today.get(key, 1)
+    ]
+    node = make_node(dataclasses.asdict(compose("config", [], Config)))
+    for key in set(leaves) & set(logged):
+        try:
+            OmegaConf.update(node, key, logged[key])
+        except OmegaConfBaseException:
+            allowed = describe_allowed(leaves[key])
+            faults.append(Fault(key, f"was logged as {logged[key]}; allowed now: {allowed}"))
+    if faults:
+        raise RequestError(faults)
+    config = freeze(node)
+    if not isinstance(config, Config):
+        raise TypeError(f"the schema makes a {type(config).__name__}")
+    return config
+
+
+def _nearest(key: str, keys: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(key, keys, n=1)
+    return f"; nearest: {close[0]}" if close else ""
+
+
+def replace_keys(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return `config` with the values of some dotted keys replaced, checked."""
+    node = make_node(dataclasses.asdict(config))
+    for key, value in values.items():
+        OmegaConf.update(node, key, value)
+    replaced = freeze(node)
+    if not isinstance(replaced, Config):
+        raise TypeError(f"the schema makes a {type(replaced).__name__}")
+    return replaced
+
+
+def find_changes(flat: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return {key: (value, other value)} of every key whose values differ."""
+    keys = sorted(set(flat) | set(other))
+    return {k: (flat.get(k), other.get(k)) for k in keys if flat.get(k) != other.get(k)}
+
+
+def flatten_defaults() -> dict[str, Any]:
+    """Return {dotted key: value} of the configuration that nothing was asked of."""
+    return flatten(compose("config", [], Config))

@@ -1,0 +1,155 @@
+"""Runs that are in an MLflow store already: found, read, opened again.
+
+run = read_run(client, run_id)
+run.outcome, run.params["optimizer.lr"]
+read_series(client, run_id, ["score/fcd"])["score/fcd"][10]
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.tracker import Logged
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+IMAGE_FILE = re.compile(
+    r"images/(?P<key>[^+]+)\+step\+(?P<step>\d+)\+.+?(?P<small>\+compressed)?\.\w+"
+)
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What a store says of a run; `metrics` has the last value of each."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: str
+    outcome: str  # "" where it was never ended
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    start_ms: int
+
+
+def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
+    """Return a run by its id; raises RequestError, as a fault of `key`, where there is none."""
+    if not RUN_ID.fullmatch(run_id):
+        raise RequestError([Fault(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")])
+    try:
+        return _as_logged(client.get_run(run_id))
+    except MlflowException as error:
+        problem = f"got {run_id}; there is no such run in {mask_secrets(client.tracking_uri)}"
+        raise RequestError([Fault(key, problem)]) from error
+
+
+def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[LoggedRun]:
+    """Return the runs of an experiment that meet an MLflow search condition, oldest first."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        return []
+    runs: list[LoggedRun] = []
+    token: str | None = ""
+    while token is not None:
+        page = client.search_runs(
+            [found.experiment_id], condition, order_by=["start_time ASC"], page_token=token or None
+        )
+        runs += map(_as_logged, page)
+        token = page.token or None
+    return runs
+
+
+def _as_logged(run: Run) -> LoggedRun:
+    return LoggedRun(
+        run.info.run_id,
+        run.info.experiment_id,
+        run.info.run_name,
+        run.info.status,
+        run.data.tags.get("outcome", ""),
+        run.data.params,
+        run.data.tags,
+        run.data.metrics,
+        run.info.start_time,
+    )
+
+
+def read_series(
+    client: MlflowClient, run_id: str, names: Iterable[str]
+) -> dict[str, dict[int, float]]:
+    """Return {metric: {step: value}} of a run."""
+    return {
+        name: {each.step: each.value for each in client.get_metric_history(run_id, name)}
+        for name in names
+    }
+
+
+def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:
+    """Return the text of a run's artifact, or None where there is none of that name."""
+    parent = str(Path(path).parent)
+    listed = client.list_artifacts(run_id, None if parent == "." else parent)
+    if path not in {each.path for each in listed}:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(run_id, path, folder)).read_text()
+
+
+def reopen(client: MlflowClient, run: LoggedRun) -> Logged:
+    """Set a run that ended or died to RUNNING; return what it has already."""
+    client.update_run(run.run_id, status="RUNNING")
+    for tag in ("outcome", "outcome.reason"):
+        if tag in run.tags:
+            client.delete_tag(run.run_id, tag)
+    client.set_tag(run.run_id, "resumed", str(int(run.tags.get("resumed", 0)) + 1))
+    names = [name for name in run.metrics if not name.startswith("system/")]
+    series = read_series(client, run.run_id, names)
+    return Logged(
+        frozenset((name, step) for name, points in series.items() for step in points),
+        _find_images(client, run.run_id),
+        _find_models(client, run),
+    )
+
+
+def _find_images(client: MlflowClient, run_id: str) -> frozenset[tuple[str, int]]:
+    """Return the pictures that are there whole, and remove the halves of others.
+
+    A picture is two files, the small one written last.
+    """
+    whole: dict[tuple[str, int], list[str]] = {}
+    halves: dict[tuple[str, int], list[str]] = {}
+    for each in client.list_artifacts(run_id, "images"):
+        named = IMAGE_FILE.fullmatch(each.path)
+        if named is not None:
+            kind = whole if named["small"] else halves
+            kind.setdefault((named["key"], int(named["step"])), []).append(each.path)
+    artifacts = get_artifact_repository(client.get_run(run_id).info.artifact_uri)
+    for place, paths in halves.items():
+        if place not in whole:
+            for path in paths:
+                artifacts.delete_artifacts(path)  # type: ignore[no-untyped-call]
+    return frozenset(whole)
+
+
+def _find_models(client: MlflowClient, run: LoggedRun) -> frozenset[tuple[str, int]]:
+    """Return the models that are there whole, and remove those whose upload was cut off."""
+    outputs = client.get_run(run.run_id).outputs
+    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
+    found = set()
+    for model in client.search_logged_models(
+        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
+    ):
+        if model.model_id in steps and model.status == "READY":
+            found.add((model.name, steps[model.model_id]))
+        else:
+            client.delete_logged_model(model.model_id)
+    return frozenset(found)

@@ -1,0 +1,116 @@
+"""Checkpoints of a run: whole or not there at all, the last two kept, damage noticed.
+
+    write_checkpoint(folder, Checkpoint(step, arrays, history, facts))
+    checkpoint = read_newest(folder, say=print)
+
+One file holds everything: arrays, history and facts, as an npz without pickles. Its name ends in
+the SHA-256 of its content, so that a single rename makes file and checksum appear together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+KEPT = 2
+VERSION = 1
+FILE_NAME = re.compile(r"step_(?P<step>\d{9})_(?P<sha256>[0-9a-f]{64})\.npz")
+
+
+class CheckpointError(Exception):
+    """A checkpoint could not be written; those before it are as they were."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stood after an optimizer step."""
+
+    step: int
+    arrays: Arrays
+    history: str  # the lines of history.jsonl up to here
+    facts: Mapping[str, Any]  # whose it is; JSON
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint, remove all but the last two, and return its path.
+
+    Raises CheckpointError where the disk does not take it.
+    """
+    content = _encode(checkpoint)
+    digest = hashlib.sha256(content).hexdigest()
+    path = folder / f"step_{checkpoint.step:09d}_{digest}.npz"
+    unfinished = folder / ".unfinished"
+    try:
+        folder.mkdir(exist_ok=True)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        problem = f"the checkpoint of step {checkpoint.step} cannot be written: {error.strerror}"
+        raise CheckpointError(f"{problem} ({len(content):,} bytes in {folder})") from error
+    for old in list_checkpoints(folder)[KEPT:]:
+        old.unlink()
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the newest first."""
+    return sorted(
+        (path for path in folder.glob("step_*.npz") if FILE_NAME.fullmatch(path.name)), reverse=True
+    )
+
+
+def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole; `say` gets a line for each damaged one.
+
+    A damaged one is renamed, so that it is not among the last two that are kept.
+    """
+    for path in list_checkpoints(folder):
+        try:
+            return read_checkpoint(path)
+        except ValueError as damage:
+            aside = path.replace(path.with_name(f"damaged_{path.name}"))
+            say(f"damaged checkpoint left out: {aside} ({damage})")
+    return None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in a file; raises ValueError where it is not as it was written."""
+    content = path.read_bytes()
+    named = FILE_NAME.fullmatch(path.name)
+    if named is None or hashlib.sha256(content).hexdigest() != named["sha256"]:
+        raise ValueError(f"its {len(content):,} bytes do not have the checksum in its name")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    facts = json.loads(arrays.pop("facts").tobytes())
+    if facts["version"] != VERSION:
+        raise ValueError(f"format {facts['version']}; this version reads {VERSION}")
+    return Checkpoint(int(named["step"]), arrays, arrays.pop("history").tobytes().decode(), facts)
+
+
+def _encode(checkpoint: Checkpoint) -> bytes:
+    file = io.BytesIO()
+    texts = {
+        "history": checkpoint.history,
+        "facts": json.dumps({"version": VERSION, **checkpoint.facts}),
+    }
+    encoded = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
+    arrays: dict[str, Any] = {**checkpoint.arrays, **encoded}
+    np.savez(file, **arrays)
+    return file.getvalue()

@@ -1,0 +1,98 @@
+"""What differs between the provenance of two runs, and whether it can change their results.
+
+for difference in compare_facts(expected, got):
+    print(difference)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Numbers come out of these; another version of any other package is told, and changes none.
+COMPUTING_PACKAGES = ("tensorflow", "keras", "numpy", "ml_dtypes", "nvidia", "dcgan")
+# Facts of which a result can depend, with what lies below them.
+DECISIVE = (
+    "commit",
+    "diff_sha256",
+    "machine.cpu",
+    "machine.cpu_flags",
+    "machine.gpu_driver",
+    "device.kind",
+    "device.name",
+    "device.precision",
+    "device.jit",
+    "device.threads",
+    "device.deterministic",
+    "data.sha256",
+    "score_identity",
+    "environment",
+    "meanings",
+)
+# Below these, but no number depends on them.
+INDECISIVE = ("environment.PYTHONHASHSEED", "environment.TF_CPP_MIN_LOG_LEVEL")
+# Facts that differ from run to run, and say nothing.
+IGNORED = ("command", "signature", "run_id", "packages", "dirty", "device.reasons", "data.source")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One fact that differs; a decisive one can make the results differ."""
+
+    fact: str
+    expected: str
+    got: str
+    decisive: bool
+
+    def __str__(self) -> str:
+        weight = "" if self.decisive else " (changes no result)"
+        return f"{self.fact} was {self.expected}, now {self.got}{weight}"
+
+
+def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs between two provenances, the decisive first."""
+    before, now = _flatten(expected), _flatten(got)
+    found = [
+        Difference(fact, _show(before.get(fact)), _show(now.get(fact)), _is_decisive(fact))
+        for fact in sorted(set(before) | set(now))
+        if before.get(fact) != now.get(fact) and not _is_under(fact, IGNORED)
+    ]
+    found += compare_packages(expected.get("packages", ()), got.get("packages", ()))
+    return sorted(found, key=lambda each: not each.decisive)
+
+
+def compare_packages(expected: list[str], got: list[str]) -> list[Difference]:
+    """Return the packages, each name==version, that differ."""
+    before, now = (dict(each.split("==", 1) for each in side) for side in (expected, got))
+    return [
+        Difference(
+            f"package {name}",
+            before.get(name, "not there"),
+            now.get(name, "not there"),
+            name.lower().startswith(COMPUTING_PACKAGES),
+        )
+        for name in sorted(set(before) | set(now))
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _is_decisive(fact: str) -> bool:
+    return _is_under(fact, DECISIVE) and fact not in INDECISIVE
+
+
+def _is_under(fact: str, names: tuple[str, ...]) -> bool:
+    return any(fact == name or fact.startswith(name + ".") for name in names)
+
+
+def _show(value: Any) -> str:
+    text = " ".join(value) if isinstance(value, list) else str(value)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        key = prefix + name
+        flat |= _flatten(value, key + ".") if isinstance(value, Mapping) else {key: value}
+    return flat

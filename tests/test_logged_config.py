@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from dcgan_sweeps import logged_config
+from dcgan_sweeps.config import Config, RequestError, compose, flatten, number
+from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+
+
+def signature(*words):
+    return sign(flatten(compose("config", list(words), Config)))
+
+
+def nested(*words):
+    return dataclasses.asdict(compose("config", list(words), Config))
+
+
+def faults_of(logged, meanings=None):
+    with pytest.raises(RequestError) as refused:
+        read_logged(logged, meanings or {})
+    return [str(fault) for fault in refused.value.faults]
+
+
+def test_the_same_request_has_the_same_signature():
+    assert signature() == signature("experiment=article", "optimizer.lr=0.001")
+
+
+def test_what_cannot_change_the_result_is_not_signed():
+    words = ["tracking=none", "tracking.dir=elsewhere", "score.every=5", "train.checkpoint_every=3"]
+    assert signature() == signature(*words)
+
+
+def test_what_can_change_the_result_is_signed():
+    words = ["seed=1", "optimizer.lr=2e-4", "data.limit=1000", "runner.threads=1"]
+    assert len({signature(), *(signature(word) for word in words)}) == 5
+
+
+def test_what_was_logged_is_read_back():
+    words = ["optimizer.lr=1e-5", "model.generator_filters=[8,4]", "data.limit=500"]
+    assert read_logged(nested(*words), {}) == compose("config", words, Config)
+
+
+def test_every_key_that_no_longer_fits_is_named():
+    logged = nested()
+    logged["optimizer"]["learning_rate"] = 0.1
+    logged["train"]["epochs"] = "many"
+    del logged["model"]["dropout"]
+    faults = faults_of(logged)
+    assert len(faults) == 3
+    assert faults[0].startswith("optimizer.learning_rate: was logged as 0.1; there is no such key")
+    assert faults[1].startswith("model.dropout: was not logged")
+    assert faults[2].startswith("train.epochs: was logged as many; allowed now: a whole number")
+
+
+def test_a_value_that_is_no_longer_allowed_is_named():
+    logged = nested()
+    logged["train"]["epochs"] = -1
+    assert faults_of(logged) == ["train.epochs: got -1; allowed: a whole number, at least 0"]
+
+
+def test_a_missing_key_that_changes_no_result_has_its_default():
+    logged = nested()
+    del logged["train"]["checkpoint_every"]
+    assert read_logged(logged, {}).train.checkpoint_every == 1
+
+
+def test_a_key_that_means_something_else_now_is_named(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Schema:
+        epochs: int = number(0)
+        lr: float = dataclasses.field(default=0.1, metadata={"meaning": 2})
+
+    assert read_meanings(Schema) == {"lr": 2}
+    monkeypatch.setattr(logged_config, "read_meanings", lambda schema: {"optimizer.lr": 2})
+    assert faults_of(nested()) == ["optimizer.lr: was logged as 0.001; it means something else now"]
+    assert read_logged(nested(), {"optimizer.lr": 2}).optimizer.lr == 0.001

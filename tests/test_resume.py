@@ -1,0 +1,335 @@
+"""Runs that die and go on: the end is that of a run that was never interrupted, to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kill_at import POINTS
+from mlflow import MlflowClient
+from PIL import Image
+
+from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
+
+pytestmark = pytest.mark.slow
+
+TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
+THREE = [*TINY, "train.epochs=3"]
+# Single steps, ten an epoch: a signal meets the run within one.
+FORTY = [*TINY, "train.epochs=40", "train.steps_per_call=1", "score.every=100"]
+PROGRAM = [sys.executable, "-m", "dcgan_sweeps.run"]
+KILL = [sys.executable, str(Path(__file__).parent / "kill_at.py")]
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(Path(__file__).parents[1]),  # kill_at.py is a script of another folder
+    "PYTHONHASHSEED": "7",
+    "PYTHONUNBUFFERED": "1",
+}
+MEASURED = ("train/", "tracking/")  # the machine, not the run
+
+
+def do(folder, *words, program=PROGRAM, status=0):
+    """Run to the end in `folder`; return what was printed."""
+    done = subprocess.run(
+        [*program, *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def open_store(folder):
+    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+
+
+def find_runs(folder):
+    client = open_store(folder)
+    experiment = client.get_experiment_by_name("dcgan_sweeps")
+    return client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+
+
+def find_run(folder):
+    (run,) = find_runs(folder)
+    return run.info.run_id
+
+
+def describe(folder, run_id):
+    """Return all that a run is, so that two that are alike to the bit are equal."""
+    client = open_store(folder)
+    run = client.get_run(run_id)
+    metrics = {
+        name: [(point.step, point.value) for point in client.get_metric_history(run_id, name)]
+        for name in run.data.metrics
+        if not name.startswith(MEASURED)
+    }
+    pictures = sorted(
+        re.sub(r"timestamp\+.*?(\+compressed)?\.", r"\1.", each.path)
+        for each in client.list_artifacts(run_id, "images")
+    )
+    models = sorted(
+        (client.get_logged_model(each.model_id).name, each.step)
+        for each in run.outputs.model_outputs
+    )
+    root = Path(run.data.tags["folder"])
+    with Image.open(root / "samples" / "progress.gif") as gif:
+        frames = gif.n_frames
+    history = [json.loads(line) for line in (root / "history.jsonl").read_text().splitlines()]
+    lines = [
+        {k: v for k, v in line.items() if k != "time_s" and not k.startswith(MEASURED)}
+        for line in history
+    ]
+    last = read_checkpoint(list_checkpoints(root / "checkpoints")[0])
+    state = {
+        name: array.tobytes()
+        for name, array in last.arrays.items()
+        if name.startswith(("generator", "discriminator", "step"))
+    }
+    return {
+        "status": run.info.status,
+        "outcome": run.data.tags["outcome"],
+        "metrics": metrics,
+        "pictures": pictures,
+        "models": models,
+        "frames": frames,
+        "history": lines,
+        "state": state,
+        "digest": run.data.tags["digest.weights"],
+    }
+
+
+def assert_alike(one, other):
+    for name, value in one.items():
+        assert value == other[name], name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Three epochs that nothing interrupted: folder, and description."""
+    folder = tmp_path_factory.mktemp("whole")
+    do(folder, *THREE)
+    described = describe(folder, find_run(folder))
+    assert described["outcome"] == "complete"
+    assert described["frames"] == 4
+    return folder, described
+
+
+def start(folder, *words):
+    return subprocess.Popen(
+        [*PROGRAM, *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory):
+    """A longer run that nothing interrupted, described."""
+    folder = tmp_path_factory.mktemp("forty")
+    do(folder, *FORTY)
+    return describe(folder, find_run(folder))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_end(forty, tmp_path, number):
+    process = start(tmp_path, *FORTY)
+    lines = iter(process.stdout.readline, "")
+    next(line for line in lines if line.startswith("epoch  3"))
+    process.send_signal(number)
+    rest = "".join(lines)
+    process.stdout.close()
+    assert process.wait(120) == 130, rest
+    run_id = find_run(tmp_path)
+    assert f"python -m dcgan_sweeps.run resume={run_id}" in rest
+    (folder,) = tmp_path.glob("mlruns/runs/*")
+    stopped = read_checkpoint(list_checkpoints(folder / "checkpoints")[0])
+    assert 30 <= stopped.step < 400
+
+    printed = do(tmp_path, f"resume={run_id}")
+    assert "score/fcd " in printed
+    resumed = describe(tmp_path, run_id)
+    # A model is logged where the run was stopped, too.
+    resumed["models"] = [each for each in resumed["models"] if each[1] == 400]
+    assert_alike(forty, resumed)
+
+
+# Of three epochs of three blocks: in the second, where there is a before and an after.
+COUNTS = {
+    "between two blocks of steps": 5,
+    "while the checkpoint is written": 2,
+    "between the rename and the logging": 2,
+    "between the score and its checkpoint": 2,
+    "in the middle of a picture": 6,
+    "in the middle of a model": 1,
+    "before the end is written": 1,
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_killed_at_a_failpoint_goes_on_to_the_same_end(whole, tmp_path, point):
+    do(tmp_path, point, str(COUNTS[point]), *THREE, program=KILL, status=-signal.SIGKILL)
+    run_id = find_run(tmp_path)
+    assert open_store(tmp_path).get_run(run_id).info.status == "RUNNING"
+    do(tmp_path, f"resume={run_id}")
+    assert_alike(whole[1], describe(tmp_path, run_id))
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_over_in_its_own_run(whole, tmp_path):
+    do(tmp_path, "between two blocks of steps", "2", *THREE, program=KILL, status=-9)
+    run_id = find_run(tmp_path)
+    do(tmp_path, f"resume={run_id}")
+    assert_alike(whole[1], describe(tmp_path, run_id))
+
+
+def test_kill_9_at_ten_random_moments(tmp_path):
+    seed = int(os.environ.get("DCGAN_SWEEPS_KILL_SEED", time.time_ns() % 10**6))
+    print(f"DCGAN_SWEEPS_KILL_SEED={seed}")
+    moments = random.Random(seed)
+    words = [*TINY, "train.epochs=30", "train.steps_per_call=1"]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    begin = time.monotonic()
+    do(whole, *words)
+    wall_s = time.monotonic() - begin
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for _ in range(10):
+        # From before the data are read to some epochs later; never enough to reach the end.
+        again = [f"resume={find_run(killed)}"] if (killed / "mlruns").exists() else words
+        process = start(killed, *again)
+        first = "epoch " if again is words else "data: "
+        next(line for line in iter(process.stdout.readline, "") if line.startswith(first))
+        time.sleep(moments.uniform(0, wall_s / 15))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    run_id = find_run(killed)
+    do(killed, f"resume={run_id}")
+    assert_alike(describe(whole, find_run(whole)), describe(killed, run_id))
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(whole, tmp_path):
+    do(tmp_path, "between two blocks of steps", "8", *THREE, program=KILL, status=-9)
+    (folder,) = tmp_path.glob("mlruns/runs/*")
+    newest, before = list_checkpoints(folder / "checkpoints")
+    assert [read_checkpoint(each).step for each in (newest, before)] == [20, 10]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    run_id = find_run(tmp_path)
+    printed = do(tmp_path, f"resume={run_id}")
+    assert f"damaged checkpoint left out: {newest.parent}/damaged_{newest.name}" in printed
+    assert "epoch  2/3" in printed
+    assert_alike(whole[1], describe(tmp_path, run_id))
+
+
+def test_more_epochs_are_a_new_run_equal_to_so_many_at_once(whole, tmp_path):
+    do(tmp_path, *TINY, "train.epochs=1")
+    first = find_run(tmp_path)
+    do(tmp_path, f"resume={first}", "train.epochs=3")
+    before, after = find_runs(tmp_path)
+    assert before.info.run_id == first
+    assert after.data.tags["continues"] == first
+    assert after.data.params["train.epochs"] == "3"
+    assert after.data.tags["signature"] == find_runs(whole[0])[0].data.tags["signature"]
+    assert_alike(whole[1], describe(tmp_path, after.info.run_id))
+
+
+def test_a_run_without_a_tracker_goes_on_by_its_folder(whole, tmp_path):
+    words = [*THREE, "tracking=none"]
+    do(tmp_path, "between two blocks of steps", "5", *words, program=KILL, status=-9)
+    (folder,) = tmp_path.glob("mlruns/runs/*")
+    do(tmp_path, f"resume={folder}")
+    ends = [
+        read_checkpoint(list_checkpoints(root / "checkpoints")[0])
+        for root in (folder, next(whole[0].glob("mlruns/runs/*")))
+    ]
+    for name, array in ends[0].arrays.items():
+        if not name.startswith("epoch"):
+            assert np.array_equal(array, ends[1].arrays[name])
+
+
+def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, tmp_path):
+    words = [*TINY, "train.epochs=400", "score=none"]
+    process = start(tmp_path, *words)
+    lines = iter(process.stdout.readline, "")
+    next(line for line in lines if line.startswith("epoch  2"))
+    # No file may be longer than this from now on; every checkpoint is.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (30_000, 30_000))
+    printed = "".join(lines)
+    process.stdout.close()
+    assert process.wait(120) == 1, printed
+    assert re.search(
+        r"failed: the checkpoint of step \d+ cannot be written: File too large", printed
+    )
+    assert "Traceback" not in printed
+    (folder,) = tmp_path.glob("mlruns/runs/*")
+    kept = list_checkpoints(folder / "checkpoints")
+    assert len(kept) in (1, 2)
+    assert read_checkpoint(kept[0]).step >= 20
+    assert f"resume={find_run(tmp_path)}" in printed
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was killed in its second epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
+    do(folder, "between two blocks of steps", "5", *THREE, program=KILL, status=-9)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["optimizer.lr=2e-4"], "optimizer.lr: got 0.0002; the run has 0.001"),
+        (["train.epochs=2"], "train.epochs: got 2; the run has 3"),
+        (["seed=1", "model.dropout=0.5"], "model.dropout: got 0.5; the run has 0.3"),
+        (["tracking.log_every=1"], "tracking.log_every: got 1; the run has 5"),
+        (["experiment=quick"], "optimizer.beta_1: got 0.5; the run has 0.9"),
+    ],
+)
+def test_any_other_change_is_refused_by_name(stopped, words, fault):
+    printed = do(stopped, f"resume={find_run(stopped)}", *words, status=2)
+    assert fault in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        ("0" * 32, "there is no such run in sqlite:///"),
+        ("../../etc", "allowed: a run id (32 hexadecimal digits), or a run's folder"),
+        ("best", "allowed: a run id (32 hexadecimal digits), or a run's folder"),
+    ],
+)
+def test_what_is_no_run_is_refused(stopped, target, fault):
+    assert fault in do(stopped, f"resume={target}", status=2)
+
+
+def test_a_complete_run_is_refused_with_what_would_train_it_longer(whole):
+    printed = do(whole[0], f"resume={find_run(whole[0])}", status=2)
+    assert "resume: the run is complete; train.epochs above 3 trains it longer" in printed
+
+
+def test_a_run_that_is_still_going_on_is_refused(tmp_path):
+    process = start(tmp_path, *TINY, "train.epochs=10000", "score=none")
+    next(line for line in iter(process.stdout.readline, "") if line.startswith("epoch  1"))
+    printed = do(tmp_path, f"resume={find_run(tmp_path)}", status=2)
+    process.kill()
+    process.communicate()
+    assert f"resume: the run is still going on, as process {process.pid}" in printed

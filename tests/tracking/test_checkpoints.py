@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import resource
+
+import numpy as np
+import pytest
+
+from dcgan_sweeps.tracking.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    list_checkpoints,
+    read_newest,
+    write_checkpoint,
+)
+
+
+def make(step):
+    arrays = {"generator/00": np.arange(1000, dtype=np.float32) + step, "step/00": np.int64(step)}
+    return Checkpoint(step, arrays, f'{{"step": {step}}}\n', {"run_id": "a", "pending": 0})
+
+
+def refuse(line):
+    pytest.fail(line)
+
+
+def test_it_is_read_as_it_was_written(tmp_path):
+    write_checkpoint(tmp_path, make(7))
+    read = read_newest(tmp_path, refuse)
+    assert read.step == 7
+    assert read.history == '{"step": 7}\n'
+    assert read.facts["run_id"] == "a"
+    for name, array in make(7).arrays.items():
+        assert np.array_equal(read.arrays[name], array)
+
+
+def test_the_last_two_are_kept(tmp_path):
+    for step in (1, 2, 3, 10):
+        write_checkpoint(tmp_path, make(step))
+    assert [path.name[:14] for path in list_checkpoints(tmp_path)] == [
+        "step_000000010",
+        "step_000000003",
+    ]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, damage):
+    write_checkpoint(tmp_path, make(1))
+    path = write_checkpoint(tmp_path, make(2))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"cut": content[:-9], "flipped": content, "empty": b""}[damage])
+    said = []
+    assert read_newest(tmp_path, said.append).step == 1
+    assert len(said) == 1
+    assert path.name in said[0]
+
+
+def test_an_empty_folder_has_none(tmp_path):
+    assert read_newest(tmp_path / "checkpoints", refuse) is None
+
+
+def test_a_disk_that_takes_no_more_leaves_the_earlier_one_as_it_was(tmp_path):
+    write_checkpoint(tmp_path, make(1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(CheckpointError, match="step 2 cannot be written: File too large"):
+            write_checkpoint(tmp_path, make(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert read_newest(tmp_path, refuse).step == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_half_written_one_is_not_seen(tmp_path):
+    write_checkpoint(tmp_path, make(1))
+    (tmp_path / ".unfinished").write_bytes(b"PK")
+    assert read_newest(tmp_path, refuse).step == 1
