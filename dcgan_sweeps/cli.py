@@ -8,6 +8,7 @@ import sys
 
 VERBS = {
     "run": ("dcgan_sweeps.run", "train one DCGAN, scored and tracked"),
+    "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again, and judge"),
     "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
     "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
     "data": ("dcgan_sweeps.data.__main__", "get and verify Fashion-MNIST"),

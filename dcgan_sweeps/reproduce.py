@@ -1,0 +1,179 @@
+"""Trains a logged run again and says whether it is the same: `python -m dcgan_sweeps.reproduce`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, REQUEST_WAS_WRONG, report_faults, take_signals
+from dcgan_sweeps.config import RequestError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dcgan_sweeps.execution.parts import Parts
+    from dcgan_sweeps.execution.plan import Plan
+    from dcgan_sweeps.reproduction.target import Original, Place
+
+# Of the scores at the last epoch. See docs/reproducing.md for where it comes from.
+TOLERANCE = 0.2
+
+
+def main() -> int:
+    options = read_options()
+    take_signals()
+    try:
+        return reproduce(options)
+    except RequestError as error:
+        return report_faults(error.faults)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "dcgan_sweeps.reproduce",
+        description="Trains a logged run again, as a new run, and prints a verdict.",
+        epilog="Exit status: 0 identical or within tolerance, 1 different, 2 a wrong request.",
+    )
+    parser.add_argument(
+        "target", metavar="TARGET", help="best, a run id, or a config file that was logged"
+    )
+    parser.add_argument(
+        "--check-only", action="store_true", help="compare the provenance, train nothing"
+    )
+    parser.add_argument("--epochs", type=int, help="reproduce so many epochs, the first ones")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=TOLERANCE,
+        help=f"share by which the last scores may differ ({TOLERANCE})",
+    )
+    parser.add_argument(
+        "--code", action="store_true", help="run the code of that run: its commit and its diff"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --code: I have read that code")
+    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
+    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
+    parser.add_argument("--experiment", default="dcgan_sweeps", help="of best (dcgan_sweeps)")
+    options = parser.parse_args()
+    if options.epochs is not None and options.epochs < 1:
+        parser.error(f"--epochs: got {options.epochs}; allowed: at least 1")
+    if not 0 <= options.tolerance <= 1:
+        parser.error(f"--tolerance: got {options.tolerance}; allowed: 0 to 1")
+    return options
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """Do what was asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.reproduction.target import Place, find_original
+    from dcgan_sweeps.terminal import make_console, make_say
+
+    console = make_console()
+    place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)
+    original = find_original(options.target, place)
+    say = make_say(console)
+    say(original.found)
+    for edit in original.edited:
+        say(f"edited since: {edit}")
+    if options.code:
+        return reproduce_with_its_code(options, original, place.dir, console)
+
+    from dcgan_sweeps.execution.parts import prepare
+
+    plan = plan_reproduction(original, place, options.epochs)
+    parts = prepare(plan.config, plan.runner, console)
+    is_same = print_differences(plan, parts, original, console)
+    if options.check_only:
+        return DONE if is_same else ANSWER_IS_NO
+    return train_and_judge(plan, parts, original, options, console)
+
+
+def plan_reproduction(original: Original, place: Place, epochs: int | None) -> Plan:
+    """Return the plan of the same run, tracked at `place`, on what its machine had."""
+    from dcgan_sweeps.execution.plan import Plan, restore_runner
+
+    config = original.config
+    tracking = dataclasses.replace(
+        config.tracking, dir=place.dir, uri=place.uri, experiment=place.experiment, run_name=None
+    )
+    train = config.train if epochs is None else dataclasses.replace(config.train, epochs=epochs)
+    data = config.data
+    if data.dir is not None and not Path(data.dir).is_dir():
+        data = dataclasses.replace(data, dir=None)
+    config = dataclasses.replace(config, tracking=tracking, train=train, data=data)
+    device = original.provenance.get("device")
+    runner = config.runner if device is None else restore_runner(config.runner, device)
+    name = f"reproduction of {original.name}"
+    return Plan(config, original.overrides, name, runner, {"reproduces": original.name})
+
+
+def reproduce_with_its_code(
+    options: argparse.Namespace, original: Original, folder: str, console: Console
+) -> int:
+    """Show the code of a run, and run it once --yes says that it was read."""
+    from dcgan_sweeps.reproduction.worktree import run_code, show_code
+    from dcgan_sweeps.terminal import make_say
+
+    say = make_say(console)
+    say(show_code(original))
+    if not options.yes:
+        say("This is code that the store supplied. To run it as you: add --yes.")
+        return REQUEST_WAS_WRONG
+    words = [options.target, f"--dir={folder}", f"--experiment={options.experiment}"]
+    words += [f"--tolerance={options.tolerance}"]
+    words += [] if options.uri is None else [f"--uri={options.uri}"]
+    words += [] if options.epochs is None else [f"--epochs={options.epochs}"]
+    words += ["--check-only"] if options.check_only else []
+    return run_code(original, words)
+
+
+def print_differences(plan: Plan, parts: Parts, original: Original, console: Console) -> bool:
+    """Print how this machine and code differ from the run's; return whether none is decisive."""
+    from dcgan_sweeps.execution.opening import gather_facts
+    from dcgan_sweeps.terminal import make_say
+    from dcgan_sweeps.tracking.differences import compare_facts
+    from dcgan_sweeps.tracking.provenance import read_code
+
+    say = make_say(console)
+    if not original.provenance:
+        say("no provenance was logged: nothing says where the run came from")
+        return False
+    differences = compare_facts(original.provenance, gather_facts(plan, parts, read_code()))
+    for difference in differences:
+        say(str(difference))
+    decisive = sum(each.decisive for each in differences)
+    if decisive == 0:
+        say("provenance: nothing differs that can change the result")
+    else:
+        say(f"provenance: {decisive} facts differ that can change the result")
+    return decisive == 0 and not original.edited
+
+
+def train_and_judge(
+    plan: Plan, parts: Parts, original: Original, options: argparse.Namespace, console: Console
+) -> int:
+    """Train again, compare, print the table and the verdict; return the exit status."""
+    from dcgan_sweeps.execution.outcome import execute
+    from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
+    from dcgan_sweeps.terminal import make_say, make_table
+    from dcgan_sweeps.tracking.history import read_history
+
+    execution = execute(plan, parts, console)
+    if execution.outcome == "interrupted":
+        return execution.status
+    got = read_history(execution.recorder.folder.read_history())
+    comparisons = compare_histories(original.history, got, options.epochs)
+    verdict = judge(comparisons, options.tolerance, same_request=not original.edited)
+    console.print()
+    console.print(make_table(COLUMNS, tabulate(comparisons)))
+    if options.epochs is not None:
+        console.print(f"the first {options.epochs} epochs alone were trained and compared")
+    make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
+    execution.recorder.tag({"reproduces.verdict": verdict.word})
+    return DONE if verdict.reproduced else ANSWER_IS_NO
+
+
+if __name__ == "__main__":
+    sys.exit(main())

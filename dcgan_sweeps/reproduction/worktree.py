@@ -1,0 +1,90 @@
+"""Runs the code of another run: its commit and its diff, in a temporary git worktree.
+
+This runs what a tracking server supplied, so whoever asks for it has read it and said so.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.interrupt import catch_interrupts
+from dcgan_sweeps.reproduction.target import Original
+from dcgan_sweeps.tracking.provenance import find_tree
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def show_code(original: Original) -> str:
+    """Return the commit and the diff of a run, as a person has to see them before they run."""
+    commit = require_commit(original)
+    lines = _git("show", "--no-patch", "--format=commit %H%nauthor %an, %ad%n%n    %s", commit)
+    diff = original.diff or "(nothing was uncommitted)\n"
+    return f"{lines}\nuncommitted, as the run logged it:\n\n{diff}"
+
+
+def require_commit(original: Original) -> str:
+    """Return the commit of a run; raises RequestError where this checkout cannot make its code."""
+    commit = str(original.provenance.get("commit"))
+    if not COMMIT.fullmatch(commit):
+        problem = f"{original.name} logged no commit (got {commit})"
+        raise RequestError([Fault("--code", problem)])
+    try:
+        _git("cat-file", "-e", f"{commit}^{{commit}}")
+    except (subprocess.CalledProcessError, OSError) as error:
+        problem = f"commit {commit} is not in {find_tree()}; fetch it first"
+        raise RequestError([Fault("--code", problem)]) from error
+    if original.diff.startswith("# cut:"):
+        problem = "the run's diff was longer than is kept, so its code cannot be made again"
+        raise RequestError([Fault("--code", problem)])
+    return commit
+
+
+def run_code(original: Original, words: Sequence[str]) -> int:
+    """Run `python -m dcgan_sweeps.reproduce WORDS` with the code of a run; return its status."""
+    with checked_out(require_commit(original), original.diff) as tree, catch_interrupts():
+        # Ctrl-C reaches the child as well, which ends in its own way; we wait for it.
+        command = [sys.executable, "-m", "dcgan_sweeps.reproduce", *words]
+        return subprocess.run(command, cwd=tree, check=False).returncode
+
+
+@contextmanager
+def checked_out(commit: str, diff: str) -> Iterator[Path]:
+    """Make a worktree of `commit` with `diff` applied, and remove it afterwards.
+
+    Raises RequestError where the diff does not apply.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "code"
+        _git("worktree", "add", "--quiet", "--detach", str(tree), commit)
+        try:
+            if any(line.startswith("diff ") for line in diff.splitlines()):
+                _apply(tree, diff)
+            yield tree
+        finally:
+            _git("worktree", "remove", "--force", str(tree))
+
+
+def _apply(tree: Path, diff: str) -> None:
+    done = subprocess.run(
+        ["git", "-C", str(tree), "apply", "-"],
+        input=diff.encode(),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        problem = f"the run's diff does not apply: {done.stderr.decode(errors='replace').strip()}"
+        raise RequestError([Fault("--code", problem)])
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(find_tree()), *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout

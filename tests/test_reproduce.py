@@ -1,0 +1,321 @@
+"""Runs that are done again, each in a process of its own, and the verdicts on them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
+RATES = ("1e-3", "5e-4", "2e-4")
+
+
+def do(folder, module, *words, status=0, prefix=(), tree=ROOT, hash_seed="random"):
+    """Run a verb in `folder`; return what was printed."""
+    done = subprocess.run(
+        [*prefix, sys.executable, "-m", f"dcgan_sweeps.{module}", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": hash_seed},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def open_store(folder):
+    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+
+
+def list_runs(client):
+    experiment = client.get_experiment_by_name("dcgan_sweeps")
+    return client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+
+
+def read_verdict(printed):
+    return re.search(r"^verdict: ([a-z ]+): (.*)$", printed, re.MULTILINE).groups()
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A store with three runs of different learning rates."""
+    folder = tmp_path_factory.mktemp("three")
+    for rate in RATES:
+        do(folder, "run", *TINY, f"optimizer.lr={rate}", hash_seed="1")
+    return folder
+
+
+@pytest.fixture
+def copy(three, tmp_path):
+    """The folder of one run of `three`, to be edited."""
+    source = next(three.glob("mlruns/runs/*lr_5e-4"))
+    return Path(shutil.copytree(source, tmp_path / "run"))
+
+
+def test_the_best_run_comes_out_identical_in_a_new_process(three):
+    printed = do(three, "reproduce", "best", hash_seed="77")
+    runs = [run for run in list_runs(open_store(three)) if "reproduces" not in run.data.tags]
+    best = min(runs, key=lambda run: run.data.metrics["score/fcd"])
+    assert "best of 3 complete runs of score identity " in printed
+    assert best.info.run_id in printed.splitlines()[0]
+    assert "provenance: nothing differs that can change the result" in printed
+    word, reason = read_verdict(printed)
+    assert word == "identical"
+    assert re.fullmatch(r"all \d\d values are equal, to the bit", reason)
+    again = list_runs(open_store(three))[-1]
+    assert again.data.tags["reproduces"] == best.info.run_id
+    assert again.data.tags["reproduces.verdict"] == "identical"
+
+
+def test_the_table_has_every_loss_and_score_and_both_digests(three):
+    run = list_runs(open_store(three))[1]
+    printed = do(three, "reproduce", run.info.run_id)
+    names = [name for name in run.data.metrics if name.startswith(("loss", "discriminator", "sco"))]
+    assert len(names) == 7
+    for name in [*names, "digest.weights", "digest.samples"]:
+        assert re.search(rf"^{name} +\d+ .* none", printed, re.MULTILINE), name
+
+
+def test_a_run_that_was_killed_and_resumed_comes_out_identical(tmp_path):
+    kill = [sys.executable, str(ROOT / "tests" / "kill_at.py"), "between two blocks of steps", "5"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    died = subprocess.run([*kill, *TINY], cwd=tmp_path, env=environment, check=False, timeout=300)
+    assert died.returncode == -signal.SIGKILL
+    (run,) = list_runs(open_store(tmp_path))
+    do(tmp_path, "run", f"resume={run.info.run_id}")
+    assert read_verdict(do(tmp_path, "reproduce", run.info.run_id))[0] == "identical"
+
+
+def test_the_number_of_threads_is_restored(tmp_path):
+    words = ["experiment=tiny", "tracking.system_metrics_s=0"]
+    printed = do(tmp_path, "run", *words, prefix=("taskset", "-c", "0"))
+    assert "1 threads" in printed
+    again = do(tmp_path, "reproduce", "best")
+    assert "1 threads (asked for)" in again
+    assert read_verdict(again)[0] == "identical"
+
+
+def edit(path, group, key, value):
+    config = yaml.safe_load(path.read_text())
+    config[group][key] = value
+    path.write_text(yaml.safe_dump(config))
+
+
+def test_a_logged_file_that_was_edited_is_noticed_and_comes_out_different(three):
+    run = list_runs(open_store(three))[2]
+    path = Path(url2pathname(urlparse(run.info.artifact_uri).path)) / "config" / "config.yaml"
+    before = path.read_text()
+    edit(path, "optimizer", "beta_1", 0.5)
+    try:
+        printed = do(three, "reproduce", run.info.run_id, status=1)
+    finally:
+        path.write_text(before)
+    assert "edited since: optimizer.beta_1 was logged as 0.9, the file has 0.5" in printed
+    word, reason = read_verdict(printed)
+    assert word == "different"
+    assert reason.startswith("first at step 8 in ")
+
+
+def test_a_config_file_is_compared_with_the_history_beside_it(three, copy):
+    assert read_verdict(do(three, "reproduce", str(copy / "config.yaml")))[0] == "identical"
+    edit(copy / "config.yaml", "model", "dropout", 0.5)
+    printed = do(three, "reproduce", str(copy / "config.yaml"), status=1)
+    assert "edited since: the run's signature is " in printed
+    assert read_verdict(printed)[0] == "different"
+
+
+def test_another_number_of_threads_is_within_tolerance(three, copy):
+    path = copy / "provenance.json"
+    path.write_text(path.read_text().replace('"threads": 2', '"threads": 1'))
+    word, reason = read_verdict(do(three, "reproduce", str(copy / "config.yaml")))
+    assert word == "within tolerance"
+    assert "first at step " in reason
+    printed = do(three, "reproduce", str(copy / "config.yaml"), "--tolerance=0", status=1)
+    assert read_verdict(printed)[0] == "different"
+
+
+def test_a_lone_config_file_is_compared_with_the_run_of_its_signature(three, copy, tmp_path):
+    lone = tmp_path / "lone" / "config.yaml"
+    lone.parent.mkdir()
+    shutil.copy(copy / "config.yaml", lone)
+    printed = do(three, "reproduce", str(lone), "--epochs=1")
+    assert "of the signature of run " in printed
+    assert "the first 1 epochs alone were trained and compared" in printed
+    assert read_verdict(printed)[0] == "identical"
+    edit(lone, "optimizer", "lr", 0.3)
+    printed = do(three, "reproduce", str(lone), status=2)
+    assert "nothing to compare with" in printed
+
+
+def test_check_only_trains_nothing(three):
+    before = len(list_runs(open_store(three)))
+    printed = do(three, "reproduce", "best", "--check-only")
+    assert "provenance: nothing differs that can change the result" in printed
+    assert "verdict" not in printed
+    assert len(list_runs(open_store(three))) == before
+
+
+def test_check_only_says_what_differs(three, copy):
+    path = copy / "provenance.json"
+    text = path.read_text().replace('"keras==', '"keras==1.')
+    path.write_text(re.sub(r'"commit": .*', '"commit": "' + "c" * 40 + '",', text))
+    printed = do(three, "reproduce", str(copy / "config.yaml"), "--check-only", status=1)
+    assert re.search(r"^commit was c{40}, now ", printed, re.MULTILINE)
+    assert re.search(r"^package keras was 1\.\S+, now \d", printed, re.MULTILINE)
+    assert "facts differ that can change the result" in printed
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "fault"),
+    [
+        ("optimizer", "momentum", "optimizer.momentum: was logged as 7; there is no such key now"),
+        ("train", "epochs", "train.epochs: was logged as many; allowed now: a whole number"),
+    ],
+)
+def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
+    edit(copy / "config.yaml", group, key, 7 if key == "momentum" else "many")
+    printed = do(three, "reproduce", str(copy / "config.yaml"), status=2)
+    assert fault in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["worst"], "TARGET: got worst; allowed: best, a run id (32 hexadecimal digits), or a"),
+        (["f" * 32], "there is no such run in sqlite:///"),
+        (["best", "--experiment=other"], "experiment other has no complete run"),
+        (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
+        (["best", "--uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_line(three, words, fault):
+    printed = do(three, "reproduce", *words, status=2)
+    assert fault in printed
+    assert "Traceback" not in printed
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of an MLflow server of its own, artifacts included."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = tmp_path / "server"
+    store.mkdir()
+    command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"]
+    command += ["--workers=1", f"--backend-store-uri=sqlite:///{store / 'mlflow.db'}"]
+    command += [f"--artifacts-destination={(store / 'artifacts').as_uri()}"]
+    with (store / "log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    address = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 90
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=2).close()
+            break
+        except OSError:
+            assert time.monotonic() < until, (store / "log").read_text()
+            time.sleep(0.2)
+    yield address
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
+
+
+def test_a_run_on_a_server_comes_out_identical_from_a_folder_without_a_store(server, tmp_path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    do(tmp_path / "here", "run", *TINY, f"tracking.uri={server}")
+    printed = do(tmp_path / "there", "reproduce", "best", f"--uri={server}")
+    assert read_verdict(printed)[0] == "identical"
+    assert not (tmp_path / "there" / "mlruns" / "mlflow.db").exists()
+    assert [run.info.status for run in list_runs(MlflowClient(server))] == ["FINISHED"] * 2
+
+
+def git(tree, *words):
+    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=tree, check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of this package with one commit."""
+    tree = tmp_path / "tree"
+    for name in ("dcgan_sweeps", "conf"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    (tree / ".gitignore").write_text("__pycache__\n")
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "-m", "As it was")
+    return tree
+
+
+def test_the_code_of_a_run_is_shown_and_runs_once_it_was_read(checkout, tmp_path):
+    # What is uncommitted changes the result: a steeper slope below zero.
+    path = checkout / "dcgan_sweeps" / "gan" / "networks.py"
+    text = path.read_text()
+    path.write_text(text.replace("negative_slope=model.leaky_slope", "negative_slope=0.1"))
+    do(tmp_path, "run", *TINY, tree=checkout)
+    path.write_text(text)
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "Later")
+
+    printed = do(tmp_path, "reproduce", "best", "--tolerance=0", tree=checkout, status=1)
+    assert re.search(r"^commit was [0-9a-f]{40}, now ", printed, re.MULTILINE)
+    assert re.search(r"^diff_sha256 was ", printed, re.MULTILINE)
+    assert read_verdict(printed)[0] != "identical"
+
+    printed = do(tmp_path, "reproduce", "best", "--code", tree=checkout, status=2)
+    assert "As it was" in printed
+    assert "+            leak = " in printed or "negative_slope=0.1" in printed
+    assert "This is code that the store supplied. To run it as you: add --yes." in printed
+
+    printed = do(tmp_path, "reproduce", "best", "--code", "--yes", tree=checkout)
+    assert read_verdict(printed)[0] == "identical"
+    assert git_worktrees(checkout) == 1
+
+
+def git_worktrees(tree):
+    listed = subprocess.run(
+        ["git", "worktree", "list"], cwd=tree, check=True, capture_output=True, text=True
+    )
+    return len(listed.stdout.splitlines())
+
+
+def test_best_compares_scores_of_one_identity_alone(three, tmp_path):
+    do(tmp_path, "run", *TINY, "train.epochs=1", "optimizer.lr=1e-4")
+    do(tmp_path, "run", *TINY, "train.epochs=1", "score.seed=1")
+    client = connect(find_store(None, str(tmp_path / "mlruns")))
+    newest = list_runs(client)[-1]
+    printed = do(tmp_path, "reproduce", "best", "--check-only")
+    identity = newest.data.params["score.identity"]
+    assert f"best of 1 complete runs of score identity {identity}, 1 of other" in printed
+    assert newest.info.run_id in printed
+    assert find_experiment(client, find_store(None, str(tmp_path / "mlruns")), "dcgan_sweeps")
