@@ -34,7 +34,6 @@ NOT_IN_SIGNATURE = (
     "resume",
     "data.dir",
     "score.every",
-    "score.batch_size",
     "train.checkpoint_every",
 )
 

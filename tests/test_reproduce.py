@@ -97,11 +97,21 @@ def test_the_table_has_every_loss_and_score_and_both_digests(three):
         assert re.search(rf"^{name} +\d+ .* none", printed, re.MULTILINE), name
 
 
-def test_a_run_that_was_killed_and_resumed_comes_out_identical(tmp_path):
-    kill = [sys.executable, str(ROOT / "tests" / "kill_at.py"), "between two blocks of steps", "5"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    died = subprocess.run([*kill, *TINY], cwd=tmp_path, env=environment, check=False, timeout=300)
+def kill(folder, point, count, *words):
+    """Run in `folder` until it kills itself."""
+    program = [sys.executable, str(ROOT / "tests" / "kill_at.py")]
+    died = subprocess.run(
+        [*program, point, count, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+        timeout=300,
+    )
     assert died.returncode == -signal.SIGKILL
+
+
+def test_a_run_that_was_killed_and_resumed_comes_out_identical(tmp_path):
+    kill(tmp_path, "between two blocks of steps", "5", *TINY)
     (run,) = list_runs(open_store(tmp_path))
     do(tmp_path, "run", f"resume={run.info.run_id}")
     assert read_verdict(do(tmp_path, "reproduce", run.info.run_id))[0] == "identical"
@@ -114,6 +124,15 @@ def test_the_number_of_threads_is_restored(tmp_path):
     again = do(tmp_path, "reproduce", "best")
     assert "1 threads (asked for)" in again
     assert read_verdict(again)[0] == "identical"
+
+
+def test_a_run_that_was_trained_longer_comes_out_identical_at_once(tmp_path):
+    do(tmp_path, "run", *TINY, "train.epochs=1")
+    (first,) = list_runs(open_store(tmp_path))
+    do(tmp_path, "run", f"resume={first.info.run_id}", "train.epochs=2")
+    longer = list_runs(open_store(tmp_path))[-1]
+    assert longer.data.tags["continues"] == first.info.run_id
+    assert read_verdict(do(tmp_path, "reproduce", longer.info.run_id))[0] == "identical"
 
 
 def edit(path, group, key, value):
@@ -252,9 +271,14 @@ def server(tmp_path):
 def test_a_run_on_a_server_comes_out_identical_from_a_folder_without_a_store(server, tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
-    do(tmp_path / "here", "run", *TINY, f"tracking.uri={server}")
+    here = [*TINY, f"tracking.uri={server}"]
+    kill(tmp_path / "here", "in the middle of a picture", "4", *here)
+    (run,) = list_runs(MlflowClient(server))
+    do(tmp_path / "here", "run", f"resume={run.info.run_id}", f"tracking.uri={server}")
     printed = do(tmp_path / "there", "reproduce", "best", f"--uri={server}")
     assert read_verdict(printed)[0] == "identical"
+    pictures = MlflowClient(server).list_artifacts(run.info.run_id, "images")
+    assert len(pictures) == 3 * 2
     assert not (tmp_path / "there" / "mlruns" / "mlflow.db").exists()
     assert [run.info.status for run in list_runs(MlflowClient(server))] == ["FINISHED"] * 2
 

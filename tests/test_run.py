@@ -242,3 +242,16 @@ def test_no_epoch_at_all_scores_the_untrained_generator(run_module, tmp_path):
     done = run_module("dcgan_sweeps.run", *TINY, "train.epochs=0", "tracking=none")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line["epoch"] for line in read_history(tmp_path) if "score/fcd" in line] == [0]
+
+
+def test_no_secret_of_a_request_is_written_anywhere(run_module, tmp_path):
+    secret = "hunter2hunter2"
+    words = [f"tracking.run_name='at https://me:{secret}@host/x'", "train.epochs=1", "score=none"]
+    done = run_module("dcgan_sweeps.run", *TINY, *words, MLFLOW_TRACKING_TOKEN=secret)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = [path for path in (tmp_path / "mlruns").rglob("*") if path.is_file()]
+    assert len(files) > 30
+    for path in files:
+        assert secret.encode() not in path.read_bytes(), path
+        assert secret not in path.name
+    assert find_only_run(open_store(tmp_path)).info.run_name == "at https://me:***@host/x"

@@ -132,11 +132,12 @@ def _find_images(client: MlflowClient, run_id: str) -> frozenset[tuple[str, int]
         if named is not None:
             kind = whole if named["small"] else halves
             kind.setdefault((named["key"], int(named["step"])), []).append(each.path)
-    artifacts = get_artifact_repository(client.get_run(run_id).info.artifact_uri)
-    for place, paths in halves.items():
-        if place not in whole:
-            for path in paths:
-                artifacts.delete_artifacts(path)  # type: ignore[no-untyped-call]
+    cut_off = [path for place in halves.keys() - whole.keys() for path in halves[place]]
+    if cut_off:
+        uri = client.get_run(run_id).info.artifact_uri
+        artifacts = get_artifact_repository(uri, tracking_uri=client.tracking_uri)
+        for path in cut_off:
+            artifacts.delete_artifacts(path)  # type: ignore[no-untyped-call]
     return frozenset(whole)
 
 

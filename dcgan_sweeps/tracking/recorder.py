@@ -42,6 +42,7 @@ OF_THE_RECORD = "epoch"  # how the names of its own arrays in a checkpoint begin
 
 def open_recorder(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Recorder:
     """Open a new run in the tracker and make its folder; raises RequestError before either."""
+    name = mask_secrets(name)
     if tracking.name == "none":
         return Recorder(RunFolder.make(Path(tracking.dir), name), NoTracker(), tracking)
     store = find_store(tracking.uri, tracking.dir)

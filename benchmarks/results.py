@@ -1,0 +1,58 @@
+"""Puts a run's pictures and scores into the README: `python -m benchmarks.results RUN_FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.history import read_history
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+TABLE = re.compile(r"(?<=<!-- scores -->\n).*?(?=<!-- end of scores -->)", re.DOTALL)
+GIF_SCALE, GIF_GREYS = 0.75, 24  # of the copy in the README, which shall be small
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("benchmarks.results", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = RunFolder(parser.parse_args().folder)
+    frames = folder.find_frames()
+    shutil.copy(frames[max(frames)], IMAGES / "article_epoch_10.png")
+    shutil.copy(folder.samples / "real.png", IMAGES / "real.png")
+    shrink(folder.samples / "progress.gif", IMAGES / "article_progress.gif")
+    readme = ROOT / "README.md"
+    readme.write_text(TABLE.sub(tabulate(folder.read_history()), readme.read_text()))
+
+
+def tabulate(history: str) -> str:
+    """Return the scores of each epoch as a Markdown table."""
+    metrics = read_history(history).metrics
+    rows = ["| epoch | `fcd` | `fcd_test` |", "|---|---|---|"]
+    for epoch, fcd in metrics["score/fcd"].items():
+        rows.append(f"| {epoch} | {fcd:.1f} | {metrics['score/fcd_test'][epoch]:.1f} |")
+    rows.append(f"| real images | {metrics['score/fcd_floor'][0]:.2f} | |")
+    return "\n".join(rows) + "\n"
+
+
+def shrink(source: Path, target: Path) -> None:
+    """Write a smaller copy of a GIF, with its durations."""
+    with Image.open(source) as gif:
+        frames, durations_ms = [], []
+        for index in range(gif.n_frames):
+            gif.seek(index)
+            size = [round(length * GIF_SCALE) for length in gif.size]
+            small = gif.convert("L").resize(size, Image.Resampling.BOX)
+            frames.append(small.quantize(GIF_GREYS))
+            durations_ms.append(gif.info["duration"])
+    first, *rest = frames
+    first.save(target, save_all=True, append_images=rest, duration=durations_ms, loop=0)
+
+
+if __name__ == "__main__":
+    main()
