@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
+# Not what this process set for itself.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("CUDA_", "TF_"))}
 RATES = ("1e-3", "5e-4", "2e-4")
 
 
@@ -33,7 +35,7 @@ def do(folder, module, *words, status=0, prefix=(), tree=ROOT, hash_seed="random
     done = subprocess.run(
         [*prefix, sys.executable, "-m", f"dcgan_sweeps.{module}", *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": hash_seed},
+        env=ENVIRONMENT | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": hash_seed},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -30,10 +30,20 @@ DECISIVE = (
     "environment",
     "meanings",
 )
-# Below these, but no number depends on them.
-INDECISIVE = ("environment.PYTHONHASHSEED", "environment.TF_CPP_MIN_LOG_LEVEL")
-# Facts that differ from run to run, and say nothing.
-IGNORED = ("command", "signature", "run_id", "packages", "dirty", "device.reasons", "data.source")
+# Below these, but no number depends on it.
+INDECISIVE = ("environment.PYTHONHASHSEED",)
+# Facts that differ from run to run, and say nothing; some are told by others.
+IGNORED = (
+    "command",
+    "signature",
+    "run_id",
+    "packages",
+    "dirty",
+    "device.reasons",
+    "data.source",
+    "environment.CUDA_VISIBLE_DEVICES",  # device.kind and device.name
+    "environment.TF_CPP_MIN_LOG_LEVEL",
+)
 
 
 @dataclass(frozen=True)
