@@ -16,9 +16,10 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.asked = False
+        self.ending = False  # what is ending already is not stopped again
 
     def take(self, signum: int, frame: object) -> None:
-        if self.asked:
+        if self.asked and not self.ending:
             raise KeyboardInterrupt
         self.asked = True
 

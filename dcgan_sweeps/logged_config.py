@@ -87,8 +87,13 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
         for key in sorted(set(leaves) & set(logged))
         if meanings.get(key, 1) != today.get(key, 1)
     ]
+    lookups = {key for key, value in logged.items() if "${" in str(value)}
+    faults += [
+        Fault(key, f"was logged as {logged[key]}; a logged value is never looked up elsewhere")
+        for key in sorted(lookups)
+    ]
     node = make_node(dataclasses.asdict(compose("config", [], Config)))
-    for key in set(leaves) & set(logged):
+    for key in sorted(set(leaves) & set(logged) - lookups):
         try:
             OmegaConf.update(node, key, logged[key])
         except OmegaConfBaseException:

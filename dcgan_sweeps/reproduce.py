@@ -8,8 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, REQUEST_WAS_WRONG, report_faults, take_signals
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    REQUEST_WAS_WRONG,
+    report_faults,
+    take_signals,
+)
+from dcgan_sweeps.config import Fault, RequestError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +36,9 @@ def main() -> int:
         return reproduce(options)
     except RequestError as error:
         return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted before anything was started", file=sys.stderr)
+        return INTERRUPTED
 
 
 def read_options() -> argparse.Namespace:
@@ -53,7 +63,13 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--code", action="store_true", help="run the code of that run: its commit and its diff"
     )
-    parser.add_argument("--yes", action="store_true", help="with --code: I have read that code")
+    parser.add_argument(
+        "--yes",
+        nargs="?",
+        const="",
+        metavar="DIGEST",
+        help="with --code: I have read that code; with the digest printed with it, no other is run",
+    )
     parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
     parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument("--experiment", default="dcgan_sweeps", help="of best (dcgan_sweeps)")
@@ -69,10 +85,12 @@ def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.reproduction.target import Place, find_original
     from dcgan_sweeps.terminal import make_console, make_say
+    from dcgan_sweeps.tracking.store import answering
 
     console = make_console()
     place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)
-    original = find_original(options.target, place)
+    with answering():
+        original = find_original(options.target, place)
     say = make_say(console)
     say(original.found)
     for edit in original.edited:
@@ -95,6 +113,9 @@ def plan_reproduction(original: Original, place: Place, epochs: int | None) -> P
     from dcgan_sweeps.execution.plan import Plan, restore_runner
 
     config = original.config
+    if epochs is not None and epochs > config.train.epochs:
+        problem = f"got {epochs}; allowed: at most those of the run, {config.train.epochs}"
+        raise RequestError([Fault("--epochs", problem)])
     tracking = dataclasses.replace(
         config.tracking, dir=place.dir, uri=place.uri, experiment=place.experiment, run_name=None
     )
@@ -102,9 +123,8 @@ def plan_reproduction(original: Original, place: Place, epochs: int | None) -> P
     data = config.data
     if data.dir is not None and not Path(data.dir).is_dir():
         data = dataclasses.replace(data, dir=None)
-    config = dataclasses.replace(config, tracking=tracking, train=train, data=data)
-    device = original.provenance.get("device")
-    runner = config.runner if device is None else restore_runner(config.runner, device)
+    config = dataclasses.replace(config, tracking=tracking, train=train, data=data, resume=None)
+    runner = restore_runner(config.runner, original.provenance)
     name = f"reproduction of {original.name}"
     return Plan(config, original.overrides, name, runner, {"reproduces": original.name})
 
@@ -113,15 +133,19 @@ def reproduce_with_its_code(
     options: argparse.Namespace, original: Original, folder: str, console: Console
 ) -> int:
     """Show the code of a run, and run it once --yes says that it was read."""
-    from dcgan_sweeps.reproduction.worktree import run_code, show_code
+    from dcgan_sweeps.reproduction.worktree import digest_code, run_code, show_code
     from dcgan_sweeps.terminal import make_say
 
     say = make_say(console)
     say(show_code(original))
-    if not options.yes:
-        say("This is code that the store supplied. To run it as you: add --yes.")
+    digest = digest_code(original)
+    if options.yes is None:
+        say(f"This is code that the store supplied. To run it as you: add --yes={digest}.")
         return REQUEST_WAS_WRONG
-    words = [options.target, f"--dir={folder}", f"--experiment={options.experiment}"]
+    if options.yes not in ("", digest):
+        problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
+        raise RequestError([Fault("--yes", problem)])
+    words = [original.name, f"--dir={folder}", f"--experiment={options.experiment}"]
     words += [f"--tolerance={options.tolerance}"]
     words += [] if options.uri is None else [f"--uri={options.uri}"]
     words += [] if options.epochs is None else [f"--epochs={options.epochs}"]
@@ -159,6 +183,7 @@ def train_and_judge(
     from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
     from dcgan_sweeps.terminal import make_say, make_table
     from dcgan_sweeps.tracking.history import read_history
+    from dcgan_sweeps.tracking.secrets import mask_secrets
 
     execution = execute(plan, parts, console)
     if execution.outcome == "interrupted":
@@ -172,6 +197,8 @@ def train_and_judge(
         console.print(f"the first {options.epochs} epochs alone were trained and compared")
     make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
     execution.recorder.tag({"reproduces.verdict": verdict.word})
+    for failure in execution.recorder.failures:
+        make_say(console)(f"not written to the tracker: {mask_secrets(str(failure))}")
     return DONE if verdict.reproduced else ANSWER_IS_NO
 
 

@@ -6,6 +6,7 @@ Where standard output is no terminal, the bar is left out and the lines are plai
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
@@ -45,8 +46,13 @@ def make_layer_table(
 
 
 def make_say(console: Console) -> Callable[[str], None]:
-    """Return what prints one line as it is, however long."""
-    return lambda line: console.print(line, markup=False, soft_wrap=True)
+    """Return what prints a line, however long; control characters are shown, not obeyed."""
+    return lambda line: console.print(show_controls(line), markup=False, soft_wrap=True)
+
+
+def show_controls(text: str) -> str:
+    """Return text whose control characters, but newline and tab, are spelt out as \\x1b is."""
+    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -65,6 +65,8 @@ POINTS = {
     "in the middle of a picture": lambda n: before(MlflowClient, "_log_artifact_helper", n),
     "in the middle of a model": lambda n: before(MlflowClient, "finalize_logged_model", n),
     "before the end is written": lambda n: before(MlflowTracker, "end", n),
+    "between the outcome and the status": lambda n: before(MlflowClient, "set_terminated", n),
+    "before the provenance": lambda n: before(Recorder, "add_provenance", n),
 }
 
 if __name__ == "__main__":

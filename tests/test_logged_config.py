@@ -76,3 +76,17 @@ def test_a_key_that_means_something_else_now_is_named(monkeypatch):
     monkeypatch.setattr(logged_config, "read_meanings", lambda schema: {"optimizer.lr": 2})
     assert faults_of(nested()) == ["optimizer.lr: was logged as 0.001; it means something else now"]
     assert read_logged(nested(), {"optimizer.lr": 2}).optimizer.lr == 0.001
+
+
+@pytest.mark.parametrize("key", ["resume", "data"])
+def test_a_logged_value_that_would_look_elsewhere_is_refused(key, monkeypatch):
+    # A server could have the environment read, and logged back to it.
+    monkeypatch.setenv("SECRET_THING", "hunter2")
+    logged = nested()
+    if key == "resume":
+        logged["resume"] = "${oc.env:SECRET_THING}"
+    else:
+        logged["data"]["dir"] = "${oc.env:SECRET_THING}"
+    (fault,) = faults_of(logged)
+    assert "hunter2" not in fault
+    assert "a logged value is never looked up elsewhere" in fault

@@ -228,6 +228,9 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
         (["f" * 32], "there is no such run in sqlite:///"),
         (["best", "--experiment=other"], "experiment other has no complete run"),
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
+        (["best", "--epochs=3"], "--epochs: got 3; allowed: at most those of the run, 2"),
+        (["best", "--dir=nowhere"], "tracking.dir: there is no mlflow.db in "),
+        ([str(ROOT / "docs" / "images" / "real.png")], "is no YAML"),
         (["best", "--uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does not answer"),
     ],
 )
@@ -235,6 +238,7 @@ def test_a_wrong_request_is_one_clear_line(three, words, fault):
     printed = do(three, "reproduce", *words, status=2)
     assert fault in printed
     assert "Traceback" not in printed
+    assert not (three / "nowhere").exists()
 
 
 @pytest.fixture
@@ -321,9 +325,14 @@ def test_the_code_of_a_run_is_shown_and_runs_once_it_was_read(checkout, tmp_path
     printed = do(tmp_path, "reproduce", "best", "--code", tree=checkout, status=2)
     assert "As it was" in printed
     assert "+            leak = " in printed or "negative_slope=0.1" in printed
-    assert "This is code that the store supplied. To run it as you: add --yes." in printed
+    assert "This is code that the store supplied. To run it as you: add --yes=" in printed
+    digest = re.search(r"--yes=([0-9a-f]{16})\.$", printed, re.MULTILINE)[1]
 
-    printed = do(tmp_path, "reproduce", "best", "--code", "--yes", tree=checkout)
+    words = ["best", "--code", f"--yes={'0' * 16}"]
+    printed = do(tmp_path, "reproduce", *words, tree=checkout, status=2)
+    assert f"--yes: got {'0' * 16}; the code is {digest}" in printed
+
+    printed = do(tmp_path, "reproduce", "best", "--code", f"--yes={digest}", tree=checkout)
     assert read_verdict(printed)[0] == "identical"
     assert git_worktrees(checkout) == 1
 

@@ -179,6 +179,8 @@ COUNTS = {
     "in the middle of a picture": 6,
     "in the middle of a model": 1,
     "before the end is written": 1,
+    "between the outcome and the status": 1,
+    "before the provenance": 1,
 }
 
 
@@ -264,6 +266,14 @@ def test_a_run_without_a_tracker_goes_on_by_its_folder(whole, tmp_path):
             assert np.array_equal(array, ends[1].arrays[name])
 
 
+def test_what_may_change_when_a_run_goes_on_costs_no_write(stopped_copy):
+    run_id = find_run(stopped_copy)
+    words = ["tracking.system_metrics_s=0.5", f"tracking.dir={stopped_copy / 'mlruns'}"]
+    printed = do(stopped_copy, f"resume={run_id}", *words)
+    assert "writes failed" not in printed
+    assert open_store(stopped_copy).get_run(run_id).data.params["tracking.dir"] == "mlruns"
+
+
 def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, tmp_path):
     words = [*TINY, "train.epochs=400", "score=none"]
     process = start(tmp_path, *words)
@@ -283,6 +293,13 @@ def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, t
     assert len(kept) in (1, 2)
     assert read_checkpoint(kept[0]).step >= 20
     assert f"resume={find_run(tmp_path)}" in printed
+
+
+@pytest.fixture
+def stopped_copy(tmp_path):
+    """As `stopped`, to be gone on with."""
+    do(tmp_path, "between two blocks of steps", "5", *THREE, program=KILL, status=-9)
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -319,6 +336,12 @@ def test_any_other_change_is_refused_by_name(stopped, words, fault):
 )
 def test_what_is_no_run_is_refused(stopped, target, fault):
     assert fault in do(stopped, f"resume={target}", status=2)
+
+
+def test_where_there_is_no_store_none_is_made(tmp_path):
+    printed = do(tmp_path, f"resume={'0' * 32}", status=2)
+    assert f"tracking.dir: there is no mlflow.db in {tmp_path / 'mlruns'}" in printed
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_complete_run_is_refused_with_what_would_train_it_longer(whole):

@@ -7,7 +7,6 @@ train_and_score(plan, parts, recorder, interrupts, console, scores)
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
+from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.recorder import OF_THE_RECORD, Recorder, Steps, average_steps
 
 
@@ -115,8 +115,7 @@ def _restore(
     )
     recorder.restore(checkpoint, checkpoint.step // steps_per_epoch)
     scores: dict[str, float] = {}
-    for line in checkpoint.history.splitlines():
-        record = json.loads(line)
+    for record in parse_lines(checkpoint.history):
         if "score/fcd" in record:
             scores = {name: record[name] for name in ("score/fcd", "score/fcd_test")}
     return scores

@@ -7,7 +7,6 @@ record_start(plan, parts, recorder, console)
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from typing import Any
 
@@ -29,7 +28,7 @@ def open_record(plan: Plan) -> Recorder:
     """Open the tracker and the run's folder; raises RequestError where neither is begun."""
     tracking, origin = plan.config.tracking, plan.origin
     if origin is not None and origin.same:
-        recorder = reopen_recorder(tracking, origin.folder, origin.run)
+        recorder = reopen_recorder(tracking, origin.folder, origin.run, origin.lock)
         if origin.checkpoint is None:
             recorder.folder.rewind("", -1)
         return recorder
@@ -40,16 +39,15 @@ def open_record(plan: Plan) -> Recorder:
         "signature": sign(flatten(plan.config)),
         **plan.tags,
     }
-    recorder = open_recorder(tracking, plan.name, tags)
-    if origin is not None:
-        for frame in origin.folder.find_frames().values():
-            shutil.copy2(frame, recorder.folder.samples)
-    return recorder
+    return open_recorder(tracking, plan.name, tags)
 
 
 def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console) -> None:
     """Record the configuration first, then provenance, data, layers and a grid of real images."""
     config = plan.config
+    if plan.origin is not None and not plan.origin.same:
+        for frame in plan.origin.folder.find_frames().values():
+            shutil.copy2(frame, recorder.folder.samples)
     identity = parts.scorer.identity if parts.scorer else ""
     flat = flatten(config)
     params = flat | {"signature": sign(flat), "score.identity": identity}
@@ -57,9 +55,9 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
 
     code = provenance.read_code()
     layers = "\n".join(_show_layers(parts, console))
-    facts = gather_facts(plan, parts, code) | {"run_id": recorder.tracker.run_id}
-    if plan.origin is not None:
-        before = json.loads((plan.origin.folder.root / "provenance.json").read_text())
+    facts = gather_facts(plan, parts, code)
+    before = plan.origin.provenance if plan.origin is not None else {}
+    if before:
         for difference in compare_facts(before, facts):
             make_say(console)(f"since the run began: {difference}")
     recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)

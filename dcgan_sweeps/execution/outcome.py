@@ -55,8 +55,8 @@ class Execution:
 def execute(plan: Plan, parts: Parts, console: Console) -> Execution:
     """Do a run to its end, recorded; raises RequestError before anything is started."""
     begin = time.perf_counter()
-    recorder = open_record(plan)
     with catch_interrupts() as interrupts:
+        recorder = open_record(plan)
         execution = _record_run(plan, parts, recorder, interrupts, console)
     print_ending(console, plan, execution, time.perf_counter() - begin)
     return execution
@@ -84,6 +84,7 @@ def _record_run(
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         recorder.add_traceback(traceback.format_exc())
     finally:
+        interrupts.ending = True
         recorder.finish(outcome, reason)
     return Execution(outcome, reason, scores, recorder)
 
@@ -91,7 +92,7 @@ def _record_run(
 def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores = execution.recorder, execution.scores
-    reason = f": {execution.reason}" if execution.reason else ""
+    reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
     waited_s, cpu_s = recorder.waited_s, recorder.tracker.cpu_s
     facts = {
         "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
@@ -110,8 +111,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     console.print()
     print_facts(console, facts)
     if recorder.failures:
+        first = mask_secrets(str(recorder.failures[0]))
         console.print(
-            f"{len(recorder.failures)} writes failed, the first with: {recorder.failures[0]}. "
+            f"{len(recorder.failures)} writes failed, the first with: {first}. "
             f"What could be written is in {recorder.folder.root}",
             markup=False,
         )

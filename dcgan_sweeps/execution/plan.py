@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Runner
@@ -21,7 +22,9 @@ class Origin:
     """The run that is gone on with: in its own record, or in that of a new run."""
 
     folder: RunFolder
+    lock: IO[str]  # of the folder, held
     run: LoggedRun | None  # None where it was not tracked
+    provenance: Mapping[str, Any]  # empty where it died before that was written
     checkpoint: Checkpoint | None  # None where it died before its first
     same: bool
 
@@ -56,17 +59,20 @@ def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
     return " ".join([experiment, *words])
 
 
-def restore_runner(runner: Runner, device: Mapping[str, object]) -> Runner:
-    """Return `runner` with the choices that an earlier run made on its machine.
+def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
+    """Return `runner` with the choices that an earlier run made, as its provenance says.
 
-    `device` is that of its provenance: kind, precision, jit, threads, deterministic.
+    Without provenance nothing is known of them, and `runner` stays as it is.
     """
+    device = provenance.get("device")
+    if device is None:
+        return runner
     return dataclasses.replace(
         runner,
         device=str(device["kind"]),
         precision=str(device["precision"]),
         jit="on" if device["jit"] else "off",
-        threads=int(str(device["threads"])),
+        threads=int(device["threads"]),
         deterministic=bool(device["deterministic"]),
     )
 

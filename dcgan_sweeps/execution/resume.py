@@ -9,18 +9,25 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
 from dcgan_sweeps.execution.plan import Origin, Plan, is_scored, restore_runner
-from dcgan_sweeps.logged_config import find_changes, flatten_defaults, read_logged, replace_keys
+from dcgan_sweeps.logged_config import (
+    find_changes,
+    flatten_defaults,
+    read_logged,
+    read_meanings,
+    replace_keys,
+)
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_newest
-from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.store import connect, find_store
+from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.
 MAY_CHANGE = ("tracking.uri", "tracking.dir", "data.dir", "tracking.system_metrics_s")
@@ -32,34 +39,45 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
     With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
     RequestError for a run that cannot go on, and for every other key that is changed.
     """
-    target = str(request.config.resume)
-    folder, run = find_recorded(target, request.config.tracking)
-    provenance = read_provenance(folder, run)
-    require_ended(folder)
-    logged = read_logged(
-        yaml.safe_load((folder.root / "config.yaml").read_text()), provenance.get("meanings", {})
-    )
-    overrides = yaml.safe_load((folder.root / "overrides.yaml").read_text())
+    with answering():
+        folder, run = find_recorded(str(request.config.resume), request.config.tracking)
+    lock = hold(folder)
+    provenance = read_json(folder, "provenance.json")
+    meanings = provenance.get("meanings", read_meanings(Config))
+    logged = read_logged(yaml.safe_load((folder.root / "config.yaml").read_text()), meanings)
     changes = find_changed_keys(request, logged)
     epochs = changes.get("train.epochs", logged.train.epochs)
+    is_longer = epochs > logged.train.epochs
+    if not is_longer:
+        require_resumable(folder, run, epochs)
     checkpoint = read_newest(folder.checkpoints, say)
-    longer = epochs > logged.train.epochs
-    if longer:
-        _require_checkpoint(folder, checkpoint)
-    else:
-        require_resumable(folder, run, epochs, logged)
+    origin = Origin(folder, lock, run, provenance, checkpoint, same=not is_longer)
     config = replace_keys(logged, changes)
-    runner = restore_runner(logged.runner, provenance["device"])
-    if not longer:
-        origin = Origin(folder, run, checkpoint, same=True)
-        name = folder.root.name if run is None else run.name
-        return Plan(config, tuple(overrides), name, runner, {}, origin)
-    origin = Origin(folder, run, drop_scores(checkpoint, config), same=False)
-    base = (folder.root.name if run is None else run.name).partition(" train.epochs=")[0]
-    words = [word for word in overrides if not word.startswith("train.epochs=")]
-    words.append(f"train.epochs={epochs}")
-    name = config.tracking.run_name or f"{base} train.epochs={epochs}"
-    return Plan(config, tuple(words), name, runner, {"continues": origin.name}, origin)
+    overrides = yaml.safe_load((folder.root / "overrides.yaml").read_text())
+    name = folder.root.name if run is None else run.name
+    runner = restore_runner(logged.runner, provenance)
+    plan = Plan(config, tuple(overrides), name, runner, {}, origin)
+    return plan_longer(plan) if is_longer else plan
+
+
+def plan_longer(plan: Plan) -> Plan:
+    """Return the plan of the new run that trains longer than the one that `plan` goes on with.
+
+    Raises RequestError where there is no checkpoint to start from.
+    """
+    origin, config = plan.origin, plan.config
+    if origin is None or origin.checkpoint is None:
+        raise RequestError([Fault("resume", "the run has no checkpoint to train longer from")])
+    word = f"train.epochs={config.train.epochs}"
+    words = [each for each in plan.overrides if not each.startswith("train.epochs=")]
+    name = f"{plan.name.partition(' train.epochs=')[0]} {word}"
+    return dataclasses.replace(
+        plan,
+        overrides=(*words, word),
+        name=config.tracking.run_name or name,
+        tags={"continues": origin.name},
+        origin=dataclasses.replace(origin, checkpoint=drop_scores(origin.checkpoint, config)),
+    )
 
 
 def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun | None]:
@@ -67,47 +85,51 @@ def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun
 
     `target` is a run id, or a run's folder. Raises RequestError.
     """
-    run = None
     if RUN_ID.fullmatch(target):
-        run = read_run(connect(find_store(tracking.uri, tracking.dir)), target, "resume")
-        return _find_folder(run, tracking), run
+        run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
+        return find_folder(run, tracking), run
     folder = RunFolder(Path(target).expanduser().resolve())
-    if not (folder.root / "config.yaml").is_file():
+    if not (folder.root / RUN_FILE).is_file():
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
         raise RequestError([Fault("resume", problem)])
-    run_id = read_provenance(folder, None)["run_id"]
-    if run_id is not None:
-        run = read_run(connect(find_store(tracking.uri, tracking.dir)), run_id, "resume")
-    return folder, run
+    _require_files(folder)
+    run_id = read_json(folder, RUN_FILE).get("run_id")
+    if run_id is None:
+        return folder, None
+    return folder, read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
 
 
-def _find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
+def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
+    """Return the folder of a tracked run; raises RequestError where none here says it is."""
     named = Path(run.tags.get("folder", ""))
     # The second: a store that was moved with its runs.
     for root in (named, Path(tracking.dir).expanduser().resolve() / "runs" / named.name):
-        if named.name and (root / "config.yaml").is_file():
-            return RunFolder(root)
+        folder = RunFolder(root)
+        if named.name and read_json(folder, RUN_FILE).get("run_id") == run.run_id:
+            _require_files(folder)
+            return folder
     problem = f"the folder of run {run.run_id} is not on this machine: {named or 'none was logged'}"
     raise RequestError([Fault("resume", problem)])
 
 
-def read_provenance(folder: RunFolder, run: LoggedRun | None) -> dict[str, Any]:
-    """Return the provenance in a run's folder; raises RequestError where it is of another run."""
-    path = folder.root / "provenance.json"
-    if not path.is_file():
-        problem = f"the run died before anything was trained; start it again ({folder.root})"
-        raise RequestError([Fault("resume", problem)])
-    provenance: dict[str, Any] = json.loads(path.read_text())
-    if run is not None and provenance.get("run_id") != run.run_id:
-        problem = f"{folder.root} is the folder of run {provenance.get('run_id')}, not {run.run_id}"
-        raise RequestError([Fault("resume", problem)])
-    return provenance
+def _require_files(folder: RunFolder) -> None:
+    for name in ("config.yaml", "overrides.yaml"):
+        if not (folder.root / name).is_file():
+            problem = f"the run died before it wrote {name}; start it again, as a new one"
+            raise RequestError([Fault("resume", f"{problem} ({folder.root})")])
 
 
-def require_ended(folder: RunFolder) -> None:
-    """Raise RequestError, naming the process, while the run is still going on."""
+def read_json(folder: RunFolder, name: str) -> dict[str, Any]:
+    """Return what a file of a run's folder holds, nothing where there is none."""
+    path = folder.root / name
+    content = json.loads(path.read_text()) if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
+
+
+def hold(folder: RunFolder) -> IO[str]:
+    """Return the run's lock, held; raises RequestError, naming the process, while it goes on."""
     try:
-        folder.lock().close()
+        return folder.lock()
     except BlockingIOError as error:
         raise RequestError([Fault("resume", f"the run is still going on, as {error}")]) from error
 
@@ -139,11 +161,14 @@ def _may_change(key: str, value: Any, before: Any) -> bool:
     return key in MAY_CHANGE or (key == "train.epochs" and value > before)
 
 
-def require_resumable(
-    folder: RunFolder, run: LoggedRun | None, epochs: int, logged: Config
-) -> None:
-    """Raise RequestError for a run that has reached its end."""
+def require_resumable(folder: RunFolder, run: LoggedRun | None, epochs: int) -> None:
+    """Raise RequestError for a run that has reached its end.
+
+    A tracked one has where the store says so: its status is the last thing that is written.
+    """
     outcome = read_outcome(folder) if run is None else run.outcome
+    if run is not None and run.status == "RUNNING":
+        return
     if outcome == "complete":
         problem = f"the run is complete; train.epochs above {epochs} trains it longer"
         raise RequestError([Fault("resume", problem)])
@@ -153,23 +178,15 @@ def require_resumable(
 
 def read_outcome(folder: RunFolder) -> str:
     """Return the outcome that a folder's history ends with, "" where it has none."""
-    lines = folder.read_history().splitlines()
-    return str(json.loads(lines[-1]).get("outcome", "")) if lines else ""
+    records = parse_lines(folder.read_history())
+    return str(records[-1].get("outcome", "")) if records else ""
 
 
-def _require_checkpoint(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
-    if checkpoint is None:
-        problem = f"there is no checkpoint to train longer from in {folder.checkpoints}"
-        raise RequestError([Fault("resume", problem)])
-
-
-def drop_scores(checkpoint: Checkpoint | None, config: Config) -> Checkpoint | None:
+def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
     """Return a checkpoint without the scores that `config` would not have taken.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """
-    if checkpoint is None:
-        return None
     lines = [
         line
         for line in checkpoint.history.splitlines(keepends=True)

@@ -24,7 +24,7 @@ from dcgan_sweeps.tracking.archive import (
     read_series,
 )
 from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
-from dcgan_sweeps.tracking.store import Client, connect, find_store
+from dcgan_sweeps.tracking.store import Client, open_store
 
 SCORE = "score/fcd"
 ALLOWED = "allowed: best, a run id (32 hexadecimal digits), or a config file (.yaml)"
@@ -63,7 +63,7 @@ def find_original(target: str, place: Place) -> Original:
         if path.is_file():
             return read_file(path, place)
         raise RequestError([Fault("TARGET", f"got {target}; {ALLOWED}")])
-    client = connect(find_store(place.uri, place.dir))
+    client = open_store(place.uri, place.dir)
     if target != "best":
         run = read_run(client, target, "TARGET")
         return read_tracked(client, run, f"run {run.run_id}, {run.name}")
@@ -110,13 +110,13 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
     if config_text is None:
         raise RequestError([Fault("TARGET", f"run {run.run_id} logged no config/config.yaml")])
     nested = _parse(config_text, f"run {run.run_id}")
-    provenance = json.loads(texts["provenance.json"] or "{}")
+    provenance = _parse(texts["provenance.json"] or "{}", f"run {run.run_id}")
     names = [name for name in run.metrics if name.startswith(REPEATABLE)]
     return Original(
         run.run_id,
         found if run.outcome == "complete" else f"{found} ({run.outcome or run.status.lower()})",
         read_logged(nested, provenance.get("meanings", {})),
-        tuple(yaml.safe_load(texts["config/overrides.yaml"] or "[]")),
+        tuple(map(str, yaml.safe_load(texts["config/overrides.yaml"] or "[]") or ())),
         provenance,
         texts["git.diff"] or "",
         History(
@@ -138,7 +138,8 @@ def find_edits(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str,
 
 def read_file(path: Path, place: Place) -> Original:
     """Return the run that a config file is of: the one beside it, else one of its signature."""
-    nested = _parse(path.read_text(), str(path))
+    path = path.resolve()
+    nested = _parse(path.read_text(errors="replace"), str(path))
     folder = next(
         (each for each in (path.parent, path.parent.parent) if (each / "history.jsonl").is_file()),
         None,
@@ -167,7 +168,7 @@ def read_file(path: Path, place: Place) -> Original:
 
 def _find_by_signature(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
     signature = sign(flatten(read_logged(nested, {})))
-    client = connect(find_store(place.uri, place.dir))
+    client = open_store(place.uri, place.dir)
     condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
     runs = find_runs(client, place.experiment, condition)
     if not runs:

@@ -5,7 +5,10 @@ This runs what a tracking server supplied, so whoever asks for it has read it an
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.reproduction.target import Original
 from dcgan_sweeps.tracking.provenance import find_tree
 
@@ -40,18 +42,40 @@ def require_commit(original: Original) -> str:
     except (subprocess.CalledProcessError, OSError) as error:
         problem = f"commit {commit} is not in {find_tree()}; fetch it first"
         raise RequestError([Fault("--code", problem)]) from error
-    if original.diff.startswith("# cut:"):
-        problem = "the run's diff was longer than is kept, so its code cannot be made again"
+    if original.diff.startswith(("# cut:", "# masked:")):
+        problem = f"the run's diff was not kept whole ({original.diff.splitlines()[0]})"
         raise RequestError([Fault("--code", problem)])
     return commit
 
 
+def digest_code(original: Original) -> str:
+    """Return 16 hex digits that stand for the commit and the diff of a run."""
+    shown = require_commit(original) + original.diff
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
 def run_code(original: Original, words: Sequence[str]) -> int:
     """Run `python -m dcgan_sweeps.reproduce WORDS` with the code of a run; return its status."""
-    with checked_out(require_commit(original), original.diff) as tree, catch_interrupts():
-        # Ctrl-C reaches the child as well, which ends in its own way; we wait for it.
-        command = [sys.executable, "-m", "dcgan_sweeps.reproduce", *words]
-        return subprocess.run(command, cwd=tree, check=False).returncode
+    with checked_out(require_commit(original), original.diff) as tree:
+        # -P: the package in the worktree, not one in the current folder.
+        command = [sys.executable, "-P", "-m", "dcgan_sweeps.reproduce", *words]
+        process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(tree)})
+        with handing_on(process):
+            return process.wait()
+
+
+@contextmanager
+def handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a child end in its own way: Ctrl-C reaches it by itself, SIGTERM is handed on."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda signum, frame: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda signum, frame: process.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -73,7 +97,7 @@ def checked_out(commit: str, diff: str) -> Iterator[Path]:
 
 def _apply(tree: Path, diff: str) -> None:
     done = subprocess.run(
-        ["git", "-C", str(tree), "apply", "-"],
+        ["git", "-C", str(tree), "apply", "--index", "-"],
         input=diff.encode(),
         capture_output=True,
         check=False,

@@ -47,11 +47,18 @@ def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
     """Return a run by its id; raises RequestError, as a fault of `key`, where there is none."""
     if not RUN_ID.fullmatch(run_id):
         raise RequestError([Fault(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")])
+    where = mask_secrets(client.tracking_uri)
     try:
-        return _as_logged(client.get_run(run_id))
+        run = client.get_run(run_id)
     except MlflowException as error:
-        problem = f"got {run_id}; there is no such run in {mask_secrets(client.tracking_uri)}"
-        raise RequestError([Fault(key, problem)]) from error
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise RequestError(
+            [Fault(key, f"got {run_id}; there is no such run in {where}")]
+        ) from error
+    if run.info.lifecycle_stage != "active":
+        raise RequestError([Fault(key, f"got {run_id}, which was deleted from {where}")])
+    return _as_logged(run)
 
 
 def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[LoggedRun]:
@@ -107,13 +114,15 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:
 def reopen(client: MlflowClient, run: LoggedRun) -> Logged:
     """Set a run that ended or died to RUNNING; return what it has already."""
     client.update_run(run.run_id, status="RUNNING")
+    present = client.get_run(run.run_id).data.tags
     for tag in ("outcome", "outcome.reason"):
-        if tag in run.tags:
+        if tag in present:
             client.delete_tag(run.run_id, tag)
     client.set_tag(run.run_id, "resumed", str(int(run.tags.get("resumed", 0)) + 1))
     names = [name for name in run.metrics if not name.startswith("system/")]
     series = read_series(client, run.run_id, names)
     return Logged(
+        frozenset(run.params),
         frozenset((name, step) for name, points in series.items() for step in points),
         _find_images(client, run.run_id),
         _find_models(client, run),

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dcgan_sweeps.config import Fault, RequestError
+
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
@@ -79,14 +81,19 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest checkpoint that is whole; `say` gets a line for each damaged one.
 
-    A damaged one is renamed, so that it is not among the last two that are kept.
+    A damaged one is renamed, so that it is not among the last two that are kept. Raises
+    RequestError where there were checkpoints and none is whole, or one is of another version.
     """
-    for path in list_checkpoints(folder):
+    found = list_checkpoints(folder)
+    for path in found:
         try:
             return read_checkpoint(path)
         except ValueError as damage:
             aside = path.replace(path.with_name(f"damaged_{path.name}"))
             say(f"damaged checkpoint left out: {aside} ({damage})")
+    if found:
+        problem = f"no checkpoint in {folder} is whole; start the run again, as a new one"
+        raise RequestError([Fault("resume", problem)])
     return None
 
 
@@ -100,7 +107,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         arrays = {name: stored[name] for name in stored.files}
     facts = json.loads(arrays.pop("facts").tobytes())
     if facts["version"] != VERSION:
-        raise ValueError(f"format {facts['version']}; this version reads {VERSION}")
+        problem = f"{path} has format {facts['version']}; this version reads {VERSION}"
+        raise RequestError([Fault("resume", problem)])
     return Checkpoint(int(named["step"]), arrays, arrays.pop("history").tobytes().decode(), facts)
 
 

@@ -74,7 +74,10 @@ def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[D
 
 def compare_packages(expected: list[str], got: list[str]) -> list[Difference]:
     """Return the packages, each name==version, that differ."""
-    before, now = (dict(each.split("==", 1) for each in side) for side in (expected, got))
+    before, now = (
+        {name: version for name, _, version in (each.partition("==") for each in side)}
+        for side in (expected, got)
+    )
     return [
         Difference(
             f"package {name}",

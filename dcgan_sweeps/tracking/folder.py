@@ -18,7 +18,10 @@ from typing import IO, Any
 
 import yaml
 
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
+
+RUN_FILE = "run.json"  # whose folder it is
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class RunFolder:
 
     @classmethod
     def make(cls, parent: Path, name: str) -> RunFolder:
-        """Make a new folder under `parent`/runs, named by the time and by `name`."""
+        """Make a new folder under `parent`/runs, named by the time and by `name`.
+
+        Raises RequestError where none can be made.
+        """
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60].strip("_")
         stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{slug}"
         runs = parent.expanduser().resolve() / "runs"
@@ -37,9 +43,12 @@ class RunFolder:
             root = runs / (stem if attempt == 1 else f"{stem}_{attempt}")
             try:
                 root.mkdir(parents=True)
+                (root / "samples").mkdir()
             except FileExistsError:
                 continue
-            (root / "samples").mkdir()
+            except OSError as error:
+                problem = f"got {parent}; no folder can be made there ({error.strerror})"
+                raise RequestError([Fault("tracking.dir", problem)]) from error
             return cls(root)
         raise FileExistsError(f"{runs / stem} and 998 more")
 

@@ -57,8 +57,8 @@ def find_tree() -> Path:
 def read_code() -> Code:
     """Return the commit of this package's checkout, and what is not committed in it.
 
-    Binary and untracked files are named only. A diff longer than LARGEST_DIFF is cut, and then
-    cannot be applied.
+    Binary and untracked files are named only. A diff longer than LARGEST_DIFF is cut, and what
+    looks like a secret masked; the first line says so, and such a diff cannot be applied.
     """
     tree = find_tree()
     commit = _git(tree, "rev-parse", "HEAD")
@@ -75,7 +75,10 @@ def read_code() -> Code:
     diff = "".join(notes) + (_git(tree, "diff", "HEAD", *words) or "")
     if len(diff) > LARGEST_DIFF:
         diff = f"# cut: {len(diff)} characters in all\n" + diff[:LARGEST_DIFF]
-    return Code(commit.strip(), mask_secrets(diff))
+    masked = mask_secrets(diff)
+    if masked != diff:
+        masked = "# masked: parts that look like secrets\n" + masked
+    return Code(commit.strip(), masked)
 
 
 def _git(tree: Path, *words: str) -> str | None:

@@ -7,14 +7,13 @@ recorder.finish("complete", reason="")
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,8 @@ import numpy.typing as npt
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.tracking.archive import LoggedRun, reopen
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, write_checkpoint
-from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, write_gif, write_png
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
@@ -44,27 +44,35 @@ def open_recorder(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Rec
     """Open a new run in the tracker and make its folder; raises RequestError before either."""
     name = mask_secrets(name)
     if tracking.name == "none":
-        return Recorder(RunFolder.make(Path(tracking.dir), name), NoTracker(), tracking)
+        folder = RunFolder.make(Path(tracking.dir), name)
+        folder.write_json(RUN_FILE, {"run_id": None})
+        return Recorder(folder, NoTracker(), tracking, folder.lock())
     store = find_store(tracking.uri, tracking.dir)
     client = connect(store)
     experiment_id = find_experiment(client, store, tracking.experiment)
     folder = RunFolder.make(Path(tracking.dir), name)
     located = mask_tags({**tags, "folder": str(folder.root)})
     run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
+    folder.write_json(RUN_FILE, {"run_id": run_id})
     tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
-    return Recorder(folder, tracker, tracking)
+    return Recorder(folder, tracker, tracking, folder.lock())
 
 
-def reopen_recorder(tracking: Tracking, folder: RunFolder, run: LoggedRun | None) -> Recorder:
-    """Open a run again that ended or died: in its folder, and in the tracker where it has one."""
+def reopen_recorder(
+    tracking: Tracking, folder: RunFolder, run: LoggedRun | None, lock: IO[str]
+) -> Recorder:
+    """Open a run again that ended or died: in its folder, and in the tracker where it has one.
+
+    `lock` is the folder's, held: two processes shall not go on with one run.
+    """
     if run is None:
-        return Recorder(folder, NoTracker(), tracking)
+        return Recorder(folder, NoTracker(), tracking, lock)
     client = connect(find_store(tracking.uri, tracking.dir))
     logged = reopen(client, run)
     tracker = MlflowTracker(
         client, run.experiment_id, run.run_id, logged, tracking.system_metrics_s
     )
-    return Recorder(folder, tracker, tracking)
+    return Recorder(folder, tracker, tracking, lock)
 
 
 @dataclass(frozen=True)
@@ -126,13 +134,13 @@ class Recorder:
     run that goes on can say everything from its start.
     """
 
-    def __init__(self, folder: RunFolder, tracker: Tracker, tracking: Tracking):
+    def __init__(self, folder: RunFolder, tracker: Tracker, tracking: Tracking, lock: IO[str]):
         self.folder = folder
         self.tracker = tracker
         self.tracking = tracking
         self.waited_s = 0.0
         self._failures: list[Exception] = []
-        self._lock = folder.lock()
+        self._lock = lock
         self._step = 0
         self._epoch_steps: list[Steps] = []  # of the epoch that is going on
         self._pending = 0  # how many of these, the last ones, have no point yet
@@ -150,8 +158,11 @@ class Recorder:
             self._step = checkpoint.step
             self._epoch_steps = unpack_steps(checkpoint.arrays)
             self._pending = int(checkpoint.facts["pending"])
-            for line in checkpoint.history.splitlines():
-                self._log_record(json.loads(line))
+            tags: dict[str, str] = {}
+            for record in parse_lines(checkpoint.history):
+                self._log_record(record)
+                tags |= {name: text for name, text in record.items() if name.startswith("digest.")}
+            self.tracker.log_tags(tags)
             for number, frame in self.folder.find_frames().items():
                 self.tracker.log_image(frame, key="samples", step=number)
 
@@ -286,9 +297,9 @@ class Recorder:
         """
         with self._timed():
             try:
+                self._add_gif()
                 self._log({"outcome": outcome, "reason": mask_secrets(reason)})
                 self._log_root(self.folder.history)
-                self._add_gif()
             except OSError as error:
                 self._failures.append(error)
             finally:

@@ -11,10 +11,10 @@ PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
         # In a URL: user:password@ and token@.
-        r"(?P<before>\w[\w+.-]*://[^\s/:@]*:)[^\s/]+(?=@)",
+        r"(?P<before>\w[\w+.-]*://[^\s/:@]*:)[^\s@]+(?=@)",
         r"(?P<before>https?://)[^\s/:@]+(?=@)",
         # key=value, "key": "value", --key value, where the key speaks of a secret.
-        rf"(?P<before>{NAMES}[\w-]*[\"']?\s*[=:]\s*[\"']?)[^\s&\"']+",
+        rf"(?P<before>{NAMES}[\w-]*[\"']?[^\S\n]*[=:](?!=)[^\S\n]*[\"']?)[^\s&\"']+",
         rf"(?P<before>--[\w-]*{NAMES}[\w-]*\s+)[^\s-][^\s]*",
         r"(?P<before>X-Amz-Signature=)[^\s&\"']+",
         r"(?P<before>authorization[\"']?\s*[=:]\s*[\"']?(?:\w+\s+)?)[^\s\"']+",

@@ -45,6 +45,26 @@ def find_store(uri: str | None, folder: str) -> Store:
     return Store(f"sqlite:///{root / DATABASE_FILE}", root / "artifacts")
 
 
+def open_store(uri: str | None, folder: str) -> MlflowClient:
+    """Return a client of a store that is there already; raises RequestError where there is none."""
+    store = find_store(uri, folder)
+    if store.artifact_root is not None:
+        root = store.artifact_root.parent
+        if not (root / DATABASE_FILE).is_file():
+            raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
+    return connect(store)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what a store that went away raises into a RequestError, passwords masked."""
+    try:
+        yield
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
+        reason = mask_secrets(str(error)).strip().splitlines()[0]
+        raise RequestError([Fault("tracking.uri", f"the store failed: {reason}")]) from error
+
+
 def connect(store: Store) -> MlflowClient:
     """Return a client of a store that has answered; raises RequestError naming it otherwise."""
     for name in ("mlflow", "alembic"):

@@ -105,8 +105,9 @@ class NoTracker:
 
 @dataclass(frozen=True)
 class Logged:
-    """What a run has in its store already, as (name, step): written once, it stays."""
+    """What a run has in its store already, most as (name, step): written once, it stays."""
 
+    params: frozenset[str] = frozenset()
     metrics: frozenset[tuple[str, int]] = frozenset()
     images: frozenset[tuple[str, int]] = frozenset()
     models: frozenset[tuple[str, int]] = frozenset()
@@ -137,7 +138,9 @@ class MlflowTracker:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log {key: value}, each value as text."""
         texts = [
-            Param(key, mask_secrets(str(value))[:LONGEST_PARAM]) for key, value in params.items()
+            Param(key, mask_secrets(str(value))[:LONGEST_PARAM])
+            for key, value in params.items()
+            if key not in self.logged.params
         ]
         self.writer.submit(lambda: self.client.log_batch(self.run_id, params=texts))
 
@@ -212,8 +215,11 @@ class MlflowTracker:
 
     def tag_ended(self, tags: Mapping[str, str]) -> None:
         """Tag the run after its end, at once."""
-        for key, value in mask_tags(tags).items():
-            self.client.set_tag(self.run_id, key, value)
+        try:
+            for key, value in mask_tags(tags).items():
+                self.client.set_tag(self.run_id, key, value)
+        except Exception as error:  # whatever the tracker raises is the run's to report
+            self.failures.append(error)
 
     def _log_cost(self, step: int, waited_s: float) -> None:
         now_ms = int(time.time() * 1000)

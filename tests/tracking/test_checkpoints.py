@@ -5,6 +5,8 @@ import resource
 import numpy as np
 import pytest
 
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.tracking import checkpoints
 from dcgan_sweeps.tracking.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -77,3 +79,20 @@ def test_a_half_written_one_is_not_seen(tmp_path):
     write_checkpoint(tmp_path, make(1))
     (tmp_path / ".unfinished").write_bytes(b"PK")
     assert read_newest(tmp_path, refuse).step == 1
+
+
+def test_where_none_is_whole_nothing_starts_over_in_silence(tmp_path):
+    write_checkpoint(tmp_path, make(1)).write_bytes(b"")
+    said = []
+    with pytest.raises(RequestError, match="is whole; start the run again"):
+        read_newest(tmp_path, said.append)
+    assert len(said) == 1
+    assert list(tmp_path.glob("damaged_*"))
+
+
+def test_one_of_another_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
+    path = write_checkpoint(tmp_path, make(1))
+    monkeypatch.setattr(checkpoints, "VERSION", 2)
+    with pytest.raises(RequestError, match="has format 1; this version reads 2"):
+        read_newest(tmp_path, refuse)
+    assert path.is_file()

@@ -14,3 +14,7 @@ def test_losses_go_by_step_scores_and_digests_by_epoch():
     history = read_history(TEXT)
     assert history.metrics == {"score/fcd_floor": {0: 0.4}, "loss/generator": {8: 0.7}}
     assert history.digests == {"digest.weights": {0: "aa"}}
+
+
+def test_a_line_that_was_cut_off_is_left_out():
+    assert read_history(TEXT + '{"step": 16, "loss/gen').metrics == read_history(TEXT).metrics

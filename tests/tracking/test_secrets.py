@@ -16,6 +16,7 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
         "AWS_SECRET_ACCESS_KEY=hunter2",
         "api_key='hunter2'",
         '{"password": "hunter2"}',
+        "postgresql://me:hun/hunter2@db/mlflow",
         "--password hunter2",
         "--api-key=hunter2",
         "Authorization: Bearer hunter2",
@@ -34,5 +35,7 @@ def test_a_secret_is_masked(text):
 
 
 def test_other_text_stays():
+    assert mask_secrets("tokenizers==0.20.1") == "tokenizers==0.20.1"
+    assert mask_secrets("+while token:\n+    x = 1") == "+while token:\n+    x = 1"
     text = "http://127.0.0.1:5000 optimizer.lr=2e-4 a:b@c git@github.com:x/y --dir mlruns"
     assert mask_secrets(text) == text
