@@ -147,7 +147,7 @@ def test_the_history_can_be_read_without_a_tracker(finished):
     scored = {line["epoch"]: line["score/fcd"] for line in history if "score/fcd" in line}
     logged = client.get_metric_history(run.info.run_id, "score/fcd")
     assert scored == {metric.step: metric.value for metric in logged}
-    assert history[-1] == {"outcome": "complete", "reason": ""}
+    assert history[-1].items() >= {"outcome": "complete", "reason": ""}.items()
 
 
 def final_generator(folder: Path) -> list[np.ndarray]:
@@ -185,7 +185,7 @@ def test_a_diverged_run_is_failed_with_its_pictures_kept(run_module, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_is_killed_and_says_how_to_start_again(number, tmp_path):
+def test_an_interrupted_run_is_killed_and_says_how_to_go_on(number, tmp_path):
     words = [*TINY, "train.epochs=10000", "score=none"]
     process = subprocess.Popen(
         [sys.executable, "-m", "dcgan_sweeps.run", *words],
@@ -201,9 +201,8 @@ def test_an_interrupted_run_is_killed_and_says_how_to_start_again(number, tmp_pa
     rest = "".join(lines)
     process.stdout.close()
     assert process.wait(120) == 130, rest
-    assert "again" in rest
-    assert "train.epochs=10000" in rest
     run = find_only_run(open_store(tmp_path))
+    assert f"python -m dcgan_sweeps.run resume={run.info.run_id}" in rest
     assert run.info.status == "KILLED"
     assert run.data.tags["outcome"] == "interrupted"
     assert run.outputs.model_outputs

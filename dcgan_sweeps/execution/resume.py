@@ -51,6 +51,8 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
     if not is_longer:
         require_resumable(folder, run, epochs)
     checkpoint = read_newest(folder.checkpoints, say)
+    where = "its start" if checkpoint is None else f"step {checkpoint.step}"
+    say(f"going on with {folder.root.name} from {where}")
     origin = Origin(folder, lock, run, provenance, checkpoint, same=not is_longer)
     config = replace_keys(logged, changes)
     overrides = yaml.safe_load((folder.root / "overrides.yaml").read_text())
