@@ -19,7 +19,7 @@ ui: $(VENV)/use.stamp
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
 test: setup $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
 bench: setup
 	$(BIN)/python -m benchmarks.training $(ARGS)
