@@ -6,16 +6,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
 # LOCK=gpu installs the packages for an NVIDIA GPU as well.
 LOCK ?= use
+INSTALLED := $(VENV)/$(LOCK).stamp
 
 .PHONY: setup run test lint ui bench lock
 
-setup: $(VENV)/use.stamp
+setup: $(INSTALLED)
 	@$(BIN)/python -m dcgan_sweeps.data
 
-run: setup
+run: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.run $(ARGS)
 
-ui: $(VENV)/use.stamp
+ui: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
 test: setup $(VENV)/test.stamp
@@ -31,7 +32,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/hadolint Dockerfile
 
 # A stamp is as old as the lock file that it was installed from.
-$(VENV)/use.stamp: requirements/$(LOCK).txt pyproject.toml
+$(INSTALLED): requirements/$(LOCK).txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = (3, 11) <= v < (3, 14); \
 	    ok or sys.exit("Python %d.%d is not served; allowed: 3.11 to 3.13. Name one: make PYTHON=python3.12" % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,11 +41,11 @@ $(VENV)/use.stamp: requirements/$(LOCK).txt pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/use.stamp requirements/test.txt
+$(VENV)/test.stamp: $(INSTALLED) requirements/test.txt
 	@$(PIP) --require-hashes --requirement requirements/test.txt
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/use.stamp requirements/dev.txt
+$(VENV)/dev.stamp: $(INSTALLED) requirements/dev.txt
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@
 

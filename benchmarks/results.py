@@ -1,4 +1,4 @@
-"""Puts a run's pictures and scores into the README: `python -m benchmarks.results RUN_FOLDER`."""
+"""Puts a run's pictures and scores into the README: `python -m benchmarks.results RUN UNTRAINED`."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ GIF_SCALE, GIF_GREYS = 0.75, 24  # of the copy in the README, which shall be sma
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.results", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = RunFolder(parser.parse_args().folder)
+    parser.add_argument("untrained", type=Path, help="folder of a run with train.epochs=0")
+    options = parser.parse_args()
+    folder, untrained = RunFolder(options.folder), RunFolder(options.untrained)
     frames = folder.find_frames()
     shutil.copy(frames[max(frames)], IMAGES / "article_epoch_10.png")
     shutil.copy(folder.samples / "real.png", IMAGES / "real.png")
     shrink(folder.samples / "progress.gif", IMAGES / "article_progress.gif")
     readme = ROOT / "README.md"
-    readme.write_text(TABLE.sub(tabulate(folder.read_history()), readme.read_text()))
+    table = tabulate(untrained.read_history(), folder.read_history())
+    readme.write_text(TABLE.sub(table, readme.read_text()))
 
 
-def tabulate(history: str) -> str:
-    """Return the scores of each epoch as a Markdown table."""
-    metrics = read_history(history).metrics
+def tabulate(untrained: str, history: str) -> str:
+    """Return the scores of each epoch, the untrained generator's first, as a Markdown table."""
     rows = ["| epoch | `fcd` | `fcd_test` |", "|---|---|---|"]
-    for epoch, fcd in metrics["score/fcd"].items():
-        rows.append(f"| {epoch} | {fcd:.1f} | {metrics['score/fcd_test'][epoch]:.1f} |")
+    for text in (untrained, history):
+        metrics = read_history(text).metrics
+        for epoch, fcd in metrics["score/fcd"].items():
+            name = epoch or "0 (untrained)"
+            rows.append(f"| {name} | {fcd:.1f} | {metrics['score/fcd_test'][epoch]:.1f} |")
     rows.append(f"| real images | {metrics['score/fcd_floor'][0]:.2f} | |")
     return "\n".join(rows) + "\n"
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -29,6 +30,7 @@ from dcgan_sweeps.config import (
     SCHEMAS,
     Fault,
     RequestError,
+    compose,
     describe_allowed,
     find_conf_dir,
     freeze,
@@ -78,6 +80,15 @@ def quote(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def compose_request(config_name: str, words: Sequence[str]) -> Any:
+    """Return the configuration that `words` ask for; raises RequestError with every fault."""
+    try:
+        return compose(config_name, words, SCHEMAS[config_name][1])
+    except (HydraException, OmegaConfBaseException) as error:
+        GlobalHydra.instance().clear()
+        raise RequestError(find_request_faults(config_name, words, error)) from error
+
+
 def take_signals() -> None:
     """Let SIGTERM end this process as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
@@ -93,11 +104,11 @@ def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
     def task(composed: DictConfig) -> None:
         # An exception that crosses Hydra is printed there as well, so it is carried around it.
         try:
-            requests.append(_request(composed))
+            requests.append(_request(composed, config_name))
         except RequestError as error:
             requests.append(error)
 
-    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+    overrides = get_args_parser().parse_known_args()[0].overrides
     _refuse_sweep(sys.argv[1:])
     register_schemas()
     try:
@@ -114,14 +125,18 @@ def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
     return work(requests[0])
 
 
-def _request(composed: DictConfig) -> Request:
+def _request(composed: DictConfig, config_name: str) -> Request:
     runtime = HydraConfig.get()
+    config = freeze(composed)
+    if not isinstance(config, SCHEMAS[config_name][1]):
+        problem = f"got {runtime.job.config_name}; allowed: {config_name}"
+        raise RequestError([Fault("--config-name", problem)])
     choices = {
         group: str(choice)
         for group, choice in runtime.runtime.choices.items()
         if not group.startswith("hydra/")
     }
-    return Request(freeze(composed), tuple(runtime.overrides.task), choices)
+    return Request(config, tuple(runtime.overrides.task), choices)
 
 
 def _refuse_sweep(words: Sequence[str]) -> None:

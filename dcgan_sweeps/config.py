@@ -72,16 +72,30 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class PairOf:
-    """A list of exactly two values, each allowed by `each`."""
+class ListOf:
+    """A list of so many values, each allowed by `each`."""
 
     each: Bounds
+    shortest: int
+    longest: int
 
     def __contains__(self, value: Any) -> bool:
-        return len(value) == 2 and all(item in self.each for item in value)
+        return self.shortest <= len(value) <= self.longest and all(i in self.each for i in value)
 
     def __str__(self) -> str:
-        return f"two of them, each {self.each}"
+        count = f"{self.shortest} to {self.longest}" if self.shortest < self.longest else "two"
+        return f"{count} of them, each {self.each}"
+
+
+@dataclass(frozen=True)
+class SomeText:
+    """Text that is not empty."""
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(value.strip())
+
+    def __str__(self) -> str:
+        return "not empty"
 
 
 # Of a key that comes to mean something else under its old name, say so: metadata "meaning" 2, 3,
@@ -96,8 +110,13 @@ def one_of(*names: str) -> Any:
     return field(default=MISSING, metadata={"allowed": Choices(names)})
 
 
-def pair_of(low: float) -> Any:
-    return field(default=MISSING, metadata={"allowed": PairOf(Bounds(low, math.inf, False))})
+def list_of(low: float, shortest: int, longest: int) -> Any:
+    allowed = ListOf(Bounds(low, math.inf, False), shortest, longest)
+    return field(default=MISSING, metadata={"allowed": allowed})
+
+
+def some_text() -> Any:
+    return field(default=MISSING, metadata={"allowed": SomeText()})
 
 
 def anything() -> Any:
@@ -122,8 +141,8 @@ class Model:
     latent_dim: int = number(1)
     dropout: float = number(0, 0.95)
     kernel_size: int = number(1, 28)
-    generator_filters: list[int] = pair_of(1)
-    discriminator_filters: list[int] = pair_of(1)
+    generator_filters: list[int] = list_of(1, 2, 2)
+    discriminator_filters: list[int] = list_of(1, 2, 2)
     generator_activation: str = one_of("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
     leaky_slope: float = number(0, 1)
     batch_norm_momentum: float = number(0, 1)
@@ -174,8 +193,8 @@ class Runner:
 class Tracking:
     name: str = one_of("mlflow", "none")
     uri: Optional[str] = anything()
-    dir: str = anything()
-    experiment: str = anything()
+    dir: str = some_text()
+    experiment: str = some_text()
     run_name: Optional[str] = anything()
     log_every: int = number(1)
     system_metrics_s: float = number(0, 3600)
@@ -213,7 +232,7 @@ class ClassifierConfig:
     learning_rate: float = number(0, 1, low_open=True)
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)
-    filters: list[int] = anything()
+    filters: list[int] = list_of(1, 1, 5)  # 28 pixels can be halved four times
     features: int = number(2, 4096)
 
 
@@ -348,9 +367,27 @@ def find_conflicts(config: Any) -> list[Fault]:
         conflicts.append(Fault("data.dir", "got a folder; data=synthetic is drawn, not read"))
     if (data.name == "synthetic") != (data.count is not None):
         conflicts.append(Fault("data.count", f"got {data.count}; goes with data=synthetic alone"))
+    if isinstance(config, ClassifierConfig):
+        conflicts += find_unused(config)
     if isinstance(config, Config):
         batch_size = config.train.batch_size
         if data.limit is not None and data.limit < batch_size:
             allowed = f"at least train.batch_size, {batch_size}"
             conflicts.append(Fault("data.limit", f"got {data.limit}; allowed: {allowed}"))
     return conflicts
+
+
+def find_unused(config: ClassifierConfig) -> list[Fault]:
+    """Return a fault for every value that training a classifier would not heed."""
+    data, runner = config.data, config.runner
+    heeded = {
+        "data.limit": (data.limit, (None,)),
+        "data.shuffle_buffer": (data.shuffle_buffer, (None,)),
+        "runner.precision": (runner.precision, ("auto", "float32")),
+        "runner.jit": (runner.jit, ("auto", "off")),
+    }
+    return [
+        Fault(key, f"got {got}; a classifier is trained on all images, in float32, without XLA")
+        for key, (got, allowed) in heeded.items()
+        if got not in allowed
+    ]

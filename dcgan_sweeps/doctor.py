@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dcgan_sweeps.config import Config, RequestError, compose
+from dcgan_sweeps.command import compose_request, report_faults
+from dcgan_sweeps.config import Config, RequestError
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "numpy")
 
@@ -30,10 +31,9 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", help="as for dcgan_sweeps.run")
     words = parser.parse_args().overrides
     try:
-        config = compose("config", words, Config)
+        config = compose_request("config", words)
     except RequestError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return report_faults(error.faults)
     checks = [run_check(name, check, config) for name, check in CHECKS.items()]
     width = max(len(check.name) for check in checks)
     for check in checks:

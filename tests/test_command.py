@@ -14,6 +14,18 @@ def answer(monkeypatch, capsys, *words):
     return status, capsys.readouterr().err.splitlines()
 
 
+def test_hydras_own_flags_are_no_overrides(monkeypatch, capsys):
+    status, lines = answer(monkeypatch, capsys, "--cfg", "job", "optimizer.lrr=1")
+    assert status == 2
+    assert lines[0] == "1 fault in the request, nothing was started:"
+
+
+def test_another_config_is_refused(monkeypatch, capsys):
+    status, lines = answer(monkeypatch, capsys, "--config-name", "classifier")
+    assert status == 2
+    assert lines[1] == "  --config-name: got classifier; allowed: config"
+
+
 def test_a_good_request_reaches_the_work(monkeypatch, capsys):
     assert answer(monkeypatch, capsys, "optimizer.lr=2e-4") == (0, [])
 

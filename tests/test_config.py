@@ -51,3 +51,17 @@ def test_the_classifier_has_a_configuration_of_its_own():
 
 def test_no_logged_configuration_names_code_to_run(tiny):
     assert not [key for key in flatten(tiny) if "_target_" in key]
+
+
+@pytest.mark.parametrize("word", ["filters=[]", "filters=[0]", "filters=[1,1,1,1,1,1]"])
+def test_a_classifier_has_one_to_five_convolutions(word):
+    with pytest.raises(RequestError, match=r"filters: got .*1 to 5 of them, each at least 1"):
+        compose("classifier", [word], ClassifierConfig)
+
+
+@pytest.mark.parametrize(
+    "word", ["data.limit=500", "runner.jit=on", "runner.precision=mixed_float16"]
+)
+def test_what_a_classifier_would_not_heed_is_refused(word):
+    with pytest.raises(RequestError, match="a classifier is trained on all images"):
+        compose("classifier", [word], ClassifierConfig)

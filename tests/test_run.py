@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from PIL import Image
+
+from dcgan_sweeps.gan.sampling import to_u8
+from dcgan_sweeps.randomness import stream
 
 pytestmark = pytest.mark.slow
 
@@ -135,8 +139,12 @@ def test_the_logged_generator_draws_what_the_last_grid_shows(finished):
     logged = {client.get_logged_model(each).name: each for each in models}
     assert set(logged) == {"generator", "discriminator"}
     (path,) = folder.glob("mlruns/runs/*/models/generator")
-    generator = mlflow.keras.load_model(str(path))
-    assert generator(np.zeros((3, 16), np.float32)).shape == (3, 28, 28, 1)
+    model = client.get_logged_model(logged["generator"])
+    generator = mlflow.keras.load_model(model.artifact_location)
+    latents = stream(0, "pictures/latents").standard_normal((25, 16), "float32")
+    images_u8 = to_u8(generator(latents).numpy()[..., 0])
+    digest = hashlib.sha256(images_u8.tobytes()).hexdigest()
+    assert digest == read_history(folder)[-2]["digest.samples"]
     signature = mlflow.models.get_model_info(str(path)).signature
     assert signature.inputs.inputs[0].shape == (-1, 16)
 
@@ -226,6 +234,8 @@ def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module
         ("data.dir=nowhere", "nowhere/train-images-idx3-ubyte: there is no such file"),
         ("data.limit=60001", "data.limit: got 60001; allowed: at most 60000"),
         ("score.classifier=nowhere", "score.classifier: got nowhere/classifier.npz"),
+        ("train.batch_size=321", "train.batch_size: got 321; allowed: at most the 320 images"),
+        ("tracking.experiment=''", "tracking.experiment: got ; allowed: text, not empty"),
         ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
     ],
 )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dcgan_sweeps.cli import VERBS
+
 pytestmark = pytest.mark.slow
 
 
@@ -28,10 +30,18 @@ def test_doctor_names_what_does_not_work(run_module, tmp_path):
     assert re.search(r"NO +data +.*train-images-idx3-ubyte", done.stdout)
 
 
-def test_the_console_command_names_its_verbs(run_module):
-    code = run_module("dcgan_sweeps.data")
-    assert code.returncode == 0
-    assert "verified" in code.stdout
+def test_data_says_where_the_verified_files_are(run_module):
+    done = run_module("dcgan_sweeps.data")
+    assert done.returncode == 0
+    assert "data: Fashion-MNIST, verified, from " in done.stdout
+    assert run_module("dcgan_sweeps.data", "elsewhere").returncode == 2
+
+
+def test_doctor_refuses_a_misspelt_key(run_module):
+    done = run_module("dcgan_sweeps.doctor", "data.dri=/x")
+    assert done.returncode == 2
+    assert "data.dri: there is no such key; did you mean data.dir?" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def run_console(*words):
@@ -39,10 +49,17 @@ def run_console(*words):
     return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
 
 
+def test_the_console_command_names_its_verbs():
+    done = run_console("--help")
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", done.stdout, re.MULTILINE)
+
+
 def test_an_unknown_verb_is_refused_with_the_nearest():
     done = run_console("runn")
     assert done.returncode == 2
-    assert "verb: got runn; allowed: run, ui" in done.stderr
+    assert f"verb: got runn; allowed: {', '.join(VERBS)}" in done.stderr
     assert "did you mean run?" in done.stderr
 
 

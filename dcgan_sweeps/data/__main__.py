@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
+from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, take_signals
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.data.images import read_fashion_mnist
 from dcgan_sweeps.data.sources import fetch, find_source
 
 
 def main() -> int:
+    argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
+    take_signals()
     try:
         images = read_fashion_mnist(find_source(None) or fetch(print))
     except RequestError as error:
         print(error, file=sys.stderr)
-        return 2
+        return REQUEST_WAS_WRONG
+    except KeyboardInterrupt:
+        print("interrupted; what was fetched so far is not kept", file=sys.stderr)
+        return INTERRUPTED
     print(f"data: Fashion-MNIST, verified, from {images.source}")
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

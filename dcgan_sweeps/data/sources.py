@@ -61,7 +61,14 @@ def fetch(say: Say) -> Source:
     Raises DataError with what each way of fetching answered.
     """
     cache = find_cache_dir()
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return _fetch_into(cache, say)
+    except OSError as error:
+        raise DataError(str(cache), f"cannot be used as a cache ({error.strerror})") from error
+
+
+def _fetch_into(cache: Path, say: Say) -> Source:
     failures = []
     for name, download in (("Keras's download", _ask_keras), ("Debian's package", _ask_debian)):
         # Beside its destination, so that a rename puts each file there whole.
@@ -119,20 +126,29 @@ def _run(command: list[str], folder: Path, environment: Mapping[str, str], say: 
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        begin = time.monotonic()
-        while process.poll() is None:
-            try:
-                process.wait(PROGRESS_EVERY_S)
-            except subprocess.TimeoutExpired:
-                elapsed_s = time.monotonic() - begin
-                say(f"  {measure_size(folder) / 1e6:.1f} MB after {elapsed_s:.0f} s ...")
-                if elapsed_s > FETCH_TIMEOUT_S:
-                    process.kill()
-                    process.wait()
+        try:
+            _wait(process, folder, say)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         output.seek(0)
         lines = output.read().strip().splitlines() or ["no output"]
     if process.returncode != 0:
         raise FetchError(f"{Path(command[0]).name} failed: {lines[-1]}")
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path, say: Say) -> None:
+    """Wait until a process ends or FETCH_TIMEOUT_S has passed."""
+    begin = time.monotonic()
+    while process.poll() is None:
+        try:
+            process.wait(PROGRESS_EVERY_S)
+        except subprocess.TimeoutExpired:
+            elapsed_s = time.monotonic() - begin
+            say(f"  {measure_size(folder) / 1e6:.1f} MB after {elapsed_s:.0f} s ...")
+            if elapsed_s > FETCH_TIMEOUT_S:
+                return
 
 
 def measure_size(folder: Path) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.config import Config, Runner
+from dcgan_sweeps.config import Config, Fault, RequestError, Runner
 from dcgan_sweeps.terminal import make_say
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
 
     images = load_images(config.data, say)
     train_u8 = choose_subset(images.train_u8, config.data.limit, config.seed)
+    if len(train_u8) < config.train.batch_size:
+        problem = f"got {config.train.batch_size}; allowed: at most the {len(train_u8):,} images"
+        raise RequestError([Fault("train.batch_size", problem)])
     say(f"data: {len(train_u8):,} images of {images.name} ({images.source})")
     gan = build_gan(config.model, config.seed, device.precision)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None

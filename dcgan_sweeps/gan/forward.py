@@ -59,15 +59,17 @@ def _move(average: tf.Variable, value: tf.Tensor, momentum: float) -> None:
 
 
 def drop(inputs: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Return `inputs` with a share `rate` set to zero and the rest scaled up; sizes are even.
+    """Return `inputs` with a share `rate` set to zero and the rest scaled up.
 
     The rate is rounded to 1/65536, and the scale is that of the rounded rate.
     """
     threshold = round(rate * 65536)
     if threshold == 0:
         return inputs
-    bits = tf.random.stateless_uniform(
-        [math.prod(inputs.shape) // 2], seed, None, None, tf.int32, alg="philox"
-    )
-    kept = tf.reshape(tf.bitcast(bits, tf.int16), inputs.shape) >= threshold - 32768
+    size = math.prod(inputs.shape)
+    pairs = tf.random.stateless_uniform([(size + 1) // 2], seed, None, None, tf.int32, alg="philox")
+    bits = tf.reshape(tf.bitcast(pairs, tf.int16), [-1])
+    if size % 2:
+        bits = bits[:size]
+    kept = tf.reshape(bits, inputs.shape) >= threshold - 32768
     return inputs * (tf.cast(kept, inputs.dtype) * (65536 / (65536 - threshold)))

@@ -60,3 +60,8 @@ def test_dropout_follows_its_seed():
     ones = tf.ones((8, 8))
     assert np.array_equal(drop(ones, 0.5, SEED), drop(ones, 0.5, SEED))
     assert not np.array_equal(drop(ones, 0.5, SEED), drop(ones, 0.5, SEED + 1))
+
+
+def test_an_odd_number_of_values_is_dropped_as_an_even_one():
+    ones = tf.ones((3, 3, 111))
+    assert 0.25 < float(tf.reduce_mean(tf.cast(drop(ones, 0.3, SEED) == 0, tf.float32))) < 0.35

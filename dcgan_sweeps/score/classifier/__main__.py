@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import time
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, Request, run_command
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, Request, run_command
 from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, print_facts
@@ -22,7 +22,8 @@ def train(request: Request) -> int:
     """Train, write the two files of a classifier, log both; return the exit status."""
     config = request.config
     console = make_console()
-    console.print(set_up_device(config.runner).describe(), soft_wrap=True)
+    runner = dataclasses.replace(config.runner, precision="float32", jit="off")
+    console.print(set_up_device(runner).describe(), soft_wrap=True)
 
     from dcgan_sweeps.data.images import load_images
     from dcgan_sweeps.score.classifier.network import WEIGHTS_FILE, decode_weights, encode_weights
@@ -33,6 +34,7 @@ def train(request: Request) -> int:
     )
     from dcgan_sweeps.score.reference import REFERENCE_FILE, encode_reference, measure_reference
     from dcgan_sweeps.tracking.recorder import open_recorder
+    from dcgan_sweeps.tracking.secrets import mask_secrets
 
     images = load_images(config.data, say=console.print)
     begin = time.perf_counter()
@@ -81,7 +83,9 @@ def train(request: Request) -> int:
             "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
         },
     )
-    return DONE
+    for failure in recorder.failures:
+        console.print(f"not written: {mask_secrets(str(failure))}", markup=False)
+    return ANSWER_IS_NO if recorder.failures else DONE
 
 
 if __name__ == "__main__":
