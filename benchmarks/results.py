@@ -1,4 +1,4 @@
-"""Puts a run's pictures and scores into the README: `python -m benchmarks.results RUN UNTRAINED`."""
+"""Puts a run into the README, pictures and scores: `python -m benchmarks.results RUN UNTRAINED`."""
 
 from __future__ import annotations
 
