@@ -234,13 +234,16 @@ def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module
         ("data.dir=nowhere", "nowhere/train-images-idx3-ubyte: there is no such file"),
         ("data.limit=60001", "data.limit: got 60001; allowed: at most 60000"),
         ("score.classifier=nowhere", "score.classifier: got nowhere/classifier.npz"),
-        ("train.batch_size=321", "train.batch_size: got 321; allowed: at most the 320 images"),
+        (
+            "data.limit=null train.batch_size=70000",
+            "train.batch_size: got 70000; allowed: at most the 60,000 images",
+        ),
         ("tracking.experiment=''", "tracking.experiment: got ; allowed: text, not empty"),
         ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line_and_leaves_nothing(run_module, tmp_path, word, fault):
-    done = run_module("dcgan_sweeps.run", *TINY, word, CUDA_VISIBLE_DEVICES="-1")
+    done = run_module("dcgan_sweeps.run", *TINY, *word.split(), CUDA_VISIBLE_DEVICES="-1")
     assert done.returncode == 2
     assert fault in done.stderr
     assert "Traceback" not in done.stderr
