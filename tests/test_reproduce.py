@@ -18,41 +18,18 @@ from urllib.request import url2pathname
 import pytest
 import yaml
 from mlflow import MlflowClient
+from processes import KILL, ROOT, TINY, finish, list_runs, open_store
 
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
-# Not what this process set for itself.
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("CUDA_", "TF_"))}
 RATES = ("1e-3", "5e-4", "2e-4")
 
 
-def do(folder, module, *words, status=0, prefix=(), tree=ROOT, hash_seed="random"):
+def do(folder, module, *words, prefix=(), **how):
     """Run a verb in `folder`; return what was printed."""
-    done = subprocess.run(
-        [*prefix, sys.executable, "-m", f"dcgan_sweeps.{module}", *words],
-        cwd=folder,
-        env=ENVIRONMENT | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": hash_seed},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-def open_store(folder):
-    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
-
-
-def list_runs(client):
-    experiment = client.get_experiment_by_name("dcgan_sweeps")
-    return client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+    return finish(folder, [*prefix, sys.executable, "-m", f"dcgan_sweeps.{module}", *words], **how)
 
 
 def read_verdict(printed):
@@ -101,15 +78,7 @@ def test_the_table_has_every_loss_and_score_and_both_digests(three):
 
 def kill(folder, point, count, *words):
     """Run in `folder` until it kills itself."""
-    program = [sys.executable, str(ROOT / "tests" / "kill_at.py")]
-    died = subprocess.run(
-        [*program, point, count, *words],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-        timeout=300,
-    )
-    assert died.returncode == -signal.SIGKILL
+    finish(folder, [*KILL, point, count, *words], status=-signal.SIGKILL)
 
 
 def test_a_run_that_was_killed_and_resumed_comes_out_identical(tmp_path):

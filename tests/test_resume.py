@@ -8,59 +8,32 @@ import random
 import re
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kill_at import POINTS
-from mlflow import MlflowClient
 from PIL import Image
+from processes import KILL, PROGRAM, TINY, finish, list_runs, open_store, start, stop_in_epoch
 
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
 THREE = [*TINY, "train.epochs=3"]
 # Single steps, ten an epoch: a signal meets the run within one.
 FORTY = [*TINY, "train.epochs=40", "train.steps_per_call=1", "score.every=100"]
-PROGRAM = [sys.executable, "-m", "dcgan_sweeps.run"]
-KILL = [sys.executable, str(Path(__file__).parent / "kill_at.py")]
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(Path(__file__).parents[1]),  # kill_at.py is a script of another folder
-    "PYTHONHASHSEED": "7",
-    "PYTHONUNBUFFERED": "1",
-}
 MEASURED = ("train/", "tracking/")  # the machine, not the run
 
 
 def do(folder, *words, program=PROGRAM, status=0):
     """Run to the end in `folder`; return what was printed."""
-    done = subprocess.run(
-        [*program, *words],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-def open_store(folder):
-    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    return finish(folder, [*program, *words], status=status)
 
 
 def find_runs(folder):
-    client = open_store(folder)
-    experiment = client.get_experiment_by_name("dcgan_sweeps")
-    return client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+    return list_runs(open_store(folder))
 
 
 def find_run(folder):
@@ -128,17 +101,6 @@ def whole(tmp_path_factory):
     return folder, described
 
 
-def start(folder, *words):
-    return subprocess.Popen(
-        [*PROGRAM, *words],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def forty(tmp_path_factory):
     """A longer run that nothing interrupted, described."""
@@ -149,13 +111,7 @@ def forty(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_end(forty, tmp_path, number):
-    process = start(tmp_path, *FORTY)
-    lines = iter(process.stdout.readline, "")
-    next(line for line in lines if line.startswith("epoch  3"))
-    process.send_signal(number)
-    rest = "".join(lines)
-    process.stdout.close()
-    assert process.wait(120) == 130, rest
+    rest = stop_in_epoch(start(tmp_path, [*PROGRAM, *FORTY]), 3, number)
     run_id = find_run(tmp_path)
     assert f"python -m dcgan_sweeps.run resume={run_id}" in rest
     (folder,) = tmp_path.glob("mlruns/runs/*")
@@ -216,7 +172,7 @@ def test_kill_9_at_ten_random_moments(tmp_path):
     for _ in range(10):
         # From before the data are read to some epochs later; never enough to reach the end.
         again = [f"resume={find_run(killed)}"] if (killed / "mlruns").exists() else words
-        process = start(killed, *again)
+        process = start(killed, [*PROGRAM, *again])
         first = "epoch " if again is words else "data: "
         next(line for line in iter(process.stdout.readline, "") if line.startswith(first))
         time.sleep(moments.uniform(0, wall_s / 15))
@@ -277,7 +233,7 @@ def test_what_may_change_when_a_run_goes_on_costs_no_write(stopped_copy):
 
 def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, tmp_path):
     words = [*TINY, "train.epochs=400", "score=none"]
-    process = start(tmp_path, *words)
+    process = start(tmp_path, [*PROGRAM, *words])
     lines = iter(process.stdout.readline, "")
     next(line for line in lines if line.startswith("epoch  2"))
     # No file may be longer than this from now on; every checkpoint is.
@@ -351,7 +307,7 @@ def test_a_complete_run_is_refused_with_what_would_train_it_longer(whole):
 
 
 def test_a_run_that_is_still_going_on_is_refused(tmp_path):
-    process = start(tmp_path, *TINY, "train.epochs=10000", "score=none")
+    process = start(tmp_path, [*PROGRAM, *TINY, "train.epochs=10000", "score=none"])
     next(line for line in iter(process.stdout.readline, "") if line.startswith("epoch  1"))
     printed = do(tmp_path, f"resume={find_run(tmp_path)}", status=2)
     process.kill()

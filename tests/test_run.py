@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -14,26 +13,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from mlflow import MlflowClient
 from PIL import Image
+from processes import PROGRAM, TINY, list_runs, open_store, start, stop_in_epoch
 
 from dcgan_sweeps.gan.sampling import to_u8
 from dcgan_sweeps.randomness import stream
 
 pytestmark = pytest.mark.slow
 
-TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
 LOSSES = {"loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake"}
 SCORES = {"score/fcd", "score/fcd_test", "score/fcd_floor"}
 
 
-def open_store(folder: Path) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
-
-
-def find_only_run(client: MlflowClient):
-    experiment = client.get_experiment_by_name("dcgan_sweeps")
-    (run,) = client.search_runs([experiment.experiment_id])
+def find_only_run(client):
+    (run,) = list_runs(client)
     return run
 
 
@@ -195,20 +188,7 @@ def test_a_diverged_run_is_failed_with_its_pictures_kept(run_module, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_killed_and_says_how_to_go_on(number, tmp_path):
     words = [*TINY, "train.epochs=10000", "score=none"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dcgan_sweeps.run", *words],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    lines = iter(process.stdout.readline, "")
-    next(line for line in lines if line.startswith("epoch  2"))
-    process.send_signal(number)
-    rest = "".join(lines)
-    process.stdout.close()
-    assert process.wait(120) == 130, rest
+    rest = stop_in_epoch(start(tmp_path, [*PROGRAM, *words]), 2, number)
     run = find_only_run(open_store(tmp_path))
     assert f"python -m dcgan_sweeps.run resume={run.info.run_id}" in rest
     assert run.info.status == "KILLED"

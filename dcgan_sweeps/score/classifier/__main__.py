@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, Request, run_command
 from dcgan_sweeps.config import flatten
@@ -50,10 +51,8 @@ def train(request: Request) -> int:
                 "accuracy/test": epoch.test_accuracy,
             }
             recorder.add_scores(epoch.number, figures)
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            left = (time.perf_counter() - begin) / epoch.number * (config.epochs - epoch.number)
             console.print(
-                f"epoch {epoch.number:>2}/{config.epochs}  {shown}  {format_duration(left)} left"
+                show_epoch(epoch.number, config.epochs, figures, time.perf_counter() - begin)
             )
         content = encode_weights(model)
         classifier = decode_weights(content)
@@ -86,6 +85,13 @@ def train(request: Request) -> int:
     for failure in recorder.failures:
         console.print(f"not written: {mask_secrets(str(failure))}", markup=False)
     return ANSWER_IS_NO if recorder.failures else DONE
+
+
+def show_epoch(number: int, epochs: int, figures: Mapping[str, float], wall_s: float) -> str:
+    """Return the line of an epoch, with the time that is left after `wall_s`."""
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    left = format_duration(wall_s / number * (epochs - number))
+    return f"epoch {number:>2}/{epochs}  {shown}  {left} left"
 
 
 if __name__ == "__main__":
