@@ -15,6 +15,7 @@ RUN python -m pip install --require-hashes --requirement requirements/${LOCK}.tx
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
 COPY dcgan_sweeps dcgan_sweeps
+COPY hydra_plugins hydra_plugins
 RUN python -m pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 1000 user \
     && mkdir -p /data /work/mlruns \

@@ -24,6 +24,8 @@ test: setup $(VENV)/test.stamp
 
 bench: setup
 	$(BIN)/python -m benchmarks.training $(ARGS)
+	$(BIN)/python -m benchmarks.slots
+	$(BIN)/python -m benchmarks.overhead
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -12,8 +12,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
@@ -50,15 +51,42 @@ class Request:
     choices: dict[str, str]
 
 
-def run_command(config_name: str, work: Callable[[Request], int]) -> int:
-    """Compose what sys.argv asks for, hand it to `work`, and return the exit status."""
+# These say how a study is made; a run is asked nothing by them.
+OF_THE_STUDY = ("search=", "sampler=", "pruner=")
+
+
+class RunFailed(Exception):
+    """One run of several did not end well, and no study keeps the others going."""
+
+
+class StudyEnded(Exception):
+    """A study has run under Hydra, which has no way to return its exit status."""
+
+    def __init__(self, status: int):
+        super().__init__(f"exit status {status}")
+        self.status = status
+
+
+Job = Callable[[DictConfig], Any]
+
+
+def run_command(config_name: str, work: Callable[[Request], int], job: Job | None = None) -> int:
+    """Compose what sys.argv asks for, hand it to `work`, and return the exit status.
+
+    With -m, Hydra's sweeper hands each composed configuration to `job`, where there is one: a
+    function of a module, since some launchers pickle it.
+    """
     take_signals()
     # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        return _run_hydra(config_name, work)
+        expand_files(sys.argv)
+        return _run_hydra(config_name, work, job)
     except RequestError as error:
         return report_faults(error.faults)
+    except RunFailed as error:
+        print(error, file=sys.stderr)
+        return ANSWER_IS_NO
     except KeyboardInterrupt:
         print("interrupted before anything was started", file=sys.stderr)
         return INTERRUPTED
@@ -98,26 +126,54 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
+def expand_files(words: list[str]) -> None:
+    """Replace every @FILE among the words of a command line by the file's lines, in place.
+
+    Raises RequestError for a file that is not there.
+    """
+    for index in reversed(range(1, len(words))):
+        if words[index].startswith("@"):
+            path = Path(words[index][1:]).expanduser()
+            if not path.is_file():
+                raise RequestError([Fault(words[index], "there is no such file of overrides")])
+            lines = path.read_text().splitlines()
+            words[index : index + 1] = [line for line in lines if line and line[0] != "#"]
+
+
+def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None) -> int:
     requests: list[Request | RequestError] = []
 
     def task(composed: DictConfig) -> None:
         # An exception that crosses Hydra is printed there as well, so it is carried around it.
         try:
-            requests.append(_request(composed, config_name))
+            request = read_request(composed, config_name)
+            _refuse_search(request.choices)
+            requests.append(request)
         except RequestError as error:
             requests.append(error)
 
-    overrides = get_args_parser().parse_known_args()[0].overrides
-    _refuse_sweep(sys.argv[1:])
+    asked = get_args_parser().parse_known_args()[0]
+    overrides = asked.overrides
+    is_sweep = asked.multirun or "hydra.mode=MULTIRUN" in overrides
+    if is_sweep and job is None:
+        raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
     register_schemas()
+    decorate = hydra.main(
+        version_base="1.3", config_path=str(find_conf_dir()), config_name=config_name
+    )
     try:
-        hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name=config_name)(
-            task
-        )()
+        decorate(job if is_sweep and job is not None else task)()
+    except StudyEnded as ended:
+        return ended.status
+    except (RequestError, RunFailed):
+        GlobalHydra.instance().clear()
+        raise
     except Exception as error:
         GlobalHydra.instance().clear()
-        raise RequestError(find_request_faults(config_name, overrides, error)) from error
+        faults = find_request_faults(config_name, overrides, error)
+        if not faults:  # no request's, but ours
+            raise
+        raise RequestError(faults) from error
     if not requests:  # --help and its like
         return DONE
     if isinstance(requests[0], RequestError):
@@ -125,7 +181,8 @@ def _run_hydra(config_name: str, work: Callable[[Request], int]) -> int:
     return work(requests[0])
 
 
-def _request(composed: DictConfig, config_name: str) -> Request:
+def read_request(composed: DictConfig, config_name: str) -> Request:
+    """Return what Hydra composed, checked; raises RequestError."""
     runtime = HydraConfig.get()
     config = freeze(composed)
     if not isinstance(config, SCHEMAS[config_name][1]):
@@ -136,14 +193,14 @@ def _request(composed: DictConfig, config_name: str) -> Request:
         for group, choice in runtime.runtime.choices.items()
         if not group.startswith("hydra/")
     }
-    return Request(config, tuple(runtime.overrides.task), choices)
+    words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
+    return Request(config, tuple(words), choices)
 
 
-def _refuse_sweep(words: Sequence[str]) -> None:
-    for word in words:
-        if word in ("-m", "--multirun") or word.startswith("hydra.mode="):
-            problem = "sweeps are not in this version; start each run by itself"
-            raise RequestError([Fault(word, problem)])
+def _refuse_search(choices: Mapping[str, str]) -> None:
+    if choices.get("search", "none") != "none":
+        problem = f"got {choices['search']}; a search needs -m"
+        raise RequestError([Fault("search", problem)])
 
 
 def find_request_faults(
@@ -151,14 +208,15 @@ def find_request_faults(
 ) -> list[Fault]:
     """Return every fault of a request that Hydra refused with `error`, at its first fault.
 
-    Each override is composed alone, then those that are good are composed together, so that
-    values out of range are found as well.
+    Each override is composed alone, of a sweep each value, then those that are good are composed
+    together, so that values out of range are found as well. Empty where nothing is wrong with them
+    and `error` is none of Hydra's.
     """
     faults: list[Fault] = []
     good: list[str] = []
     with hydra.initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        for word in overrides:
+        for word in expand_sweeps(overrides, loader):
             try:
                 hydra.compose(config_name, [word], return_hydra_config=True)
                 good.append(word)
@@ -170,7 +228,27 @@ def find_request_faults(
             faults.extend(out_of_range.faults)
         except (HydraException, OmegaConfBaseException):
             faults.append(Fault("request", _first_line(error)))
-    return faults or [Fault("request", _first_line(error))]
+    if not faults and isinstance(error, (HydraException, OmegaConfBaseException)):
+        return [Fault("request", _first_line(error))]
+    return faults
+
+
+def expand_sweeps(words: Sequence[str], loader: Any) -> list[str]:
+    """Return overrides with one word for each value of a sweep, where -m is given."""
+    if not get_args_parser().parse_known_args()[0].multirun:
+        return list(words)
+    expanded: list[str] = []
+    for word in words:
+        try:
+            override = OverridesParser.create(config_loader=loader).parse_override(word)
+            override.config_loader = loader  # glob(...) looks its group up
+            is_sweep = override.is_sweep_override() and override.is_discrete_sweep()
+            texts = [*map(str, override.sweep_string_iterator())] if is_sweep else []
+        except (HydraException, ValueError):
+            texts = []
+        key = word.partition("=")[0]
+        expanded += [f"{key}={text}" for text in texts] or [word]
+    return expanded
 
 
 def _describe(word: str, error: Exception, config_name: str, loader: Any) -> Fault:
@@ -181,7 +259,7 @@ def _describe(word: str, error: Exception, config_name: str, loader: Any) -> Fau
         return Fault(word, problem)
     key = override.key_or_group
     if override.is_sweep_override():
-        return Fault(word, "several values need a sweep, and sweeps are not in this version")
+        return Fault(word, "several values need a sweep: -m")
     groups = loader.list_groups("")
     if key in groups:
         return _describe_choice(override, loader.get_group_options(key))

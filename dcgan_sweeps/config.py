@@ -33,6 +33,11 @@ class Fault:
         return f"{self.key}: {self.problem}"
 
 
+@dataclass(frozen=True)
+class Conflict(Fault):
+    """Two values that are each allowed, and cannot go together."""
+
+
 class RequestError(Exception):
     """The request was wrong (exit status 2): one line for each fault."""
 
@@ -88,6 +93,17 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class AutoOrCount:
+    """The word auto, or a whole number from 1 on."""
+
+    def __contains__(self, value: Any) -> bool:
+        return value == "auto" or (value.isdecimal() and int(value) >= 1)
+
+    def __str__(self) -> str:
+        return "auto, or a whole number, at least 1"
+
+
+@dataclass(frozen=True)
 class SomeText:
     """Text that is not empty."""
 
@@ -113,6 +129,10 @@ def one_of(*names: str) -> Any:
 def list_of(low: float, shortest: int, longest: int) -> Any:
     allowed = ListOf(Bounds(low, math.inf, False), shortest, longest)
     return field(default=MISSING, metadata={"allowed": allowed})
+
+
+def auto_or_count() -> Any:
+    return field(default=MISSING, metadata={"allowed": AutoOrCount()})
 
 
 def some_text() -> Any:
@@ -187,6 +207,10 @@ class Runner:
     jit: str = one_of("auto", "on", "off")
     threads: Optional[int] = number(1, 4096)
     deterministic: bool = anything()
+    gpu_memory_mib: Optional[int] = number(256)
+    slots: str = auto_or_count()
+    slots_per_gpu: int = number(1, 64)
+    trial_timeout_min: Optional[float] = number(0, low_open=True)
 
 
 @dataclass(frozen=True)
@@ -249,18 +273,19 @@ def find_conf_dir() -> Path:
 def register_schemas() -> None:
     """Make the schemas known to Hydra, which then refuses unknown keys and wrong types."""
     for name, schema in SCHEMAS.values():
-        ConfigStore.instance().store(name=name, node=_make_node(schema))
+        ConfigStore.instance().store(name=name, node=make_schema(schema))
 
 
 def make_node(nested: Mapping[str, Any]) -> DictConfig:
     """Return the values of a run's configuration as a node that checks types as it is changed."""
-    node = OmegaConf.merge(_make_node(Config), nested)
+    node = OmegaConf.merge(make_schema(Config), nested)
     if not isinstance(node, DictConfig):
         raise TypeError(f"the schema makes a {type(node).__name__}")
     return node
 
 
-def _make_node(schema: Any) -> DictConfig:
+def make_schema(schema: Any) -> DictConfig:
+    """Return a frozen dataclass as a node that Hydra can compose into."""
     node: DictConfig = OmegaConf.structured(schema)
     _thaw(node)
     return node
@@ -341,7 +366,7 @@ TYPE_NAMES = {
 def describe_allowed(leaf: Field[Any]) -> str:
     """Return in words what a field may be, such as "a whole number, at least 1, or null"."""
     allowed = leaf.metadata.get("allowed")
-    if isinstance(allowed, Choices):
+    if isinstance(allowed, (Choices, AutoOrCount)):
         return str(allowed)
     optional = str(leaf.type).startswith("Optional[")
     words = [TYPE_NAMES[str(leaf.type).removeprefix("Optional[").removesuffix("]" * optional)]]
@@ -362,18 +387,20 @@ def find_faults(config: Any) -> list[Fault]:
 def find_conflicts(config: Any) -> list[Fault]:
     """Return a fault for every pair of values that cannot go together."""
     data = config.data
-    conflicts = []
+    conflicts: list[Fault] = []
     if data.name == "synthetic" and data.dir is not None:
-        conflicts.append(Fault("data.dir", "got a folder; data=synthetic is drawn, not read"))
+        conflicts.append(Conflict("data.dir", "got a folder; data=synthetic is drawn, not read"))
     if (data.name == "synthetic") != (data.count is not None):
-        conflicts.append(Fault("data.count", f"got {data.count}; goes with data=synthetic alone"))
+        conflicts.append(
+            Conflict("data.count", f"got {data.count}; goes with data=synthetic alone")
+        )
     if isinstance(config, ClassifierConfig):
         conflicts += find_unused(config)
     if isinstance(config, Config):
         batch_size = config.train.batch_size
         if data.limit is not None and data.limit < batch_size:
             allowed = f"at least train.batch_size, {batch_size}"
-            conflicts.append(Fault("data.limit", f"got {data.limit}; allowed: {allowed}"))
+            conflicts.append(Conflict("data.limit", f"got {data.limit}; allowed: {allowed}"))
     return conflicts
 
 
@@ -385,6 +412,9 @@ def find_unused(config: ClassifierConfig) -> list[Fault]:
         "data.shuffle_buffer": (data.shuffle_buffer, (None,)),
         "runner.precision": (runner.precision, ("auto", "float32")),
         "runner.jit": (runner.jit, ("auto", "off")),
+        "runner.slots": (runner.slots, ("auto",)),
+        "runner.slots_per_gpu": (runner.slots_per_gpu, (1,)),
+        "runner.trial_timeout_min": (runner.trial_timeout_min, (None,)),
     }
     return [
         Fault(key, f"got {got}; a classifier is trained on all images, in float32, without XLA")

@@ -61,7 +61,7 @@ def set_up_device(runner: Runner) -> Device:
     if runner.device == "gpu" and not gpus:
         raise RequestError([Fault("runner.device", "got gpu; TensorFlow sees none here")])
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        limit_memory(gpu, runner.gpu_memory_mib)
     kind = "gpu" if gpus else "cpu"
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     threads = runner.threads or count_cores()
@@ -89,6 +89,18 @@ def set_up_device(runner: Runner) -> Device:
             "deterministic": "asked for" if gpus else "a CPU is",
         },
     )
+
+
+def limit_memory(gpu: object, limit_mib: int | None) -> None:
+    """Let TensorFlow take at most `limit_mib` of a GPU, or what it needs, as it grows."""
+    import tensorflow as tf
+
+    # TensorFlow allows one or the other: a limited device takes its memory at once.
+    if limit_mib is None:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    else:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=limit_mib)
+        tf.config.set_logical_device_configuration(gpu, [limit])
 
 
 def choose_precision(asked: str, kind: str, details: dict[str, object]) -> tuple[str, str]:

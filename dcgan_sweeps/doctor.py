@@ -14,7 +14,7 @@ from pathlib import Path
 from dcgan_sweeps.command import compose_request, report_faults
 from dcgan_sweeps.config import Config, RequestError
 
-PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "numpy")
+PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ def check_device(config: Config) -> str:
     return set_up_device(config.runner).describe()
 
 
+def check_slots(config: Config) -> str:
+    from dcgan_sweeps.sweep.inventory import find_slots
+
+    found = find_slots(config.runner)
+    return "; ".join([*map(str, found.slots), *found.left_out.values()])
+
+
 def check_data(config: Config) -> str:
     from dcgan_sweeps.data.idx import DataError
     from dcgan_sweeps.data.images import read_fashion_mnist
@@ -100,6 +107,7 @@ def check_disk(config: Config) -> str:
 CHECKS = {
     "versions": check_versions,
     "device": check_device,
+    "slots": check_slots,
     "data": check_data,
     "classifier": check_classifier,
     "store": check_store,

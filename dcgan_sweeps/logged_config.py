@@ -35,6 +35,10 @@ NOT_IN_SIGNATURE = (
     "data.dir",
     "score.every",
     "train.checkpoint_every",
+    "runner.gpu_memory_mib",
+    "runner.slots",
+    "runner.slots_per_gpu",
+    "runner.trial_timeout_min",
 )
 
 

@@ -48,7 +48,9 @@ def read_options() -> argparse.Namespace:
         epilog="Exit status: 0 identical or within tolerance, 1 different, 2 a wrong request.",
     )
     parser.add_argument(
-        "target", metavar="TARGET", help="best, a run id, or a config file that was logged"
+        "target",
+        metavar="TARGET",
+        help="best, study:NAME (its best trial), a run id, or a config file that was logged",
     )
     parser.add_argument(
         "--check-only", action="store_true", help="compare the provenance, train nothing"

@@ -1,14 +1,18 @@
-"""Trains one DCGAN, scored and tracked: `python -m dcgan_sweeps.run [group=choice] [key=value]`."""
+"""Trains one DCGAN, scored and tracked: `python -m dcgan_sweeps.run [group=choice] [key=value]`.
+
+With -m, a study of several.
+"""
 
 from __future__ import annotations
 
 import sys
 
 from dcgan_sweeps.command import Request, run_command
+from dcgan_sweeps.sweep.job import run_job
 
 
 def main() -> int:
-    return run_command("config", run)
+    return run_command("config", run, run_job)
 
 
 def run(request: Request) -> int:

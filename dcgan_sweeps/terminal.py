@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -24,10 +25,12 @@ from rich.table import Table
 PLAIN_WIDTH = 160
 
 
-def make_console() -> Console:
-    """Return the console of standard output; without a terminal, lines are not folded at 80."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+def make_console(file: IO[str] | None = None) -> Console:
+    """Return the console of a file, or standard output; lines are folded in a terminal alone."""
+    console = Console(file=file, highlight=False)
+    if console.is_terminal:
+        return console
+    return Console(file=file, highlight=False, width=PLAIN_WIDTH)
 
 
 def make_layer_table(

@@ -81,5 +81,5 @@ def test_help_shows_the_groups_and_three_examples(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert ended.value.code == 0
     assert "data: fashion_mnist, synthetic" in text
-    assert text.count("python -m dcgan_sweeps.run ") == 4
+    assert text.count("python -m dcgan_sweeps.run ") == 6
     assert len(text.splitlines()) < 30

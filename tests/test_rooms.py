@@ -17,12 +17,14 @@ FLOORS = [
     {"data", "tracking", "device", "command"},
     {"gan", "score"},
     {"execution"},
-    {"reproduction"},
+    {"reproduction", "sweep"},
     {"run", "reproduce", "ui", "doctor", "cli"},
 ]
 MAY_IMPORT = {
-    "hydra": {"config.py", "command.py"},
+    "hydra": {"config.py", "command.py", "sweep/job.py", "sweep/overrides.py"},
     "mlflow": {"tracking", "ui.py"},
+    "optuna": {"sweep"},
+    "pynvml": {"sweep/inventory.py"},
     "tensorflow": {"gan", "score/classifier", "device.py", "tracking/tracker.py"},
     "keras": {"gan", "score/classifier", "device.py", "tracking/tracker.py"},
 }
@@ -53,6 +55,13 @@ def test_a_file_imports_only_what_its_room_may(path):
         assert allowed is None or any(place.startswith(each) for each in allowed), module
 
 
+@pytest.mark.parametrize("plugin", ["dcgan_sweeps_slots", "dcgan_sweeps_study"])
+def test_hydra_scans_its_plugins_without_loading_optuna(plugin):
+    code = f"import hydra_plugins.{plugin}; import sys; print('optuna' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_flow_one_way(path):
     relative = path.relative_to(PACKAGE)
@@ -63,7 +72,7 @@ def test_imports_flow_one_way(path):
         if module.startswith("dcgan_sweeps."):
             other = module.split(".")[1]
             assert other == room or floor_of(other) <= floor_of(room), module
-            if {other, room} == {"data", "tracking"} or {other, room} == {"gan", "score"}:
+            if {other, room} in ({"data", "tracking"}, {"gan", "score"}, {"reproduction", "sweep"}):
                 pytest.fail(f"neighbours: {module}")
 
 
@@ -77,6 +86,8 @@ def test_imports_flow_one_way(path):
         "import dcgan_sweeps.execution.resume",
         "import dcgan_sweeps.ui",
         "import dcgan_sweeps.tracking.recorder",
+        "import dcgan_sweeps.sweep.study",
+        "import hydra_plugins.dcgan_sweeps_slots",
     ],
 )
 def test_it_loads_no_tensorflow(statement):

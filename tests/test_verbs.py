@@ -118,3 +118,21 @@ def test_an_installed_wheel_finds_conf(tmp_path):
         check=False,
     )
     assert "lr: 0.001" in done.stdout, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", "--info", "plugins"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "StudySweeper" in done.stdout, done.stderr
+    assert "SlotsLauncher" in done.stdout
+    place = [
+        sys.executable,
+        "-c",
+        "import hydra_plugins.dcgan_sweeps_study as p; print(p.__file__)",
+    ]
+    own = os.environ | {"PYTHONPATH": str(target)}
+    printed = subprocess.run(place, cwd=tmp_path, env=own, capture_output=True, text=True).stdout
+    assert printed.startswith(str(target))

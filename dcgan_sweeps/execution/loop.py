@@ -1,13 +1,13 @@
 """The epochs of a run: trained, pictured, scored, checkpointed.
 
-scores: dict[str, float] = {}
-train_and_score(plan, parts, recorder, interrupts, console, scores)
+for end in train_and_score(plan, parts, recorder, interrupts, console):
+    end.number, end.scores
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -36,6 +36,14 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
+class EpochEnd:
+    """An epoch that is done and recorded; checkpointed and scored where that was due."""
+
+    number: int
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Look:
     """What an epoch's end is looked at with: the sampler, and the fixed latents of the grid."""
 
@@ -49,9 +57,9 @@ def train_and_score(
     recorder: Recorder,
     interrupts: Interrupts,
     console: Console,
-    scores: dict[str, float],
-) -> None:
-    """Train to the last epoch, filling `scores` with the newest.
+) -> Iterator[EpochEnd]:
+    """Train to the last epoch, and yield the end of each: first of those that an earlier part of
+    the run has scored. Who stops the iteration stops the run.
 
     Raises Interrupted, with a checkpoint written, and Diverged.
     """
@@ -64,10 +72,11 @@ def train_and_score(
     with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
         checkpoint = plan.origin.checkpoint if plan.origin is not None else None
         if checkpoint is not None:
-            scores.update(_restore(checkpoint, training, recorder, steps_per_epoch))
+            _restore(checkpoint, training, recorder, steps_per_epoch)
             bar.go_on(checkpoint.step)
+            yield from _find_scored(checkpoint)
         else:
-            _begin(parts, recorder, look, scores)
+            yield _begin(parts, recorder, look)
         images_u8 = parts.train_u8[..., None]
         for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
             for block in epoch:
@@ -78,12 +87,15 @@ def train_and_score(
                     recorder.save_checkpoint(read_state(training))
                     raise Interrupted(block.step, epoch.number)
             figures = recorder.end_epoch(epoch.number)
-            _end_epoch(parts, recorder, look, epoch.number, scores)
-            if interrupts.asked or _is_checkpointed(config, epoch.number):
+            end = _end_epoch(parts, recorder, look, epoch.number)
+            is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
+            if is_saved:
                 recorder.save_checkpoint(read_state(training))
-            is_new = is_scored(config, epoch.number)
-            bar.print_epoch(epoch.number, figures | (scores if is_new else {}))
+            bar.print_epoch(epoch.number, {**figures, **end.scores})
+            yield end
             if interrupts.asked and epoch.number < config.train.epochs:
+                if not is_saved:
+                    recorder.save_checkpoint(read_state(training))
                 raise Interrupted(epoch.last_step, epoch.number)
 
 
@@ -107,35 +119,36 @@ def _draw_grid_latents(config: Config) -> Latents:
 
 def _restore(
     checkpoint: Checkpoint, training: Training, recorder: Recorder, steps_per_epoch: int
-) -> dict[str, float]:
-    """Put training and record where the checkpoint is; return the newest scores."""
+) -> None:
+    """Put training and record where the checkpoint is."""
     arrays = checkpoint.arrays.items()
     restore_state(
         training, {name: each for name, each in arrays if not name.startswith(OF_THE_RECORD)}
     )
     recorder.restore(checkpoint, checkpoint.step // steps_per_epoch)
-    scores: dict[str, float] = {}
+
+
+def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
     for record in parse_lines(checkpoint.history):
         if "score/fcd" in record:
             scores = {name: record[name] for name in ("score/fcd", "score/fcd_test")}
-    return scores
+            yield EpochEnd(record["epoch"], scores)
 
 
-def _begin(parts: Parts, recorder: Recorder, look: Look, scores: dict[str, float]) -> None:
+def _begin(parts: Parts, recorder: Recorder, look: Look) -> EpochEnd:
     if parts.scorer is not None:
         recorder.add_scores(0, {"score/fcd_floor": parts.scorer.reference.floor})
-    _end_epoch(parts, recorder, look, 0, scores)
+    return _end_epoch(parts, recorder, look, 0)
 
 
-def _end_epoch(
-    parts: Parts, recorder: Recorder, look: Look, number: int, scores: dict[str, float]
-) -> None:
+def _end_epoch(parts: Parts, recorder: Recorder, look: Look, number: int) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where that is due, note both digests."""
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)
+    scores: dict[str, float] = {}
     if parts.scorer is not None and is_scored(parts.config, number):
         new = parts.scorer.score(look.sample, parts.config.model.latent_dim)
-        scores.update({"score/fcd": new.fcd, "score/fcd_test": new.fcd_test})
+        scores = {"score/fcd": new.fcd, "score/fcd_test": new.fcd_test}
         recorder.add_scores(number, scores)
     recorder.add_digests(
         number,
@@ -144,6 +157,7 @@ def _end_epoch(
             "digest.samples": hashlib.sha256(grid_u8.tobytes()).hexdigest(),
         },
     )
+    return EpochEnd(number, scores)
 
 
 def _is_checkpointed(config: Config, epoch: int) -> bool:

@@ -39,7 +39,7 @@ def open_record(plan: Plan) -> Recorder:
         "signature": sign(flatten(plan.config)),
         **plan.tags,
     }
-    return open_recorder(tracking, plan.name, tags)
+    return open_recorder(tracking, plan.name, tags, plan.folder)
 
 
 def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console) -> None:
@@ -50,7 +50,7 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
             shutil.copy2(frame, recorder.folder.samples)
     identity = parts.scorer.identity if parts.scorer else ""
     flat = flatten(config)
-    params = flat | {"signature": sign(flat), "score.identity": identity}
+    params = {**plan.params, **flat, "signature": sign(flat), "score.identity": identity}
     recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
 
     code = provenance.read_code()

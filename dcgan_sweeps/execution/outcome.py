@@ -11,17 +11,18 @@ from __future__ import annotations
 import shlex
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
-from dcgan_sweeps.execution.loop import Interrupted, train_and_score
+from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
 from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
 from dcgan_sweeps.gan.sampling import Diverged
+from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.terminal import format_duration, print_facts
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
@@ -30,6 +31,7 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
 
 STATUS_OF_OUTCOME = {
     "complete": DONE,
+    "pruned": DONE,
     "interrupted": INTERRUPTED,
     "diverged": ANSWER_IS_NO,
     "failed": ANSWER_IS_NO,
@@ -52,36 +54,61 @@ class Execution:
         return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
 
 
-def execute(plan: Plan, parts: Parts, console: Console) -> Execution:
-    """Do a run to its end, recorded; raises RequestError before anything is started."""
+Judge = Callable[[EpochEnd], Stop | None]
+
+
+def go_on(end: EpochEnd) -> None:
+    """Judge every epoch good enough to go on."""
+
+
+def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) -> Execution:
+    """Do a run to its end, or until `judge` stops it after an epoch, recorded.
+
+    Raises RequestError before anything is started.
+    """
     begin = time.perf_counter()
     with catch_interrupts() as interrupts:
         recorder = open_record(plan)
-        execution = _record_run(plan, parts, recorder, interrupts, console)
+        execution = _record_run(plan, parts, recorder, interrupts, console, judge)
     print_ending(console, plan, execution, time.perf_counter() - begin)
     return execution
 
 
 def _record_run(
-    plan: Plan, parts: Parts, recorder: Recorder, interrupts: Interrupts, console: Console
+    plan: Plan,
+    parts: Parts,
+    recorder: Recorder,
+    interrupts: Interrupts,
+    console: Console,
+    judge: Judge,
 ) -> Execution:
-    scores: dict[str, float] = {}
+    scores: Mapping[str, float] = {}
     outcome, reason = "failed", ""
     try:
         record_start(plan, parts, recorder, console)
         try:
-            train_and_score(plan, parts, recorder, interrupts, console, scores)
-            outcome = "complete"
+            for end in train_and_score(plan, parts, recorder, interrupts, console):
+                scores = end.scores or scores
+                stop = judge(end)
+                if stop is not None and stop.outcome == "interrupted":
+                    interrupts.asked = True  # it stops where it can be gone on with
+                elif stop is not None:
+                    outcome, reason = stop.outcome, stop.reason
+                    break
+            else:
+                outcome = "complete"
         except Interrupted as error:
             outcome, reason = "interrupted", str(error)
-        recorder.add_models(
-            {"generator": parts.gan.generator, "discriminator": parts.gan.discriminator}
-        )
+        if outcome != "pruned":
+            recorder.add_models(
+                {"generator": parts.gan.generator, "discriminator": parts.gan.discriminator}
+            )
     except KeyboardInterrupt:
         outcome, reason = "interrupted", "stopped at once"
     except Exception as error:
         outcome = "diverged" if isinstance(error, Diverged) else "failed"
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = f"{OUT_OF_MEMORY}{first}" if isinstance(error, MEMORY_ERRORS) else first
         recorder.add_traceback(traceback.format_exc())
     finally:
         interrupts.ending = True

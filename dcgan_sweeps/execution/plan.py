@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
@@ -15,6 +16,8 @@ from dcgan_sweeps.config import Config, Runner
 from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import RunFolder
+
+OUT_OF_MEMORY = "out of memory: "  # how the reason of such a failure begins
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class Plan:
     runner: Runner
     tags: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
+    folder: Path | None = None  # of a new run; None: one under runs/, named by the time
+    params: Mapping[str, Any] = field(default_factory=dict)  # logged beside the configuration
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a run shall not go on after an epoch: "pruned", or "interrupted" to be resumed."""
+
+    outcome: str
+    reason: str
 
 
 def plan_new(request: Request) -> Plan:

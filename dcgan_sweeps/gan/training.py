@@ -23,6 +23,7 @@ from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.step import Training, train_step
 
 Series = npt.NDArray[np.float32]
+MEMORY_ERRORS = (tf.errors.ResourceExhaustedError, MemoryError)  # of a GPU, of the machine
 RunSteps = Any  # a tf.function: indices (k, batch) -> what was measured (k, 4)
 
 

@@ -27,7 +27,7 @@ from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
 from dcgan_sweeps.tracking.store import Client, open_store
 
 SCORE = "score/fcd"
-ALLOWED = "allowed: best, a run id (32 hexadecimal digits), or a config file (.yaml)"
+ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits), or a config file (.yaml)"
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,14 @@ class Original:
 
 
 def find_original(target: str, place: Place) -> Original:
-    """Return the run that `target` names: "best", a run id, or a config file.
+    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file.
 
     Raises RequestError for what cannot be found, or cannot be read under today's schema.
     """
+    if target.startswith("study:"):
+        client = open_store(place.uri, place.dir)
+        run, found = find_best_trial(client, place.experiment, target.removeprefix("study:"))
+        return read_tracked(client, run, found)
     path = Path(target).expanduser()
     if target != "best" and not RUN_ID.fullmatch(target):
         if path.is_file():
@@ -92,6 +96,24 @@ def find_best(client: Client, experiment: str) -> tuple[LoggedRun, str]:
     left_out = f", {others} of other identities left out" if others else ""
     score = f"{SCORE} {best.metrics[SCORE]:.2f}"
     return best, f"{among}{left_out}: {best.run_id}, {best.name}, {score}"
+
+
+def find_best_trial(client: Client, experiment: str, study: str) -> tuple[LoggedRun, str]:
+    """Return the complete trial of a study with the lowest score, and which it is, in words."""
+    if "'" in study:
+        raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
+    trials = [
+        run
+        for run in find_runs(client, experiment, f"tags.study = '{study}'")
+        if "trial" in run.tags and run.outcome == "complete" and SCORE in run.metrics
+    ]
+    if not trials:
+        problem = f"got study:{study}; experiment {experiment} has no complete trial of it"
+        raise RequestError([Fault("TARGET", problem)])
+    best = min(trials, key=lambda run: run.metrics[SCORE])
+    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
+    found = f"best of {len(trials)} complete trials of study {study}: {best.run_id}, {best.name}"
+    return best, f"{found}, {score}"
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:

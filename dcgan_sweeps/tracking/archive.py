@@ -41,6 +41,7 @@ class LoggedRun:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     start_ms: int
+    end_ms: int  # 0 for one that goes on
 
 
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
@@ -88,6 +89,7 @@ def _as_logged(run: Run) -> LoggedRun:
         run.data.tags,
         run.data.metrics,
         run.info.start_time,
+        run.info.end_time or 0,
     )
 
 

@@ -52,6 +52,16 @@ class RunFolder:
             return cls(root)
         raise FileExistsError(f"{runs / stem} and 998 more")
 
+    @classmethod
+    def make_at(cls, root: Path) -> RunFolder:
+        """Make the folder of a run whose place is known; an empty one may be there already."""
+        try:
+            (root / "samples").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"no folder can be made at {root} ({error.strerror})"
+            raise RequestError([Fault("tracking.dir", problem)]) from error
+        return cls(root)
+
     @property
     def samples(self) -> Path:
         return self.root / "samples"
@@ -104,6 +114,11 @@ class RunFolder:
     def read_history(self) -> str:
         """Return the lines of history.jsonl."""
         return self.history.read_text() if self.history.is_file() else ""
+
+    def read_text(self, name: str) -> str:
+        """Return a file of the run, "" where there is none."""
+        path = self.root / name
+        return path.read_text() if path.is_file() else ""
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a file of the run whole or not at all, secrets masked, and return its path."""

@@ -40,22 +40,33 @@ ImagesU8 = npt.NDArray[np.uint8]
 OF_THE_RECORD = "epoch"  # how the names of its own arrays in a checkpoint begin
 
 
-def open_recorder(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Recorder:
-    """Open a new run in the tracker and make its folder; raises RequestError before either."""
+def open_recorder(
+    tracking: Tracking, name: str, tags: Mapping[str, str], place: Path | None
+) -> Recorder:
+    """Open a new run in the tracker and make its folder, at `place` or under runs/.
+
+    Raises RequestError before either.
+    """
     name = mask_secrets(name)
     if tracking.name == "none":
-        folder = RunFolder.make(Path(tracking.dir), name)
+        folder = _make_folder(tracking, name, place)
         folder.write_json(RUN_FILE, {"run_id": None})
         return Recorder(folder, NoTracker(), tracking, folder.lock())
     store = find_store(tracking.uri, tracking.dir)
     client = connect(store)
     experiment_id = find_experiment(client, store, tracking.experiment)
-    folder = RunFolder.make(Path(tracking.dir), name)
+    folder = _make_folder(tracking, name, place)
     located = mask_tags({**tags, "folder": str(folder.root)})
     run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
     folder.write_json(RUN_FILE, {"run_id": run_id})
     tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
     return Recorder(folder, tracker, tracking, folder.lock())
+
+
+def _make_folder(tracking: Tracking, name: str, place: Path | None) -> RunFolder:
+    if place is None:
+        return RunFolder.make(Path(tracking.dir), name)
+    return RunFolder.make_at(place)
 
 
 def reopen_recorder(

@@ -6,6 +6,7 @@ client = connect(store)
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -55,6 +56,11 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
     return connect(store)
 
 
+def import_stores() -> None:
+    """Import what MLflow itself imports when a local store is opened: most of the time it takes."""
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn what a store that went away raises into a RequestError, passwords masked."""
@@ -63,6 +69,20 @@ def answering() -> Iterator[None]:
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
         reason = mask_secrets(str(error)).strip().splitlines()[0]
         raise RequestError([Fault("tracking.uri", f"the store failed: {reason}")]) from error
+
+
+class StoreFailedError(Exception):
+    """The MLflow store went away while work went on; the message names what it said."""
+
+
+@contextmanager
+def store_failures() -> Iterator[None]:
+    """Turn what a store raises in the middle of work into a StoreFailedError, passwords masked."""
+    try:
+        yield
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
+        reason = mask_secrets(str(error)).strip().splitlines()[0]
+        raise StoreFailedError(f"the store failed: {reason}") from error
 
 
 def connect(store: Store) -> MlflowClient:
@@ -74,7 +94,7 @@ def connect(store: Store) -> MlflowClient:
     try:
         if store.artifact_root is not None:
             store.artifact_root.mkdir(parents=True, exist_ok=True)
-        with _environment(FIRST_CONTACT):
+        with _environment(FIRST_CONTACT), _alone(store):
             client = MlflowClient(tracking_uri=store.uri)
             client.search_experiments(max_results=1)
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
@@ -89,10 +109,11 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
 
     Raises RequestError for one that was deleted.
     """
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        root = store.artifact_root
-        return client.create_experiment(name, None if root is None else (root / name).as_uri())
+    with _alone(store):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            root = store.artifact_root
+            return client.create_experiment(name, None if root is None else (root / name).as_uri())
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
         raise RequestError([Fault("tracking.experiment", problem)])
@@ -116,6 +137,17 @@ def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
         for each in client.search_experiments()
         if each.name != "Default" and not each.artifact_location.startswith(root)
     ]
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Keep other processes of ours from making the same local store, or experiment, just now."""
+    if store.artifact_root is None:
+        yield
+        return
+    with (store.artifact_root.parent / ".mlflow.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

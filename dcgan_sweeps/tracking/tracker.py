@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import (
     Dataset,
@@ -25,6 +26,7 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.types import Schema, TensorSpec
@@ -42,6 +44,7 @@ STATUS_OF_OUTCOME = {
     "failed": "FAILED",
 }
 PENDING_WRITES = 64
+TRIES = 3
 LONGEST_PARAM = 6000  # of MLflow's server
 
 
@@ -181,7 +184,18 @@ class MlflowTracker:
             name, digest[:36], "local", mask_secrets(source), profile=f'{{"num_rows": {rows}}}'
         )
         entry = DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
-        self.writer.submit(lambda: self.client.log_inputs(self.run_id, [entry]))
+
+        def write() -> None:
+            for attempt in range(1, TRIES + 1):
+                try:
+                    self.client.log_inputs(self.run_id, [entry])
+                    return
+                except (MlflowException, sqlalchemy.exc.IntegrityError):
+                    # Another run that began at the same time has entered the data set just now.
+                    if attempt == TRIES:
+                        raise
+
+        self.writer.submit(write)
 
     def log_model(self, folder: Path, name: str, step: int) -> None:
         """Log the MLflow model in `folder` as a model of this run."""

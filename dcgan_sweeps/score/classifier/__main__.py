@@ -39,7 +39,7 @@ def train(request: Request) -> int:
 
     images = load_images(config.data, say=console.print)
     begin = time.perf_counter()
-    recorder = open_recorder(config.tracking, "classifier", {})
+    recorder = open_recorder(config.tracking, "classifier", {}, None)
     outcome, reason = "failed", ""
     try:
         recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))

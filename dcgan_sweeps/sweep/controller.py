@@ -1,0 +1,294 @@
+"""Asks trials, has them done, and tells how they ended, until there is nothing left to ask.
+
+ending = Controller(request, folder, study, record, launch, view).run(2, interrupts)
+
+The controller alone asks and tells. A trial that it has asked and not told is unfinished: it is
+gone on with, from its checkpoint, when the study is started again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from dcgan_sweeps.config import flatten
+from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.sweep.attempt import STOPPING
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
+from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.result import SCORE, TrialResult
+from dcgan_sweeps.sweep.samplers import make_sampler
+from dcgan_sweeps.sweep.space import as_words, suggest
+from dcgan_sweeps.sweep.view import StudyView
+from dcgan_sweeps.tracking.archive import find_runs
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.sweep.study import Launch
+
+STATE_OF_OUTCOME = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "diverged": TrialState.FAIL,
+    "failed": TrialState.FAIL,
+}
+LOOK_S = 0.25  # between two looks at the running trials
+LAST_WAIT_S = 20  # for trials that were told to stop at once
+
+
+class Controller:
+    """One start of a study."""
+
+    def __init__(
+        self,
+        request: StudyRequest,
+        folder: StudyFolder,
+        study: optuna.Study,
+        record: StudyRecord,
+        launch: Launch,
+        view: StudyView,
+    ):
+        self.request = request
+        self.settings = request.settings
+        self.folder = folder
+        self.study = study
+        self.record = record
+        self.launch = launch
+        self.view = view
+        self.unfinished: deque[int] = deque()
+        self.running: set[int] = set()
+        self.ended: queue.Queue[tuple[int, TrialResult]] = queue.Queue()
+        self.ending = ""
+        self.serial = False
+        self.begin_s = time.monotonic()
+
+    def run(self, parallel: int, interrupts: Interrupts) -> str:
+        """Do the study; 0 runs each trial in this process and thread.
+
+        Returns why it ended: "" when every trial is told, "interrupted", "time limit", "target" or
+        "failures".
+        """
+        self.serial = parallel == 0
+        self.study.set_user_attr(STOPPING, False)
+        try:
+            self._recover()
+            self._heed(interrupts)
+            while self._fill(max(parallel, 1), threaded=not self.serial):
+                self._take_ended()
+                self._heed(interrupts)
+                self.view.refresh(self.running)
+        except KeyboardInterrupt:
+            self._stop_now(interrupts)
+        return self.ending
+
+    def _recover(self) -> None:
+        """Tell what an earlier start had finished, and line up what it had not."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            result = self.record.read(trial.number)
+            if result is None:
+                self.unfinished.append(trial.number)
+            else:
+                self._settle(trial.number, result)
+
+    def _fill(self, parallel: int, *, threaded: bool) -> bool:
+        """Start trials while there is room; return whether any is running."""
+        while len(self.running) < parallel and not self.ending:
+            number = self._choose()
+            if number is None:
+                break
+            words = self._prepare(number)
+            if words is None:
+                continue
+            self.running.add(number)
+            self.view.start(number, self._read(number).user_attrs["varied"])
+            if threaded:
+                threading.Thread(target=self._work, args=(words, number), daemon=True).start()
+            else:
+                self._work(words, number)
+        return bool(self.running)
+
+    def _choose(self) -> int | None:
+        """Return the trial to be done next, asked anew where none is unfinished."""
+        if self.unfinished:
+            return self.unfinished.popleft()
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        number = len(self.study.get_trials(deepcopy=False))
+        if not waiting:
+            if number >= self.request.total:
+                return None
+            point = self._find_point(number)
+            if point is not None:
+                self.study.enqueue_trial(dict(point))
+        return self.study.ask().number
+
+    def _find_point(self, number: int) -> Any:
+        """Return what a trial has by its number: a point of a grid, the default of a search."""
+        if not self.request.is_search:
+            return self.request.points[number].values
+        return self.request.defaults if number == 0 else None
+
+    def _prepare(self, number: int) -> list[str] | None:
+        """Return the words of a trial that has been asked; None where it is settled already."""
+        trial = optuna.Trial(self.study, self._read(number)._trial_id)
+        varied = self._sample(trial, number)
+        trial.set_user_attr("varied", varied)
+        words = [*self.request.fixed, *varied]
+        try:
+            config = self.launch.compose(words)
+        except Exception as error:  # Hydra raises ValueError too
+            reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
+            text = traceback.format_exc()
+            self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
+            return None
+        if self.settings.skip_finished:
+            done = self._find_finished(sign(flatten(config)))
+            if done is not None:
+                self._settle(number, done)
+                return None
+        return words
+
+    def _sample(self, trial: optuna.Trial, number: int) -> list[str]:
+        if not self.request.is_search:
+            point = self.request.points[number]
+            for key, value in point.values.items():
+                trial.suggest_categorical(key, self.request.swept[key].values)
+                if trial.params[key] != value:
+                    raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
+            return list(point.words)
+        self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
+        fresh = optuna.Trial(self.study, trial._trial_id)
+        return as_words(suggest(fresh, self.request.space))
+
+    def _find_finished(self, signature: str) -> TrialResult | None:
+        """Return the result of a complete run of the same signature, wherever it was done."""
+        if self.record.client is None:
+            return None
+        condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
+        experiment = self.request.config.tracking.experiment
+        for run in find_runs(self.record.client, experiment, condition):
+            if SCORE in run.metrics:
+                reason = f"run {run.run_id} had finished it"
+                return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
+        return None
+
+    def _work(self, words: Sequence[str], number: int) -> None:
+        """Have one trial done and queue how it ended, whatever happens to it."""
+        try:
+            result = self.launch(words, number)
+        except Exception as error:  # whatever a launcher raises is this trial's
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            result = TrialResult("failed", reason, traceback=traceback.format_exc())
+        self.ended.put((number, result))
+
+    def _take_ended(self) -> None:
+        """Settle what has ended, waiting a moment for the first."""
+        try:
+            number, result = self.ended.get(timeout=LOOK_S)
+        except queue.Empty:
+            return
+        self.running.discard(number)
+        self._settle(number, result)
+
+    def _settle(self, number: int, result: TrialResult, *, final: bool = False) -> None:
+        """Tell how a trial ended, or line it up again."""
+        result = dataclasses.replace(result, reason=mask_secrets(result.reason))
+        if result.outcome == "interrupted" and (self.ending or self.serial):
+            self.view.end(number, result)
+            self._stop("interrupted")
+            return
+        if result.outcome == "interrupted":  # by somebody who meant this trial alone
+            result = dataclasses.replace(result, outcome="failed")
+        failures = self._read(number).user_attrs.get("failures", 0)
+        if result.can_be_retried and not final and failures < self.settings.retries:
+            self.record.end_attempt(number, dataclasses.replace(result, outcome="interrupted"))
+            self._set(number, {"failures": failures + 1})
+            self.view.retry(number, result)
+            self.unfinished.append(number)
+            return
+        self.record.end_attempt(number, result)
+        run_id = result.run_id or find_run_id(self.folder, number)
+        if run_id is None and result.outcome == "failed":
+            run_id = self.record.add_failure(
+                number, self._read(number).user_attrs.get("varied", []), result
+            )
+        self._set(number, {"outcome": result.outcome, "reason": result.reason, "run_id": run_id})
+        self._tell(number, result)
+        self.record.entitle(number, self._read(number).user_attrs.get("varied", []), result)
+        self.view.end(number, result)
+        self._apply_policy()
+
+    def _tell(self, number: int, result: TrialResult) -> None:
+        state = STATE_OF_OUTCOME[result.outcome]
+        # A grid without scores has nothing to rank by, and nothing that ranks.
+        value = result.scores.get(SCORE, float("inf"))
+        self.study.tell(number, value if state == TrialState.COMPLETE else None, state=state)
+
+    def _apply_policy(self) -> None:
+        """End the study where its target is met, or too many trials in a row have failed."""
+        told = self.study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        )
+        ended = sorted(
+            ((each.datetime_complete, each) for each in told if each.datetime_complete is not None),
+            key=lambda pair: pair[0],
+        )
+        last = [each for _, each in ended][-self.settings.stop_after_failures :]
+        if len(last) == self.settings.stop_after_failures and all(
+            each.state == TrialState.FAIL for each in last
+        ):
+            self._stop("failures")
+        target = self.settings.target_score
+        scores = [each.value for each in told if each.state == TrialState.COMPLETE and each.value]
+        if target is not None and scores and min(scores) <= target:
+            self._stop("target")
+
+    def _heed(self, interrupts: Interrupts) -> None:
+        """Stop where somebody asks for it, or the time is over."""
+        limit = self.settings.timeout_min
+        if interrupts.asked:
+            self._stop("interrupted")
+        elif limit is not None and time.monotonic() - self.begin_s > 60 * limit:
+            self._stop("time limit")
+
+    def _stop(self, ending: str) -> None:
+        """Ask nothing more; the running trials stop at their next epoch, and are kept."""
+        if not self.ending:
+            self.ending = ending
+            self.study.set_user_attr(STOPPING, True)
+            self.view.stop(ending, len(self.running))
+
+    def _stop_now(self, interrupts: Interrupts) -> None:
+        """End the running trials at once; each goes on from its last checkpoint another time."""
+        interrupts.ending = True
+        self.ending = "interrupted"
+        self.launch.stop()
+        until = time.monotonic() + LAST_WAIT_S
+        while self.running and time.monotonic() < until:
+            try:
+                number, result = self.ended.get(timeout=LOOK_S)
+            except queue.Empty:
+                continue
+            self.running.discard(number)
+            if result.outcome == "failed":
+                result = TrialResult("interrupted", "stopped at once")
+                self.record.end_attempt(number, result)
+            self._settle(number, result)
+
+    def _read(self, number: int) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def _set(self, number: int, attributes: dict[str, Any]) -> None:
+        trial = optuna.Trial(self.study, self._read(number)._trial_id)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)

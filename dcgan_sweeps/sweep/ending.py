@@ -1,0 +1,137 @@
+"""The end of a study: leaderboard, best configuration, importances, the registered generator.
+
+counts = conclude(console, request, folder, study, record, ending="")
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from pathlib import Path
+
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.leaderboard import COLUMNS, Row, rank, render_csv, render_markdown
+from dcgan_sweeps.sweep.record import StudyRecord
+from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.result import SCORE
+from dcgan_sweeps.sweep.view import count_states
+from dcgan_sweeps.terminal import make_say, make_table, print_facts
+from dcgan_sweeps.tracking import children
+
+SHOWN = 20  # rows in the terminal
+STATUS_OF_ENDING = {"interrupted": "KILLED", "time limit": "KILLED", "failures": "FAILED"}
+
+
+def conclude(
+    console: Console,
+    request: StudyRequest,
+    folder: StudyFolder,
+    study: optuna.Study,
+    record: StudyRecord,
+    ending: str,
+) -> dict[str, int]:
+    """Print and record what came out; return how many trials are complete, pruned, failed."""
+    trials = study.get_trials(deepcopy=False)
+    rows, counts = rank(trials), count_states(trials)
+    best = find_best(trials)
+    importances = find_importances(study, request.settings.seed)
+    files = [
+        folder.write_text("leaderboard.csv", render_csv(rows)),
+        folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n"),
+    ]
+    facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
+    if best is not None:
+        words = [*request.fixed, *best.user_attrs["varied"]]
+        files.append(folder.write_text("best.txt", "\n".join(words) + "\n"))
+        facts |= {
+            "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
+            "run it": shlex.join(["python", "-m", "dcgan_sweeps.run", f"@{files[-1]}"]),
+            "reproduce": f"python -m dcgan_sweeps.reproduce study:{folder.name}",
+        }
+    if importances:
+        facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
+    if record.client is not None and record.parent is not None:
+        facts |= record_ending(record, rows, best, counts, importances, ending, files)
+    console.print()
+    table = make_table(COLUMNS, [row.as_text() for row in rows[:SHOWN]])
+    table.columns[1].justify = "left"
+    console.print(table)
+    if len(rows) > SHOWN:
+        make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
+    console.print()
+    print_facts(console, facts)
+    return counts
+
+
+def find_best(trials: list[FrozenTrial]) -> FrozenTrial | None:
+    """Return the complete trial with the lowest score."""
+    ranked = [
+        each
+        for each in trials
+        if each.state == TrialState.COMPLETE
+        and each.value is not None
+        and math.isfinite(each.value)
+    ]
+    return min(ranked, key=lambda each: each.value or 0.0, default=None)
+
+
+def find_importances(study: optuna.Study, seed: int) -> dict[str, float]:
+    """Return {parameter: share of the score's variance}, by fANOVA over the complete trials.
+
+    Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html. Empty where fewer than four
+    trials say anything, or none of them differs.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    values = {each.value for each in complete}
+    if len(values) < 4 or math.inf in values or not complete[0].params:
+        return {}
+    try:
+        return dict(get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed)))
+    except (RuntimeError, ValueError):  # no parameter that all of them have
+        return {}
+
+
+def record_ending(
+    record: StudyRecord,
+    rows: list[Row],
+    best: FrozenTrial | None,
+    counts: dict[str, int],
+    importances: dict[str, float],
+    ending: str,
+    files: list[Path],
+) -> dict[str, str]:
+    """Write the end of a study to its parent run; return what a person wants to know of that."""
+    client, parent = record.client, record.parent
+    if client is None or parent is None:
+        return {}
+    facts = {"parent run": parent}
+    runs = record.find_children()
+    metrics = {f"study/{name}": float(count) for name, count in counts.items()}
+    metrics |= {f"importance/{key}": value for key, value in importances.items()}
+    tags = {"outcome": ending or "complete"}
+    if best is not None and best.value is not None:
+        metrics[SCORE] = best.value
+        tags["best_trial"] = str(best.number)
+        version = None
+        if best.number in runs:
+            version = children.register_best(client, record.folder.name, runs[best.number])
+        if version is not None:
+            facts["model"] = f"models:/{record.folder.name}@{children.BEST} (version {version})"
+    children.describe(client, parent, render_markdown(rows))
+    status = STATUS_OF_ENDING.get(ending, "FINISHED")
+    children.end_parent(client, parent, status, tags, metrics, files)
+    return facts
+
+
+def _say_counts(counts: dict[str, int], asked: int, total: int) -> str:
+    parts = [f"{count} {name}" for name, count in counts.items()]
+    unfinished = asked - sum(counts.values())
+    parts += [f"{unfinished} unfinished, kept for resuming"] if unfinished else []
+    parts += [f"{total - asked} not asked"] if total > asked else []
+    return ", ".join(parts)

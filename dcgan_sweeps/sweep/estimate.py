@@ -1,0 +1,90 @@
+"""What a study would do, printed: trials or space, slots, and how long it may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from dcgan_sweeps.config import Config
+from dcgan_sweeps.sweep.progress import count_steps
+from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.slots import Slots
+from dcgan_sweeps.terminal import format_duration, make_say, make_table
+from dcgan_sweeps.tracking.archive import LoggedRun, find_runs
+from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
+
+SHOWN = 50  # points of a grid
+
+
+def print_dry_run(console: Console, request: StudyRequest, slots: Slots, parallel: int) -> None:
+    """Print what would be done; nothing is started, and nothing written."""
+    say = make_say(console)
+    say(f"dry run: {request.total} trials, {parallel} at a time, launcher {request.launcher}")
+    for word in request.fixed:
+        say(f"  in all of them: {word}")
+    if request.is_search:
+        _print_space(console, request)
+    else:
+        for number, point in enumerate(request.points[: min(SHOWN, request.total)]):
+            say(f"  trial {number:>3}: {' '.join(point.words)}")
+        if request.total > SHOWN:
+            say(f"  and {request.total - SHOWN} more")
+    if request.launcher == "slots":
+        for slot in slots.slots:
+            say(f"  {slot}")
+        for reason in slots.left_out.values():
+            say(f"  left out: {reason}")
+    say(estimate(request, parallel))
+
+
+def _print_space(console: Console, request: StudyRequest) -> None:
+    settings = request.settings
+    say = make_say(console)
+    say(f"  sampler {settings.sampler}, pruner {settings.pruner}, seed {settings.seed}")
+    rows = [
+        [
+            each.key,
+            each.text,
+            str(request.defaults.get(each.key, "")),
+            "" if each.condition is None else settings.only_if[each.key],
+        ]
+        for each in request.space
+    ]
+    console.print(make_table(("key", "domain", "trial 0", "only if"), rows))
+
+
+def estimate(request: StudyRequest, parallel: int) -> str:
+    """Return how long the study may take, in words, from the newest run of as many steps."""
+    run = find_alike(request.config)
+    if run is None:
+        return "estimate: none, no complete run of as many images and epochs is in the store"
+    each_s = (run.end_ms - run.start_ms) / 1000
+    rounds = -(-request.total // parallel)
+    return (
+        f"estimate: at most {format_duration(rounds * each_s)}, from run {run.run_id}, which took "
+        f"{format_duration(each_s)}; what is pruned ends earlier"
+    )
+
+
+def find_alike(config: Config) -> LoggedRun | None:
+    """Return the newest complete run of as many optimizer steps, None where there is none."""
+    tracking = config.tracking
+    if tracking.name == "none":
+        return None
+    if tracking.uri is None and not (Path(tracking.dir).expanduser() / DATABASE_FILE).is_file():
+        return None
+    client = open_store(tracking.uri, tracking.dir)
+    runs = find_runs(client, tracking.experiment, "tags.outcome = 'complete'")
+    return next((run for run in reversed(runs) if _is_alike(run, config)), None)
+
+
+def _is_alike(run: LoggedRun, config: Config) -> bool:
+    same = {
+        "data.limit": config.data.limit,
+        "train.epochs": config.train.epochs,
+        "train.batch_size": config.train.batch_size,
+        "model.discriminator_filters": config.model.discriminator_filters,
+    }
+    fits = all(run.params.get(key) == str(value) for key, value in same.items())
+    return fits and run.end_ms > run.start_ms and count_steps(config) > 0

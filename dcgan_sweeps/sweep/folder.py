@@ -1,0 +1,109 @@
+"""The folder of a study: what it was asked, its journal, its conf/, the folders of its trials.
+
+folder = StudyFolder.at(Path("mlruns"), "fcd_2026-11-25_13-00-00")
+with folder.lock(): ...
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+STUDY_FILE = "study.json"  # written last: with it the study has begun
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Paths of a study's own files."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, parent: Path, name: str) -> StudyFolder:
+        """Return the folder of the study of a name; raises RequestError for no file name."""
+        if not NAME.fullmatch(name):
+            allowed = "letters, digits, '.', '_' and '-', at most 120, the first no sign"
+            problem = f"got {name}; allowed: {allowed}"
+            raise RequestError([Fault("hydra.sweeper.study_name", problem)])
+        return cls(parent.expanduser().resolve() / "studies" / name)
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.log"
+
+    @property
+    def conf(self) -> Path:
+        return self.root / "conf"
+
+    @property
+    def has_begun(self) -> bool:
+        return (self.root / STUDY_FILE).is_file()
+
+    def find_trial(self, number: int) -> RunFolder:
+        """Return the folder of a trial, there or not."""
+        return RunFolder(self.root / "trials" / f"{number:04d}")
+
+    def find_log(self, number: int) -> Path:
+        """Return the path of what a trial prints."""
+        return self.root / "trials" / f"{number:04d}.log"
+
+    def open_log(self, number: int) -> IO[str]:
+        """Return the log of a trial, to be added to."""
+        path = self.find_log(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", buffering=1)
+
+    def lock(self) -> IO[str]:
+        """Return the study's lock, held until it is closed or this process ends.
+
+        Raises RequestError, naming the process that holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            return RunFolder(self.root).lock()
+        except BlockingIOError as error:
+            problem = f"got {self.name}; that study is going on, as {error}"
+            raise RequestError([Fault("hydra.sweeper.study_name", problem)]) from error
+
+    def copy_conf(self, conf: Path) -> None:
+        """Copy every default, so that an edit reaches no trial of a study that has begun."""
+        shutil.rmtree(self.conf, ignore_errors=True)  # of a start that was killed
+        shutil.copytree(conf, self.conf)
+
+    def read(self) -> dict[str, Any]:
+        """Return what the study was asked at its start."""
+        content: dict[str, Any] = json.loads((self.root / STUDY_FILE).read_text())
+        return content
+
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Write down what the study was asked."""
+        RunFolder(self.root).write_json(STUDY_FILE, content)
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a file of the study whole or not at all, and return its path."""
+        return RunFolder(self.root).write_text(name, text)
+
+
+def name_study(words: Sequence[str], search: str) -> str:
+    """Return what is asked for, as a name, with the time: that of a new study."""
+    quiet = ("hydra.", "hydra/", "tracking.", "tracking=", "runner.", "runner=", "search=")
+    stripped = [mask_secrets(word.lstrip("+~")) for word in words]
+    said = [word for word in stripped if not word.startswith(quiet)]
+    parts = ([] if search == "none" else [search]) + said
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts))[:80].strip("_.-") or "study"
+    return f"{slug}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"

@@ -1,0 +1,92 @@
+"""What a job of `-m` does, under whatever launcher: one trial of a study, or a run of its own.
+
+hydra.main(...)(run_job)()   # Hydra calls it with each composed configuration
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_sweeps.command import Request, RunFailed, read_request
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.result import TrialResult
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.execution.outcome import Execution
+
+SLOT = "DCGAN_SWEEPS_SLOT"
+
+
+def run_job(composed: DictConfig) -> TrialResult:
+    """Do what one composed configuration asks for; in a study it never raises.
+
+    Raises RunFailed outside of one, so that Hydra's own sweeper is told.
+    """
+    asked = HydraConfig.get()
+    settings: dict[str, Any] = OmegaConf.to_container(asked.sweeper)  # type: ignore[assignment]
+    if settings.get("study_name") is None:
+        return _run_alone(composed)
+    folder = StudyFolder(Path(asked.sweep.dir))
+    with folder.open_log(asked.job.num) as log:
+        try:
+            return _run_trial(composed, folder, asked.job.num, settings, log)
+        except Exception as error:
+            text = traceback.format_exc()
+            log.write(mask_secrets(text))
+            return TrialResult("failed", str(error) or type(error).__name__, traceback=text)
+
+
+def _run_alone(composed: DictConfig) -> TrialResult:
+    from dcgan_sweeps.execution.parts import prepare
+    from dcgan_sweeps.execution.plan import plan_new
+    from dcgan_sweeps.terminal import make_console
+
+    console = make_console()
+    plan = plan_new(read_request(composed, "config"))
+    parts = prepare(plan.config, plan.runner, console)
+
+    from dcgan_sweeps.execution.outcome import execute
+
+    result = _read_result(execute(plan, parts, console))
+    if result.outcome != "complete":
+        raise RunFailed(f"{result.outcome}: {result.reason}")
+    return result
+
+
+def _run_trial(
+    composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
+) -> TrialResult:
+    from dcgan_sweeps.execution.parts import prepare
+    from dcgan_sweeps.sweep.attempt import attach, make_judge, plan_attempt
+    from dcgan_sweeps.terminal import make_console, make_say
+
+    console = make_console(log)
+    trial = attach(folder, number, settings)
+    slot = os.environ.get(SLOT, "")
+    if slot:
+        trial.set_user_attr("slot", slot)
+    request: Request = read_request(composed, "config")
+    plan = plan_attempt(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    parts = prepare(plan.config, plan.runner, console)
+
+    from dcgan_sweeps.execution.outcome import execute
+
+    return _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+
+
+def _read_result(execution: Execution) -> TrialResult:
+    text = execution.recorder.folder.read_text("traceback.txt")
+    return TrialResult(
+        execution.outcome,
+        execution.reason,
+        dict(execution.scores),
+        execution.recorder.tracker.run_id,
+        text if execution.outcome in ("failed", "diverged") else "",
+    )

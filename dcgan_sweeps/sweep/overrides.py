@@ -1,0 +1,95 @@
+"""What `-m` asks for, word by word: what is fixed, and what has several values or a range.
+
+asked = read_words(["optimizer.lr=1e-4,2e-4", "seed=1"], config_loader)
+asked.fixed, asked.swept["optimizer.lr"].texts  # ("seed=1",), ("1e-4", "2e-4")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+
+from dcgan_sweeps.config import Fault, RequestError
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a swept key may be: so many values, or the numbers from `low` to `high`.
+
+    A range has both: its values, and its numbers with their step.
+    """
+
+    text: str  # as it was written
+    texts: tuple[str, ...] = ()  # each value, as an override has it
+    values: tuple[Any, ...] = ()  # and as a number or truth value, where it is one
+    low: Number | None = None
+    high: Number | None = None  # inclusive
+    step: Number | None = None
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words of a request, in Hydra's order; the later of two for one key counts."""
+
+    fixed: tuple[str, ...]
+    swept: Mapping[str, Domain] = field(default_factory=dict)
+
+
+def read_words(words: Sequence[str], config_loader: Any) -> Asked:
+    """Return what `words` ask for; raises RequestError for what Hydra's grammar does not have."""
+    parser = OverridesParser.create(config_loader=config_loader)
+    final: dict[str, str | Domain] = {}
+    faults = []
+    for word in words:
+        try:
+            override = parser.parse_override(word)
+            override.config_loader = config_loader  # glob(...) looks its group up
+            # +key and ++key are the same key.
+            key = override.get_key_element().lstrip("+")
+            if override.is_sweep_override():
+                final[key] = read_domain(override)
+            else:
+                final[key] = word
+        except (HydraException, ValueError) as error:
+            problem = str(error).strip().partition("\n")[0]
+            faults.append(Fault(word, f"cannot be read as key=value ({problem})"))
+    if faults:
+        raise RequestError(faults)
+    fixed = tuple(word for word in final.values() if isinstance(word, str))
+    swept = {key: domain for key, domain in final.items() if isinstance(domain, Domain)}
+    return Asked(fixed, swept)
+
+
+def read_domain(override: Override) -> Domain:
+    """Return the values of a sweep, each once, in its own order."""
+    sweep = override.value()
+    if getattr(sweep, "shuffle", False):
+        raise ValueError("shuffle(...) has another order each time that a study goes on")
+    text = str(override.input_line).partition("=")[2]
+    if isinstance(sweep, IntervalSweep):
+        return Domain(text, low=sweep.start, high=sweep.end, log="log" in sweep.tags)
+    texts = tuple(dict.fromkeys(map(str, override.sweep_string_iterator())))
+    values = tuple(_as_value(each) for each in texts)
+    if isinstance(sweep, RangeSweep) and texts:
+        numbers = sorted(values)
+        return Domain(
+            text, texts, values, numbers[0], numbers[-1], abs(sweep.step or 1), "log" in sweep.tags
+        )
+    ordered = isinstance(sweep, ChoiceSweep) and "log" in sweep.tags
+    if ordered:
+        raise ValueError("tag(log, ...) goes with interval and range")
+    return Domain(text, texts, values)
+
+
+def _as_value(text: str) -> Any:
+    """Return a number or a truth value as such: what Optuna's plots can put in order."""
+    value = OverridesParser.create().parse_override(f"key={text}").value()
+    return value if isinstance(value, (bool, int, float)) else text

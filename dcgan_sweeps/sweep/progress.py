@@ -1,0 +1,43 @@
+"""How far a running trial is, read from the lines that it has written.
+
+progress = read_progress(folder, config)
+progress.epoch, progress.share, progress.score
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcgan_sweeps.config import Config
+from dcgan_sweeps.sweep.result import SCORE
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.history import parse_lines
+
+ALL_IMAGES = 60_000  # of Fashion-MNIST, where no other count is asked for
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a trial stands; `share` of its optimizer steps, from 0 to 1."""
+
+    epoch: int = 0
+    share: float = 0.0
+    score: float | None = None
+    scored: int = 0  # the epoch of that score
+
+
+def read_progress(folder: RunFolder, config: Config) -> Progress:
+    """Return how far the trial in a folder is; one that has not begun is at 0."""
+    epoch, step, score, scored = 0, 0, None, 0
+    for record in parse_lines(folder.read_history()):
+        epoch = record.get("epoch", epoch)
+        step = record.get("step", step)
+        if SCORE in record:
+            score, scored = record[SCORE], record["epoch"]
+    return Progress(epoch, min(1.0, step / max(1, count_steps(config))), score, scored)
+
+
+def count_steps(config: Config) -> int:
+    """Return the optimizer steps of a run."""
+    images = min(config.data.limit or ALL_IMAGES, config.data.count or ALL_IMAGES)
+    return config.train.epochs * (images // config.train.batch_size)

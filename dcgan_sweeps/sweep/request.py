@@ -1,0 +1,217 @@
+"""What a whole study is asked: read and checked before anything is started.
+
+request = read_study_request(words, settings, search, launcher, config_loader, compose)
+request.points    # of a grid, or
+request.space     # of a search
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcgan_sweeps.command import find_request_faults
+from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
+from dcgan_sweeps.sweep.overrides import Asked, Domain, read_words
+from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
+from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
+from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+Compose = Callable[[Sequence[str]], Config]
+# Composing takes some 0.1 s; of longer lists the rest is found out when its trial begins.
+MOST_CHECKED = 100
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trial of a grid: its words, and their values for Optuna."""
+
+    words: tuple[str, ...]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """A study: either `points`, or a `space` whose default point is `defaults`."""
+
+    settings: StudySettings
+    words: tuple[str, ...]  # of the command line
+    search: str
+    launcher: str
+    config: Config  # of the fixed words
+    fixed: tuple[str, ...]
+    swept: Mapping[str, Domain]
+    points: tuple[Point, ...]
+    space: Space
+    defaults: Mapping[str, Any]
+
+    @property
+    def is_search(self) -> bool:
+        return bool(self.space)
+
+    @property
+    def total(self) -> int:
+        """How many trials there shall be."""
+        asked = self.settings.n_trials
+        if self.is_search:
+            return asked or 0
+        return len(self.points) if asked is None else min(asked, len(self.points))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides which trials a study has; JSON."""
+        policy = describe_policy(self.settings)
+        of_a_search = ("sampler", "pruner", "seed", "space", "only_if")
+        swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
+        return {
+            "fixed": [mask_secrets(word) for word in self.fixed if not _may_change(word)],
+            # In their order, which numbers the points of a grid.
+            "swept": [
+                [key, text if isinstance(text, str) else list(text)] for key, text in swept.items()
+            ],
+            **{key: policy[key] for key in of_a_search if self.is_search or key == "pruner"},
+        }
+
+
+def _may_change(word: str) -> bool:
+    places = ("tracking.dir=", "data.dir=", "tracking.uri=")
+    limits = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
+    return word.lstrip("+").startswith((*places, *limits))
+
+
+def read_study_request(
+    words: Sequence[str],
+    settings: StudySettings,
+    choices: Mapping[str, str],
+    config_loader: Any,
+    compose: Compose,
+) -> StudyRequest:
+    """Return the study that `words` and `settings` ask for; raises RequestError."""
+    search = choices["search"]
+    of_space = [f"{key}={text}" for key, text in settings.space.items()]
+    asked = read_words([*of_space, *words], config_loader)
+    config = compose_fixed(asked.fixed, compose)
+    is_search = search != "none" or any(not each.texts for each in asked.swept.values())
+    space: Space = ()
+    points: tuple[Point, ...] = ()
+    if is_search:
+        space = read_space(asked, settings, read_defaults(config, choices), config_loader)
+        check_search(settings, config)
+        ends = list_ends(space)
+    else:
+        points = list_points(asked.swept)
+        ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
+        make_pruner(settings.pruner)
+    check_values(asked.fixed, ends, compose)
+    defaults = choose_defaults(space, read_defaults(config, choices))
+    return StudyRequest(
+        settings,
+        tuple(words),
+        search,
+        choices["hydra/launcher"],
+        config,
+        asked.fixed,
+        asked.swept,
+        points,
+        space,
+        defaults,
+    )
+
+
+def compose_fixed(fixed: Sequence[str], compose: Compose) -> Config:
+    """Return the configuration that every trial varies; raises RequestError with every fault."""
+    try:
+        return compose(fixed)
+    except RequestError:
+        raise
+    except Exception as error:  # Hydra raises ValueError too
+        raise RequestError(find_request_faults("config", fixed, error)) from error
+
+
+def read_space(
+    asked: Asked, settings: StudySettings, defaults: Mapping[str, Any], config_loader: Any
+) -> Space:
+    """Return the search space of a request; raises RequestError.
+
+    Where a condition's key is fixed, it holds for every trial or for none.
+    """
+    conditions: dict[str, Domain] = {}
+    swept = dict(asked.swept)
+    for key, word in settings.only_if.items():
+        other, _, texts = word.partition("=")
+        # As a choice, also where there is one value alone.
+        read = read_words([f"{other}=choice({texts})"], config_loader)
+        values = read.swept[other].values
+        if other in swept and key in swept:
+            conditions[key] = Domain(word, values=values)
+        elif other not in defaults:
+            problem = f"got {word}; there is no such key"
+            raise RequestError([Fault(f"{PREFIX}only_if.{key}", problem)])
+        elif normalise(defaults[other]) not in map(normalise, values):
+            swept.pop(key, None)
+    whole = frozenset(
+        key for key, _, leaf in walk(Config()) if str(leaf.type) in ("int", "Optional[int]")
+    )
+    return make_space(swept, conditions, whole)
+
+
+def check_search(settings: StudySettings, config: Config) -> None:
+    """Raise RequestError for a search that cannot be done: sampler, pruner, score."""
+    faults: list[Fault] = []
+    if settings.n_trials is None:
+        faults.append(Fault(f"{PREFIX}n_trials", "has no value; a search needs a total"))
+    if config.score.name == "none":
+        faults.append(Fault("score", "got none; a search is ranked by score/fcd"))
+    if config.train.epochs < 1:
+        faults.append(Fault("train.epochs", f"got {config.train.epochs}; a search trains"))
+    for check in (
+        lambda: make_sampler(settings.sampler, settings.seed, 0),
+        lambda: make_pruner(settings.pruner),
+    ):
+        try:
+            check()
+        except RequestError as error:
+            faults += error.faults
+    if faults:
+        raise RequestError(faults)
+
+
+def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
+    """Return every combination once, the last key varying fastest, as Hydra has it."""
+    sides = [
+        [(key, text, value) for text, value in zip(domain.texts, domain.values, strict=True)]
+        for key, domain in swept.items()
+    ]
+    return tuple(
+        Point(
+            tuple(f"{key}={text}" for key, text, _ in combination),
+            {key: value for key, _, value in combination},
+        )
+        for combination in itertools.product(*sides)
+    )
+
+
+def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -> None:
+    """Raise RequestError with every swept value that no trial could have.
+
+    Values that only conflict with others are each trial's own matter.
+    """
+    faults: dict[str, Fault] = {}
+    for word in words[:MOST_CHECKED]:
+        try:
+            compose([*fixed, word])
+        except RequestError as error:
+            found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
+            faults |= {str(fault): fault for fault in found}
+        except Exception as error:  # Hydra raises ValueError too
+            found = find_request_faults("config", [word], error)
+            faults |= {str(fault): fault for fault in found}
+    if faults:
+        raise RequestError(list(faults.values()))
+
+
+def read_defaults(config: Config, choices: Mapping[str, str]) -> dict[str, Any]:
+    """Return {key: default} of keys and groups."""
+    return {**choices, **flatten(config)}

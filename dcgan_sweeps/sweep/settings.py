@@ -1,0 +1,75 @@
+"""The settings of a study, `hydra.sweeper.*`: their types, and what each may be.
+
+settings = check_settings(OmegaConf.to_object(config.hydra.sweeper))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from omegaconf import MISSING
+
+from dcgan_sweeps.config import (
+    Fault,
+    RequestError,
+    anything,
+    describe_allowed,
+    number,
+    walk,
+)
+
+PREFIX = "hydra.sweeper."
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What a study is asked to do; Hydra's schema for `hydra/sweeper=study`."""
+
+    study_name: Optional[str] = anything()
+    n_trials: Optional[int] = number(1)
+    parallel: Optional[int] = number(1)
+    storage: Optional[str] = anything()
+    seed: int = number(0, 2**32 - 1)
+    sampler: dict[str, Any] = anything()
+    pruner: dict[str, Any] = anything()
+    space: dict[str, str] = anything()
+    only_if: dict[str, str] = anything()
+    retries: int = number(0)
+    stop_after_failures: int = number(1)
+    timeout_min: Optional[float] = number(0, low_open=True)
+    target_score: Optional[float] = anything()
+    skip_finished: bool = anything()
+    dry_run: bool = anything()
+    _target_: str = field(default=MISSING)
+
+
+def check_settings(settings: StudySettings) -> None:
+    """Raise RequestError with a fault for every setting outside what it may be."""
+    faults = [
+        Fault(PREFIX + key, f"got {value}; allowed: {describe_allowed(leaf)}")
+        for key, value, leaf in walk(settings)
+        if value is not None and value not in leaf.metadata.get("allowed", [value])
+    ]
+    if faults:
+        raise RequestError(faults)
+
+
+# May be given anew when a study goes on: how much of it, and how it is done here.
+MAY_CHANGE = (
+    "n_trials",
+    "parallel",
+    "retries",
+    "stop_after_failures",
+    "timeout_min",
+    "target_score",
+    "skip_finished",
+    "dry_run",
+)
+
+
+def describe_policy(settings: StudySettings) -> Mapping[str, Any]:
+    """Return the settings that decide which trials a study has: those that may not change."""
+    left_out = (*MAY_CHANGE, "study_name", "storage", "_target_")
+    return {key: value for key, value, _ in walk(settings) if key not in left_out}

@@ -1,0 +1,252 @@
+"""A search space: which keys a trial varies, each over what, and which only under a condition.
+
+space = make_space(asked.swept, only_if={"model.leaky_slope": "model.kernel_size=3"}, ...)
+values = suggest(trial, space)     # {"optimizer.lr": 0.0004, ...}
+as_words(space, values)            # ["optimizer.lr=0.0004", ...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.sweep.overrides import Domain
+
+SPACE, ONLY_IF = "hydra.sweeper.space", "hydra.sweeper.only_if"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A key exists only where another of the space has one of these values."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key of a space."""
+
+    key: str
+    text: str  # its domain, as it was written
+    distribution: BaseDistribution
+    condition: Condition | None
+
+
+Space = tuple[Parameter, ...]
+
+
+def make_space(
+    swept: Mapping[str, Domain], only_if: Mapping[str, Domain], whole: frozenset[str]
+) -> Space:
+    """Return the space of swept keys, each after those that its condition names.
+
+    `only_if` has under each key a one-key {other: values} in the form "other=values", read as a
+    domain whose text is that word; `whole` are the keys of whole numbers. Raises RequestError.
+    """
+    faults: list[Fault] = []
+    parameters: dict[str, Parameter] = {}
+    for key, domain in swept.items():
+        try:
+            distribution = make_distribution(domain, key in whole)
+        except ValueError as error:
+            faults.append(Fault(f"{SPACE}.{key}", f"got {domain.text}; {error}"))
+            continue
+        condition = None
+        if key in only_if:
+            other, _, _ = only_if[key].text.partition("=")
+            condition = Condition(other, only_if[key].values)
+        parameters[key] = Parameter(key, domain.text, distribution, condition)
+    faults += [
+        Fault(f"{ONLY_IF}.{key}", "is not a key of the space") for key in only_if.keys() - swept
+    ]
+    faults += [_find_fault(each, parameters) for each in parameters.values() if each.condition]
+    found = [fault for fault in faults if fault.problem]
+    if found:
+        raise RequestError(found)
+    return _order(parameters)
+
+
+def make_distribution(domain: Domain, whole: bool) -> BaseDistribution:
+    """Return what Optuna draws a domain from; raises ValueError for one that it cannot."""
+    low, high = domain.low, domain.high
+    if low is None or high is None:
+        return CategoricalDistribution(domain.values)
+    step = None if domain.log else domain.step
+    if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+        return IntDistribution(low, high, domain.log, int(step or 1))
+    if whole:
+        if low != int(low) or high != int(high):
+            raise ValueError("the key is a whole number, and so must be both ends")
+        return IntDistribution(int(low), int(high), domain.log, int(step or 1))
+    return FloatDistribution(float(low), float(high), domain.log, step)
+
+
+def _find_fault(parameter: Parameter, parameters: Mapping[str, Parameter]) -> Fault:
+    condition = parameter.condition
+    name = f"{ONLY_IF}.{parameter.key}"
+    if condition is None:
+        return Fault(name, "")
+    other = parameters.get(condition.key)
+    if other is None:
+        return Fault(name, f"got {condition.key}, which is not a key of the space")
+    outside = [value for value in condition.values if not contains(other, value)]
+    problem = f"{condition.key} is never {outside[0]}: {other.text}" if outside else ""
+    return Fault(name, problem)
+
+
+def _order(parameters: Mapping[str, Parameter]) -> Space:
+    ordered: dict[str, Parameter] = {}
+    waiting = dict(parameters)
+    while waiting:
+        ready = [
+            key
+            for key, each in waiting.items()
+            if each.condition is None or each.condition.key in ordered
+        ]
+        if not ready:
+            problem = f"each exists only if another does: {', '.join(waiting)}"
+            raise RequestError([Fault(ONLY_IF, problem)])
+        for key in ready:
+            ordered[key] = waiting.pop(key)
+    return tuple(ordered.values())
+
+
+def normalise(value: Any) -> str:
+    """Return a value as Hydra's grammar writes it, lists without spaces, text without quotes."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(normalise, value))}]"
+    return str(value).strip("'\"").replace(", ", ",")
+
+
+def find_choice(parameter: Parameter, value: Any) -> Any:
+    """Return a configuration's value as the choice that it is; itself where it is none."""
+    distribution = parameter.distribution
+    if isinstance(distribution, CategoricalDistribution) and value not in distribution.choices:
+        alike = [each for each in distribution.choices if normalise(each) == normalise(value)]
+        return alike[0] if alike else value
+    return value
+
+
+def contains(parameter: Parameter, value: Any) -> bool:
+    """Return whether a value is in a parameter's domain."""
+    distribution = parameter.distribution
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if not isinstance(distribution, (IntDistribution, FloatDistribution)):
+        return False
+    if not distribution.low <= value <= distribution.high:
+        return False
+    if isinstance(distribution, IntDistribution) and value != int(value):
+        return False
+    step = distribution.step
+    steps = (value - distribution.low) / step if step else 0.0
+    return abs(steps - round(steps)) < 1e-9
+
+
+def exists(parameter: Parameter, values: Mapping[str, Any]) -> bool:
+    """Return whether a key exists beside the values of those before it."""
+    condition = parameter.condition
+    return condition is None or (
+        condition.key in values and values[condition.key] in condition.values
+    )
+
+
+def suggest(trial: Trial, space: Space) -> dict[str, Any]:
+    """Return {key: value} of a trial, asking the sampler for what the trial does not have yet."""
+    values: dict[str, Any] = {}
+    for parameter in space:
+        if exists(parameter, values):
+            values[parameter.key] = _suggest(trial, parameter)
+    return values
+
+
+def _suggest(trial: Trial, parameter: Parameter) -> Any:
+    key, drawn = parameter.key, parameter.distribution
+    if isinstance(drawn, IntDistribution):
+        return trial.suggest_int(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
+    if isinstance(drawn, FloatDistribution):
+        return trial.suggest_float(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
+    if isinstance(drawn, CategoricalDistribution):
+        return trial.suggest_categorical(key, drawn.choices)
+    raise TypeError(f"{type(drawn).__name__} of {key}")
+
+
+def as_words(values: Mapping[str, Any]) -> list[str]:
+    """Return {key: value} as overrides; a float keeps every digit."""
+    return [f"{key}={_as_text(value)}" for key, value in values.items()]
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def shorten(words: Sequence[str]) -> str:
+    """Return overrides for people: keys without their groups, numbers with four digits."""
+    pairs = [word.partition("=")[::2] for word in words]
+    leaves = [key.rpartition(".")[2] for key, _ in pairs]
+    return " ".join(
+        f"{leaf if leaves.count(leaf) == 1 else key}={_shorten(text)}"
+        for leaf, (key, text) in zip(leaves, pairs, strict=True)
+    )
+
+
+def _shorten(text: str) -> str:
+    try:
+        return f"{float(text):.4g}" if "." in text or "e-" in text else text
+    except ValueError:  # no number
+        return text
+
+
+def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the point of a space that the default configuration is.
+
+    Raises RequestError for every default that lies outside.
+    """
+    point: dict[str, Any] = {}
+    faults = []
+    for parameter in space:
+        if not exists(parameter, point):
+            continue
+        value = find_choice(parameter, defaults.get(parameter.key))
+        if not contains(parameter, value):
+            problem = f"its default, {value}, is outside {parameter.text}"
+            faults.append(Fault(f"{SPACE}.{parameter.key}", problem))
+        point[parameter.key] = value
+    if faults:
+        raise RequestError(faults)
+    return point
+
+
+def list_ends(space: Space) -> list[str]:
+    """Return every value of a choice, and both ends of a range, as overrides: to be checked."""
+    words: list[str] = []
+    for parameter in space:
+        drawn = parameter.distribution
+        if isinstance(drawn, CategoricalDistribution):
+            ends: Sequence[Any] = drawn.choices
+        elif isinstance(drawn, (IntDistribution, FloatDistribution)):
+            ends = (drawn.low, drawn.high)
+        else:
+            raise TypeError(f"{type(drawn).__name__} of {parameter.key}")
+        words += as_words_of(parameter.key, ends)
+    return words
+
+
+def as_words_of(key: str, values: Sequence[Any]) -> list[str]:
+    """Return one override for each value of a key."""
+    return [f"{key}={_as_text(value)}" for value in values]

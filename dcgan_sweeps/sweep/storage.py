@@ -1,0 +1,74 @@
+"""Where a study's trials are kept: a journal file in its folder, or any Optuna storage.
+
+storage = open_storage(None, folder / "journal.log")
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+from typing import IO
+
+import optuna
+import sqlalchemy
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+
+class FileLock(BaseJournalFileLock):
+    """The lock of a journal file, which the kernel frees when its holder dies.
+
+    A line that a killed process left half written is dropped before the next is added.
+
+    Optuna's own locks are files that a killed process leaves behind: the others then wait 30 s.
+    """
+
+    def __init__(self, journal: Path):
+        self.journal = journal
+        self._held: IO[str] | None = None
+
+    def acquire(self) -> bool:
+        file = self.journal.with_name(f".{self.journal.name}.lock").open("a")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        self._held = file
+        drop_cut_off_line(self.journal)
+        return True
+
+    def release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+def drop_cut_off_line(path: Path) -> None:
+    """Shorten a file to its last whole line: what came after would be read as one with it."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """Return the storage at `url`, or the journal file where it is None; raises RequestError."""
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        if url is not None:
+            return RDBStorage(url)
+        return JournalStorage(JournalFileBackend(str(journal), FileLock(journal)))
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+        reason = mask_secrets(str(error)).strip().partition("\n")[0]
+        problem = f"got {mask_secrets(str(url))}; it does not answer ({reason})"
+        raise RequestError([Fault("hydra.sweeper.storage", problem)]) from error

@@ -1,0 +1,175 @@
+"""A study from its request to its exit status.
+
+status = run_study(request, start_launcher)
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import optuna
+
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
+from dcgan_sweeps.config import Config, Fault, RequestError, find_conf_dir
+from dcgan_sweeps.interrupt import catch_interrupts
+from dcgan_sweeps.sweep.controller import Controller
+from dcgan_sweeps.sweep.ending import conclude
+from dcgan_sweeps.sweep.estimate import print_dry_run
+from dcgan_sweeps.sweep.folder import StudyFolder, name_study
+from dcgan_sweeps.sweep.inventory import find_slots
+from dcgan_sweeps.sweep.record import open_record
+from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.samplers import make_pruner
+from dcgan_sweeps.sweep.slots import Slots
+from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.sweep.view import StudyView
+from dcgan_sweeps.terminal import make_console, make_say
+from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.store import (
+    StoreFailedError,
+    answering,
+    connect,
+    find_store,
+    store_failures,
+)
+
+SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
+STATUS_OF_ENDING = {
+    "interrupted": INTERRUPTED,
+    "failures": ANSWER_IS_NO,
+    "time limit": DONE,
+    "target": DONE,
+}
+
+
+class Launch(Protocol):
+    """One job of Hydra's launcher, with the composition that it does for itself."""
+
+    @property
+    def compose(self) -> Callable[[Sequence[str]], Config]: ...
+
+    def __call__(self, words: Sequence[str], number: int) -> Any: ...
+    def stop(self) -> None: ...
+
+
+StartLauncher = Callable[[Path, Path], Launch]
+
+
+def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
+    """Do a study, or go on with it, and return the exit status; raises RequestError."""
+    console = make_console()
+    settings, tracking = request.settings, request.config.tracking
+    slots = find_slots(request.config.runner)
+    parallel = choose_parallel(request, slots)
+    if settings.dry_run:
+        print_dry_run(console, request, slots, parallel)
+        return DONE
+    name = settings.study_name or name_study(request.words, request.search)
+    folder = StudyFolder.at(Path(tracking.dir), name)
+    if settings.storage is not None:
+        open_storage(settings.storage, folder.journal)
+    if tracking.name != "none":
+        connect(find_store(tracking.uri, tracking.dir))
+    say = make_say(console)
+    say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
+    say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
+    with folder.lock(), catch_interrupts() as interrupts:
+        begin(request, folder)
+        storage = open_storage(settings.storage, folder.journal)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=folder.name,
+            pruner=make_pruner(settings.pruner),
+            direction="minimize",
+            load_if_exists=True,
+        )
+        require_same(study, request, folder)
+        with answering():
+            record = open_record(request.config, folder, request.describe())
+        asked = {"words": [mask_secrets(word) for word in request.words], **request.describe()}
+        if not folder.has_begun:
+            folder.write({**asked, "parent_run_id": record.parent})
+        launch = start_launcher(folder.root, folder.conf)
+        view = StudyView(console, request, folder, study, parallel)
+        controller = Controller(request, folder, study, record, launch, view)
+        try:
+            with store_failures():
+                with view:
+                    at_a_time = 0 if request.launcher == SERIAL else parallel
+                    ending = controller.run(at_a_time, interrupts)
+                interrupts.ending = True  # what has ended is written down
+                counts = conclude(console, request, folder, study, record, ending)
+        except (StoreFailedError, RequestError) as error:
+            reason = mask_secrets(str(error))
+            say(f"{reason}; go on with it: {say_how_to_go_on(request, folder.name)}")
+            return ANSWER_IS_NO
+    if ending in STATUS_OF_ENDING:
+        if ending in ("interrupted", "time limit"):
+            say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
+        return STATUS_OF_ENDING[ending]
+    return DONE if counts["complete"] else ANSWER_IS_NO
+
+
+def choose_parallel(request: StudyRequest, slots: Slots) -> int:
+    """Return how many trials run side by side; raises RequestError for more than there is room."""
+    room = 1 if request.launcher == SERIAL else len(slots.slots)
+    asked = request.settings.parallel
+    if asked is None:
+        return room
+    if request.launcher in (SERIAL, "slots") and asked > room:
+        problem = f"got {asked}; allowed: at most {room} with hydra/launcher={request.launcher}"
+        raise RequestError([Fault("hydra.sweeper.parallel", problem)])
+    return asked
+
+
+def begin(request: StudyRequest, folder: StudyFolder) -> None:
+    """Copy conf/ into the folder of a new study; raises RequestError for one that was asked
+    something else."""
+    if not folder.has_begun:
+        folder.copy_conf(find_conf_dir())
+        return
+    before, now = folder.read(), request.describe()
+    faults = [
+        Fault(key, f"the study has {before.get(key)}; got {value}, and it goes on unchanged")
+        for key, value in now.items()
+        if before.get(key) != value
+    ]
+    if faults:
+        raise RequestError(faults)
+
+
+def require_same(study: optuna.Study, request: StudyRequest, folder: StudyFolder) -> None:
+    """Raise RequestError where a storage has another study under this name, or not this one's."""
+    mine = {"folder": str(folder.root), "asked": request.describe()}
+    before = {key: study.user_attrs.get(key) for key in mine}
+    trials = folder.root / "trials"
+    if before == {"folder": None, "asked": None}:
+        if trials.is_dir() and any(trials.iterdir()):
+            problem = "its trials are in another storage; name the one that it began with"
+            raise RequestError([Fault("hydra.sweeper.storage", problem)])
+        for key, value in mine.items():
+            study.set_user_attr(key, value)
+    elif before != mine:
+        problem = f"it has a study of this name already, of {before['folder']}"
+        raise RequestError([Fault("hydra.sweeper.storage", problem)])
+
+
+def describe_slots(request: StudyRequest, slots: Slots) -> str:
+    """Return where the trials run, in words."""
+    if request.launcher != "slots":
+        return f"launcher {request.launcher}"
+    out = "".join(f"; left out: {reason}" for reason in slots.left_out.values())
+    return "; ".join(map(str, slots.slots)) + out
+
+
+def say_how_to_go_on(request: StudyRequest, name: str) -> str:
+    """Return the command that goes on with a study."""
+    words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
+    masked = [mask_secrets(word) for word in words]
+    return shlex.join(
+        ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
+    )

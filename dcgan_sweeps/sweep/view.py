@@ -1,0 +1,177 @@
+"""What a person sees while a study goes on: a live table, or plain lines without a terminal.
+
+with StudyView(console, request, folder, study, parallel) as view:
+    view.start(3, ["optimizer.lr=0.0002"])
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.progress import Progress, read_progress
+from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.result import SCORE, TrialResult
+from dcgan_sweeps.sweep.space import shorten
+from dcgan_sweeps.terminal import format_duration, make_say
+
+REDRAW_S = 1.0
+WORDS_OF_ENDING = {
+    "interrupted": "asked to stop",
+    "time limit": "the time limit is reached",
+    "target": "the target score is met",
+    "failures": "too many trials in a row have failed",
+}
+
+
+class StudyView:
+    """Shows a study as it goes; every trial that ends leaves one line."""
+
+    def __init__(
+        self,
+        console: Console,
+        request: StudyRequest,
+        folder: StudyFolder,
+        study: optuna.Study,
+        parallel: int,
+    ):
+        self.say = make_say(console)
+        self.request = request
+        self.folder = folder
+        self.study = study
+        self.parallel = parallel
+        self.started: dict[int, tuple[float, float]] = {}  # when, and at which share
+        self.durations_s: list[float] = []  # of trials that were done whole in this start
+        self.scored: dict[int, int] = {}  # the last one that a plain line told of
+        self.drawn_s = 0.0
+        self.live = (
+            Live(console=console, transient=True, auto_refresh=False)
+            if console.is_terminal and request.launcher != "basic"
+            else None
+        )
+
+    def __enter__(self) -> StudyView:
+        if self.live is not None:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def start(self, number: int, varied: Sequence[str]) -> None:
+        """Tell that a trial begins, or goes on."""
+        progress = self._read(number)
+        self.started[number] = (time.monotonic(), progress.share)
+        self.scored[number] = progress.scored
+        goes_on = f", on from epoch {progress.epoch}" if progress.share else ""
+        self.say(f"trial {number:>3} started{goes_on}: {shorten(varied)}")
+
+    def end(self, number: int, result: TrialResult) -> None:
+        """Tell how a trial ended."""
+        begin_s, share = self.started.pop(number, (time.monotonic(), 1.0))
+        wall_s = time.monotonic() - begin_s
+        if result.outcome == "complete" and share == 0:
+            self.durations_s.append(wall_s)
+        score = f", {SCORE} {result.scores[SCORE]:.2f}" if SCORE in result.scores else ""
+        reason = f": {result.reason}" if result.reason else ""
+        took = f" after {format_duration(wall_s)}" if share < 1 else ""
+        self.say(f"trial {number:>3} {result.outcome}{took}{score}{reason}")
+
+    def retry(self, number: int, result: TrialResult) -> None:
+        """Tell that a trial is to be tried again."""
+        self.started.pop(number, None)
+        self.say(f"trial {number:>3} failed, and is tried again: {result.reason}")
+
+    def stop(self, ending: str, running: int) -> None:
+        """Tell why nothing more is asked."""
+        rest = f"; {running} running trials end with their epoch, and are kept" if running else ""
+        again = ". Once more: stop at once" if ending == "interrupted" and running else ""
+        self.say(f"{WORDS_OF_ENDING[ending]}{rest}{again}")
+
+    def refresh(self, running: Iterable[int]) -> None:
+        """Draw the running trials again, not more often than once in REDRAW_S."""
+        now_s = time.monotonic()
+        if now_s - self.drawn_s < REDRAW_S:
+            return
+        self.drawn_s = now_s
+        progresses = {number: self._read(number) for number in sorted(running)}
+        if self.live is not None:
+            trials = self.study.get_trials(deepcopy=False)
+            body = Group(self._make_table(progresses, trials), Text(self._count(trials)))
+            self.live.update(body, refresh=True)
+            return
+        for number, progress in progresses.items():
+            if progress.scored > self.scored.get(number, 0):
+                self.scored[number] = progress.scored
+                left = self._tell_left(number, progress)
+                self.say(
+                    f"trial {number:>3} epoch {progress.scored}/{self.request.config.train.epochs}:"
+                    f" {SCORE} {progress.score:.2f}, {left} left"
+                )
+
+    def _read(self, number: int) -> Progress:
+        return read_progress(self.folder.find_trial(number), self.request.config)
+
+    def _make_table(self, progresses: dict[int, Progress], trials: Sequence[FrozenTrial]) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for name in ("trial", "slot", "epoch", "score/fcd", "left", "what varies"):
+            table.add_column(name, justify="left" if name in ("slot", "what varies") else "right")
+        for number, progress in progresses.items():
+            attributes = trials[number].user_attrs
+            table.add_row(
+                str(number),
+                attributes.get("slot", "").removeprefix("slot "),
+                f"{progress.epoch}/{self.request.config.train.epochs}",
+                "" if progress.score is None else f"{progress.score:.2f}",
+                self._tell_left(number, progress),
+                shorten(attributes.get("varied", [])),
+            )
+        return table
+
+    def _tell_left(self, number: int, progress: Progress) -> str:
+        begin_s, share = self.started.get(number, (time.monotonic(), 0.0))
+        done = progress.share - share
+        if done <= 0:
+            return "?"
+        return format_duration((time.monotonic() - begin_s) * (1 - progress.share) / done)
+
+    def _count(self, trials: Sequence[FrozenTrial]) -> str:
+        """Return one line: counts, the best so far, and the time left for the study."""
+        counts = count_states(trials)
+        told = sum(counts.values())
+        complete = [each for each in trials if each.state == TrialState.COMPLETE]
+        best = min(complete, key=lambda each: each.value or 0.0, default=None)
+        parts = [f"{told}/{self.request.total} trials"]
+        parts += [f"{count} {name}" for name, count in counts.items() if count]
+        if best is not None:
+            parts.append(f"best {best.value:.2f} in trial {best.number}")
+        if self.durations_s:
+            each_s = sum(self.durations_s) / len(self.durations_s)
+            left_s = each_s * (self.request.total - told) / self.parallel
+            parts.append(f"at most {format_duration(left_s)} left")
+        return ", ".join(parts)
+
+
+def count_states(trials: Sequence[FrozenTrial]) -> dict[str, int]:
+    """Return how many trials are complete, pruned and failed."""
+    states = {
+        "complete": TrialState.COMPLETE,
+        "pruned": TrialState.PRUNED,
+        "failed": TrialState.FAIL,
+    }
+    return {name: sum(each.state == state for each in trials) for name, state in states.items()}

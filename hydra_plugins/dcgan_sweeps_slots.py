@@ -1,0 +1,93 @@
+"""Hydra's launcher `slots`: each job in a fresh process of this machine, in a slot of its own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra.core.utils import JobReturn, JobRuntime, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from dcgan_sweeps.config import Runner
+
+
+class SlotsLauncher(Launcher):
+    """Runs as many jobs at a time as this machine has slots."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        from dcgan_sweeps.sweep.inventory import find_slots
+        from dcgan_sweeps.sweep.processes import Processes
+
+        self.context = hydra_context
+        self.job = task_function
+        self.master = config
+        runner = OmegaConf.to_object(config.runner)
+        if not isinstance(runner, Runner):
+            raise TypeError(f"runner is a {type(runner).__name__}")
+        self.runner = runner
+        self.slots = find_slots(self.runner).slots
+        self.processes = Processes(self.slots)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run the jobs, side by side where there are several; raises what kept one from ending."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        if len(job_overrides) == 1:
+            return [self._launch(job_overrides[0], initial_job_idx)]
+        with ThreadPoolExecutor(len(self.slots)) as threads:
+            return list(threads.map(self._launch, job_overrides, numbers))
+
+    def stop(self) -> None:
+        """End every running job at once."""
+        self.processes.stop()
+
+    def _launch(self, overrides: Sequence[str], number: int) -> JobReturn:
+        config = self.context.config_loader.load_sweep_config(self.master, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+        work = functools.partial(work_in_slot, config, self.context, self.job)
+        log = Path(str(config.hydra.sweep.dir)) / "trials" / f"{number:04d}.log"
+        minutes = self.runner.trial_timeout_min
+        timeout_s = None if minutes is None else 60 * minutes
+        done: JobReturn = self.processes.run(work, log, timeout_s)
+        if _ran_out_of_memory(done):
+            done = self.processes.run_alone(work, log, timeout_s)
+        return done
+
+
+def work_in_slot(
+    config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, slot: Any
+) -> JobReturn:
+    """Do one job in this process, which is of this job alone."""
+    version.setbase("1.3")
+    setup_globals()
+    JobRuntime.instance().set("name", config.hydra.job.name)
+    if slot.memory_mib is not None:
+        config.runner.gpu_memory_mib = slot.memory_mib
+    with open_dict(config):
+        config.hydra.job.env_set["DCGAN_SWEEPS_SLOT"] = str(slot)
+    return run_job(
+        hydra_context=hydra_context,
+        task_function=task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _ran_out_of_memory(done: JobReturn) -> bool:
+    from dcgan_sweeps.sweep.result import TrialResult
+
+    answer = done._return_value
+    return isinstance(answer, TrialResult) and answer.out_of_memory

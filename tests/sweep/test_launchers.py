@@ -1,0 +1,99 @@
+"""The same study under other launchers of Hydra, and what -m refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from processes import INHERITED, ROOT
+from tally import find_disagreements, tally
+
+pytestmark = pytest.mark.slow
+
+WORDS = ["experiment=tiny", "tracking.system_metrics_s=0", "hydra.sweeper.study_name=s"]
+
+
+def sweep(folder, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", "-m", *words],
+        cwd=folder,
+        env=INHERITED | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+def test_a_launcher_runs_the_study_with_pruning(tmp_path, launcher):
+    # A learning rate that moves nothing, after one that does: its first epoch is the worse one.
+    words = ["search=fcd", "hydra.sweeper.n_trials=5", "train.epochs=4"]
+    done = sweep(tmp_path, f"hydra/launcher={launcher}", *WORDS, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = tally(tmp_path, "s")
+    assert find_disagreements(rows) == []
+    assert len(rows) == 5
+    assert {row["outcome"] for row in rows} == {"complete", "pruned"}
+    if launcher != "basic":
+        # No batch barrier: the third trial began before the two first had both ended.
+        third, ends = done.stdout.index("trial   2 started"), []
+        for number in (0, 1):
+            end = f"trial   {number} complete", f"trial   {number} pruned"
+            ends.append(max(done.stdout.find(each) for each in end))
+        assert min(ends) < third < max(ends)
+
+
+def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
+    done = sweep(tmp_path, "hydra/sweeper=basic", *WORDS[:2], "train.epochs=1", "seed=0,1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("mlruns/runs/*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["search=fcd"], "search: got fcd; a search needs -m"),
+        (["-m", "optimizer.lrr=1,2"], "optimizer.lrr: there is no such key; did you mean"),
+        (["-m", "model.dropout=0.2,1.5"], "model.dropout: got 1.5; allowed: a number, at least 0"),
+        (["-m", "model.dropout=interval(0,2)"], "n_trials: has no value"),
+        (
+            ["-m", "model.dropout=interval(0,0.5)"],
+            "sampler: a search has one; allowed: sampler=tpe",
+        ),
+        (["-m", "search=fcd", "sampler=tpee"], "sampler: got tpee; allowed: cmaes, gp, qmc"),
+        (["-m", "search=fcd", "hydra.sweeper.sampler.n=3"], "hydra.sweeper.sampler.n=3: "),
+        (["-m", "search=fcd", "+hydra.sweeper.sampler.n=3"], "tpe has no such argument"),
+        (["-m", "search=fcd", "hydra.sweeper.pruner.min_resource=auto"], "got auto; allowed"),
+        (["-m", "search=fcd", "model.dropout=interval(0.4,0.6)"], "its default, 0.3, is outside"),
+        (["-m", "search=fcd", "optimizer.lr=interval(1e-4,3)"], "optimizer.lr: got 3"),
+        (["-m", "seed=1,2", "hydra.sweeper.parallel=0"], "hydra.sweeper.parallel: got 0; allowed"),
+        (["-m", "seed=1,2", "hydra.sweeper.study_name=a/b"], "study_name: got a/b; allowed"),
+        (["-m", "seed=1,2", "runner.slots=none"], "runner.slots: got none; allowed: auto, or"),
+        (["-m", "seed=1,2", "runner.slots=900"], "runner.slots: got 900; allowed: at most one"),
+        (["@nowhere.txt"], "@nowhere.txt: there is no such file of overrides"),
+    ],
+)
+def test_a_study_that_cannot_be_is_refused_and_leaves_nothing(tmp_path, words, line):
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", *words],
+        cwd=tmp_path,
+        env=INHERITED | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert line in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_prints_the_trials_and_writes_nothing(tmp_path):
+    done = sweep(tmp_path, "seed=1,2", "model.dropout=0.1,0.2", "hydra.sweeper.dry_run=true")
+    assert done.returncode == 0, done.stderr
+    assert "dry run: 4 trials" in done.stdout
+    assert "trial   3: seed=2 model.dropout=0.2" in done.stdout
+    done = sweep(tmp_path, "search=fcd", "hydra.sweeper.dry_run=true")
+    assert "tag(log, interval(1e-4, 4e-3))" in done.stdout
+    assert not list(tmp_path.iterdir())

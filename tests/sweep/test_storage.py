@@ -1,0 +1,46 @@
+"""The journal, of which a process may have been killed at any byte."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.sweep.storage import FileLock, drop_cut_off_line, open_storage
+
+
+def test_a_line_that_was_cut_off_does_no_harm(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = optuna.create_study(storage=open_storage(None, journal), study_name="s")
+    study.ask()
+    with journal.open("a") as file:
+        file.write('{"op_code": 4, "work')
+    again = optuna.load_study(storage=open_storage(None, journal), study_name="s")
+    again.ask()
+    assert len(optuna.load_study(storage=open_storage(None, journal), study_name="s").trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "left"), [(b"", b""), (b"a\nb\n", b"a\nb\n"), (b"a\nb", b"a\n"), (b"a", b"")]
+)
+def test_what_is_left_ends_with_a_line(tmp_path, content, left):
+    path = tmp_path / "journal.log"
+    path.write_bytes(content)
+    drop_cut_off_line(path)
+    assert path.read_bytes() == left
+
+
+def test_a_lock_whose_holder_is_gone_is_free(tmp_path):
+    journal = tmp_path / "journal.log"
+    first, second = FileLock(journal), FileLock(journal)
+    first.acquire()
+    first._held.close()  # as the kernel does for a process that was killed
+    assert second.acquire()
+    second.release()
+
+
+def test_a_storage_that_does_not_answer_is_refused_with_its_password_masked(tmp_path):
+    url = "postgresql://user:hunter2@127.0.0.1:1/study"
+    with pytest.raises(RequestError, match=r"hydra\.sweeper\.storage") as caught:
+        open_storage(url, tmp_path / "journal.log")
+    assert "hunter2" not in str(caught.value)

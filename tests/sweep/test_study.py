@@ -1,0 +1,167 @@
+"""Whole studies in processes of their own: nothing waits, and every end is recorded as it was."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from processes import INHERITED, ROOT, open_store
+from studies import NAME, TINY, do, find_all, finish, read_until
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_grid_has_each_point_once_in_hydras_order(tmp_path):
+    printed = do(tmp_path, *TINY, "train.epochs=1", "optimizer.lr=1e-4,2e-4", "seed=0,1,1")
+    rows = find_all(tmp_path, 4)
+    points = [(row["params"]["optimizer.lr"], row["params"]["seed"]) for row in rows]
+    assert points == [(1e-4, 0), (1e-4, 1), (2e-4, 0), (2e-4, 1)]
+    assert "4 complete, 0 pruned, 0 failed" in printed
+
+
+def test_a_slow_trial_does_not_hold_up_the_others(tmp_path):
+    words = ["seed=range(4)", "train.epochs=1", "runner.slots=2"]
+    printed = do(tmp_path, *TINY, *words, **{"0": {"sleep_s": 12.0}})
+    find_all(tmp_path, 4)
+    assert printed.index("trial   3 complete") < printed.index("trial   0 complete")
+
+
+def test_a_pruned_trial_is_pruned_everywhere_and_its_slot_is_free(tmp_path):
+    parts = {"0": {"scores": [5, 4, 3]}, "1": {"scores": [50, 49, 48]}, "2": {"scores": [6, 5, 4]}}
+    words = ["train.epochs=3", "seed=0,1,2", "runner.slots=1", "pruner=median"]
+    settings = ["hydra.sweeper.pruner.n_startup_trials=1", "hydra.sweeper.pruner.n_min_trials=1"]
+    printed = do(tmp_path, *TINY, *words, *settings, **parts)
+    rows = find_all(tmp_path, 3)
+    assert [row["outcome"] for row in rows] == ["complete", "pruned", "pruned"]
+    assert (rows[1]["value"], rows[1]["scores"]) == (49.0, {1: 50.0, 2: 49.0})
+    assert "1 complete, 2 pruned, 0 failed" in printed
+
+
+def test_each_failure_is_recorded_as_what_it_is(tmp_path):
+    # Trial 0 cannot be composed, 1 raises.
+    grid = ["data.limit=16,320,321,322", "hydra.sweeper.retries=0", "runner.slots=1"]
+    parts = {"1": {"raise": "a part of its own"}}
+    printed = do(tmp_path, *TINY, *grid, **parts)
+    rows = find_all(tmp_path, 4)
+    assert [row["outcome"] for row in rows] == ["failed", "failed", "complete", "complete"]
+    assert "data.limit: got 16" in printed
+    folder = tmp_path / "mlruns/studies/s/trials"
+    assert "a part of its own" in (folder / "0001" / "traceback.txt").read_text()
+    assert "data.limit" in (folder / "0000" / "traceback.txt").read_text()
+
+
+def test_a_loss_that_is_not_finite_is_a_diverged_trial(tmp_path):
+    # Without a second moment, an epsilon this small overflows within some steps.
+    words = ["optimizer.epsilon=1e-30", "optimizer.beta_2=0.999,0", "train.epochs=3"]
+    do(tmp_path, *TINY, *words)
+    rows = find_all(tmp_path, 2)
+    assert [row["outcome"] for row in rows] == ["complete", "diverged"]
+
+
+def test_failures_in_a_row_stop_the_study(tmp_path):
+    parts = {str(number): {"raise": "again"} for number in range(8)}
+    settings = ["hydra.sweeper.retries=0", "hydra.sweeper.stop_after_failures=2"]
+    printed = do(tmp_path, *TINY, "seed=range(8)", "runner.slots=1", *settings, status=1, **parts)
+    find_all(tmp_path, 2)
+    assert "too many trials in a row have failed" in printed
+
+
+def test_out_of_memory_is_tried_once_more_alone(tmp_path):
+    printed = do(tmp_path, *TINY, "seed=0", "hydra.sweeper.retries=0", **{"0": {"memory": 1}})
+    find_all(tmp_path, 1)
+    assert "1 complete" in printed
+
+
+def test_a_trial_that_hangs_is_ended_and_has_failed(tmp_path):
+    words = ["seed=0,1", "runner.trial_timeout_min=0.25", "hydra.sweeper.retries=0"]
+    printed = do(tmp_path, *TINY, *words, **{"0": {"sleep_s": 600}})
+    rows = find_all(tmp_path, 2)
+    assert [row["outcome"] for row in rows] == ["failed", "complete"]
+    assert "it took longer than 0.25 min" in printed
+
+
+def test_a_target_score_ends_the_study(tmp_path):
+    parts = {str(number): {"scores": [9 - number] * 2} for number in range(6)}
+    words = ["seed=range(6)", "runner.slots=1", "hydra.sweeper.target_score=7"]
+    printed = do(tmp_path, *TINY, *words, **parts)
+    find_all(tmp_path, 3)
+    assert "the target score is met" in printed
+
+
+def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("conf", "dcgan_sweeps", "hydra_plugins", "tests"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(tree / name)], check=False) if (
+            tree.mkdir(exist_ok=True) is None
+        ) else None
+    own = {"PYTHONPATH": str(tree), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "dcgan_sweeps.run", "-m", *TINY, "seed=range(3)"]
+    process = subprocess.Popen(
+        [*command, "runner.slots=1"],
+        cwd=tmp_path,
+        env=INHERITED | own,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    read_until(process, "trial +0 started")
+    file = tree / "conf" / "model" / "article.yaml"
+    file.write_text(file.read_text().replace("dropout: 0.3", "dropout: 0.55"))
+    finish(process)
+    for number in range(3):
+        logged = tmp_path / f"mlruns/studies/s/trials/{number:04d}/config.yaml"
+        assert "dropout: 0.3" in logged.read_text()
+
+
+def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
+    url = f"hydra.sweeper.storage=sqlite:///{tmp_path}/trials.db"
+    do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", status=2)
+    assert "its trials are in another storage" in printed
+    assert "2 complete" in do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
+
+
+def test_another_request_under_the_name_of_a_study_is_refused(tmp_path):
+    do(tmp_path, *TINY, "train.epochs=1", "seed=0,1")
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1,2", status=2)
+    assert "swept: the study has [['seed', ['0', '1']]]; got [['seed', ['0', '1', '2']]]" in printed
+    find_all(tmp_path, 2)
+
+
+def test_what_has_finished_is_not_run_again(tmp_path):
+    do(tmp_path, *TINY, "seed=0,1")
+    again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t"]
+    printed = do(tmp_path, *again, "seed=0,1,2", "hydra.sweeper.skip_finished=true")
+    assert len(re.findall(r"trial +\d complete.*run [0-9a-f]{32} had finished it", printed)) == 2
+    assert len(re.findall(r"trial +\d started", printed)) == 1
+
+
+def test_a_trial_from_a_slot_is_reproduced_to_the_bit(tmp_path):
+    do(tmp_path, *TINY, "search=fcd", "hydra.sweeper.n_trials=3")
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.reproduce", "study:s"],
+        cwd=tmp_path,
+        env=INHERITED | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verdict: identical" in done.stdout
+    assert "complete trials of study s: " in done.stdout
+
+    best = tmp_path / "mlruns" / "studies" / "s" / "best.txt"
+    shown = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", f"@{best}", "--cfg", "job"],
+        cwd=tmp_path,
+        env=INHERITED | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = dict(word.split("=") for word in best.read_text().split())
+    assert f"latent_dim: {words['model.latent_dim']}" in shown.stdout
+    client = open_store(tmp_path)
+    assert client.get_model_version_by_alias("s", "best").run_id in done.stdout
