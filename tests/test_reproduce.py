@@ -193,7 +193,7 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["worst"], "TARGET: got worst; allowed: best, a run id (32 hexadecimal digits), or a"),
+        (["worst"], "TARGET: got worst; allowed: best, study:NAME, a run id (32 hexadecimal"),
         (["f" * 32], "there is no such run in sqlite:///"),
         (["best", "--experiment=other"], "experiment other has no complete run"),
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
