@@ -4,3 +4,5 @@ import os
 
 # MLflow reports usage to its makers unless told not to; a user who wants that sets these first.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Its bars for files of some kilobytes would run through what we print.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
