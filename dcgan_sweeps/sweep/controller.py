@@ -148,7 +148,9 @@ class Controller:
             config = self.launch.compose(words)
         except Exception as error:  # Hydra raises ValueError too
             reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
-            text = traceback.format_exc()
+            text = mask_secrets(traceback.format_exc())
+            with self.folder.open_log(number) as log:
+                log.write(text)
             self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
             return None
         if self.settings.skip_finished:

@@ -78,7 +78,9 @@ def _run_trial(
 
     from dcgan_sweeps.execution.outcome import execute
 
-    return _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+    result = _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+    log.write(result.traceback)
+    return result
 
 
 def _read_result(execution: Execution) -> TrialResult:

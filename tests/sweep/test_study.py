@@ -50,6 +50,8 @@ def test_each_failure_is_recorded_as_what_it_is(tmp_path):
     folder = tmp_path / "mlruns/studies/s/trials"
     assert "a part of its own" in (folder / "0001" / "traceback.txt").read_text()
     assert "data.limit" in (folder / "0000" / "traceback.txt").read_text()
+    assert "data.limit" in (folder / "0000.log").read_text()
+    assert "RuntimeError: a part of its own" in (folder / "0001.log").read_text()
 
 
 def test_a_loss_that_is_not_finite_is_a_diverged_trial(tmp_path):
