@@ -17,13 +17,13 @@ KILL = [sys.executable, str(ROOT / "tests" / "kill_at.py")]
 INHERITED = {k: v for k, v in os.environ.items() if not k.startswith(("CUDA_", "TF_"))}
 
 
-def start(folder, command, *, tree=ROOT, hash_seed="random"):
+def start(folder, command, *, tree=ROOT, hash_seed="random", **environment):
     """Start a command in `folder`, on the package in `tree`; its output is one stream of lines."""
     own = {"PYTHONPATH": str(tree), "PYTHONHASHSEED": hash_seed, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=INHERITED | own,
+        env=INHERITED | own | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 
+import processes
 import psutil
 import pytest
-from processes import INHERITED, ROOT
+from processes import ROOT
 from tally import find_disagreements, tally
 
 PLAY = [sys.executable, str(ROOT / "tests" / "play.py"), "-m"]
@@ -23,16 +23,7 @@ LONG = [*TINY, "train.epochs=8", "train.steps_per_call=2"]
 
 def start(folder, *words, **parts):
     """Start a study in `folder`, its trials playing `parts`; its output is one stream of lines."""
-    own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PARTS": json.dumps(parts)}
-    return subprocess.Popen(
-        [*PLAY, *words],
-        cwd=folder,
-        env=INHERITED | own,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return processes.start(folder, [*PLAY, *words], PARTS=json.dumps(parts))
 
 
 def finish(process, status=0):

@@ -98,7 +98,7 @@ def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
         controller = Controller(request, folder, study, record, launch, view)
         try:
             with store_failures():
-                with view:
+                with view.shown():
                     at_a_time = 0 if request.launcher == SERIAL else parallel
                     ending = controller.run(at_a_time, interrupts)
                 interrupts.ending = True  # what has ended is written down

@@ -1,6 +1,7 @@
 """What a person sees while a study goes on: a live table, or plain lines without a terminal.
 
-with StudyView(console, request, folder, study, parallel) as view:
+view = StudyView(console, request, folder, study, parallel)
+with view.shown():
     view.start(3, ["optimizer.lr=0.0002"])
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from contextlib import AbstractContextManager, nullcontext
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -59,19 +60,9 @@ class StudyView:
             else None
         )
 
-    def __enter__(self) -> StudyView:
-        if self.live is not None:
-            self.live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.live is not None:
-            self.live.stop()
+    def shown(self) -> AbstractContextManager[object]:
+        """Return what keeps the live table on the screen; nothing without a terminal."""
+        return nullcontext() if self.live is None else self.live
 
     def start(self, number: int, varied: Sequence[str]) -> None:
         """Tell that a trial begins, or goes on."""
