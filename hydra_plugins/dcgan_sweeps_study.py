@@ -71,6 +71,12 @@ class StudySweeper(Sweeper):
         """Return the launcher of one study, whose jobs are composed from the copy in `conf`."""
         config = copy.deepcopy(self.master)
         words = [f"hydra.sweeper.study_name={root.name}", f"hydra.sweep.dir='{root}'"]
+        # A job sees Hydra's part alone, in which ${train.epochs} leads nowhere.
+        written: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=False)
+        resolved: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
+        for key, value in resolved.items():
+            if written[key] != value:
+                words.append(f"hydra.sweeper.pruner.{key}={value}")
         with open_dict(config):
             config.hydra.sweeper.study_name = root.name
             config.hydra.sweep.dir = str(root)

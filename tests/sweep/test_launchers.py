@@ -45,6 +45,13 @@ def test_a_launcher_runs_the_study_with_pruning(tmp_path, launcher):
         assert min(ends) < third < max(ends)
 
 
+def test_a_pruner_whose_bound_is_looked_up_reaches_the_trials(tmp_path):
+    words = ["search=fcd", "sampler=cmaes", "pruner=hyperband", "hydra.sweeper.n_trials=2"]
+    done = sweep(tmp_path, *WORDS, *words, "train.epochs=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 failed" in done.stdout
+
+
 def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
     done = sweep(tmp_path, "hydra/sweeper=basic", *WORDS[:2], "train.epochs=1", "seed=0,1")
     assert done.returncode == 0, done.stdout + done.stderr
