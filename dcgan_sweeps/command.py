@@ -230,7 +230,7 @@ def find_request_faults(
             faults.append(Fault("request", _first_line(error)))
     if not faults and isinstance(error, (HydraException, OmegaConfBaseException)):
         return [Fault("request", _first_line(error))]
-    return faults
+    return list(dict.fromkeys(faults))  # each value of a sweep has the fault of its key
 
 
 def expand_sweeps(words: Sequence[str], loader: Any) -> list[str]:
