@@ -198,6 +198,8 @@ class Score:
     batch_size: int = number(1)
     seed: int = number(0, 2**32 - 1)
     classifier: Optional[str] = anything()
+    companions: str = one_of("last", "every", "never")
+    extrapolate: bool = anything()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ NOT_IN_SIGNATURE = (
     "resume",
     "data.dir",
     "score.every",
+    "score.companions",
+    "score.extrapolate",
     "train.checkpoint_every",
     "runner.gpu_memory_mib",
     "runner.slots",

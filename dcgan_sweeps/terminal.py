@@ -147,7 +147,43 @@ SHORT_NAMES = {
     "train/images_per_s": ("images/s", ".0f"),
     "score/fcd": ("fcd", ".2f"),
     "score/fcd_test": ("fcd_test", ".2f"),
+    "score/fcd_share": ("share", ".1%"),
 }
+# Metric, digits, and what it says.
+COMPANIONS = {
+    "score/kid": (".3f", "kernel distance"),
+    "score/precision": (".3f", "share of the images that look real"),
+    "score/recall": (".3f", "share of real images that could be drawn"),
+    "score/density": (".3f", "how many real neighbourhoods an image lies in, 1 as real ones"),
+    "score/coverage": (".3f", "share of real neighbourhoods with an image"),
+    "score/class_js_bits": (".3f", "distance of the class histograms, 0 to 1"),
+    "score/dropped_classes": (".0f", "classes with under 2 % of the images"),
+    "score/nearest_train": (".2f", "median distance to the nearest training image"),
+    "score/diversity": (".2f", "mean distance of two images"),
+}
+
+
+def make_companions_table(figures: Mapping[str, float]) -> Table:
+    """Return the companions of a score beside those of real images, with what each says."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("companion")
+    for name in ("generated", "real"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    error = figures.get("score/fcd_error")
+    for key, (digits, purpose) in COMPANIONS.items():
+        if key in figures:
+            real = figures.get(f"{key}_real")
+            shown = "" if real is None else f"{real:{digits}}"
+            table.add_row(key, f"{figures[key]:{digits}}", shown, purpose)
+    if error is not None:
+        table.add_row(
+            "score/fcd_error", f"{error:.2f}", "", "standard error of fcd, for the latents"
+        )
+    if "score/fcd_extrapolated" in figures:
+        value = f"{figures['score/fcd_extrapolated']:.2f}"
+        table.add_row("score/fcd_extrapolated", value, "", "fcd of endless images")
+    return table
 
 
 def format_figures(figures: Mapping[str, float]) -> str:

@@ -84,7 +84,7 @@ def play_trial(number, part):
 
     epoch = [0]
 
-    def note_epoch(parts, recorder, look, number):
+    def note_epoch(parts, recorder, look, console, number):
         epoch[0] = number
 
     def block(*words, **named):

@@ -20,6 +20,7 @@ from dcgan_sweeps.randomness import stream
 
 ImagesU8 = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
 
 HOLDOUT_SEED = 0
 
@@ -68,7 +69,7 @@ def draw_synthetic(count: int) -> Images:
     return Images("synthetic", "drawn", *train, *test)
 
 
-def split_holdout(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def split_holdout(count: int) -> tuple[Indices, Indices]:
     """Return the indices of the first five sixths and of the last sixth, seeded.
 
     The scoring classifier is trained on the first; a generator is scored against the second.
@@ -77,10 +78,13 @@ def split_holdout(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
     return order[: count - count // 6], order[count - count // 6 :]
 
 
-def choose_subset(images: ImagesU8, limit: int | None, seed: int) -> ImagesU8:
-    """Return `limit` images chosen by `seed`, or all; raises RequestError where it is too many."""
+def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
+    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all.
+
+    Raises RequestError where it is too many.
+    """
     if limit is None:
-        return images
-    if limit > len(images):
-        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {len(images)}")])
-    return images[stream(seed, "subset").permutation(len(images))[:limit]]
+        return np.arange(count)
+    if limit > count:
+        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {count}")])
+    return stream(seed, "subset").permutation(count)[:limit]

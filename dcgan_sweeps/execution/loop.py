@@ -15,8 +15,9 @@ from rich.console import Console
 from dcgan_sweeps.config import Config
 from dcgan_sweeps.data.batches import Indices, draw_batches
 from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan, is_scored
-from dcgan_sweeps.gan.sampling import ImagesU8, Latents, make_sampler
+from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
+from dcgan_sweeps.gan.sampling import make_sampler
 from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train
@@ -43,14 +44,6 @@ class EpochEnd:
     scores: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Look:
-    """What an epoch's end is looked at with: the sampler, and the fixed latents of the grid."""
-
-    sample: Callable[[Latents], ImagesU8]
-    grid_latents: Latents
-
-
 def train_and_score(
     plan: Plan,
     parts: Parts,
@@ -68,7 +61,7 @@ def train_and_score(
     look = Look(
         make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
     )
-    steps_per_epoch = len(parts.train_u8) // config.train.batch_size
+    steps_per_epoch = len(parts.train_rows) // config.train.batch_size
     with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
         checkpoint = plan.origin.checkpoint if plan.origin is not None else None
         if checkpoint is not None:
@@ -76,8 +69,10 @@ def train_and_score(
             bar.go_on(checkpoint.step)
             yield from _find_scored(checkpoint)
         else:
-            yield _begin(parts, recorder, look)
-        images_u8 = parts.train_u8[..., None]
+            if parts.scorer is not None:
+                recorder.add_scores(0, measure_bounds(parts, parts.scorer, look))
+            yield _end_epoch(parts, recorder, look, console, 0)
+        images_u8 = parts.images.train_u8[parts.train_rows, ..., None]
         for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
             for block in epoch:
                 steps = _as_steps(block, config.train.batch_size)
@@ -87,7 +82,7 @@ def train_and_score(
                     recorder.save_checkpoint(read_state(training))
                     raise Interrupted(block.step, epoch.number)
             figures = recorder.end_epoch(epoch.number)
-            end = _end_epoch(parts, recorder, look, epoch.number)
+            end = _end_epoch(parts, recorder, look, console, epoch.number)
             is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
             if is_saved:
                 recorder.save_checkpoint(read_state(training))
@@ -105,7 +100,7 @@ def _batches(parts: Parts) -> Callable[[int], Indices]:
     def batches(epoch: int) -> Indices:
         random = stream(config.seed, "batches", epoch)
         return draw_batches(
-            len(parts.train_u8), config.train.batch_size, config.data.shuffle_buffer, random
+            len(parts.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
         )
 
     return batches
@@ -131,25 +126,19 @@ def _restore(
 def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
     for record in parse_lines(checkpoint.history):
         if "score/fcd" in record:
-            scores = {name: record[name] for name in ("score/fcd", "score/fcd_test")}
+            scores = {name: record[name] for name in SCORES if name in record}
             yield EpochEnd(record["epoch"], scores)
 
 
-def _begin(parts: Parts, recorder: Recorder, look: Look) -> EpochEnd:
-    if parts.scorer is not None:
-        recorder.add_scores(0, {"score/fcd_floor": parts.scorer.reference.floor})
-    return _end_epoch(parts, recorder, look, 0)
-
-
-def _end_epoch(parts: Parts, recorder: Recorder, look: Look, number: int) -> EpochEnd:
+def _end_epoch(
+    parts: Parts, recorder: Recorder, look: Look, console: Console, number: int
+) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where that is due, note both digests."""
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)
-    scores: dict[str, float] = {}
-    if parts.scorer is not None and is_scored(parts.config, number):
-        new = parts.scorer.score(look.sample, parts.config.model.latent_dim)
-        scores = {"score/fcd": new.fcd, "score/fcd_test": new.fcd_test}
-        recorder.add_scores(number, scores)
+    scores = {}
+    if parts.scorer is not None:
+        scores = score_epoch(parts, parts.scorer, recorder, look, console, number)
     recorder.add_digests(
         number,
         {

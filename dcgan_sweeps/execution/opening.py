@@ -18,6 +18,7 @@ from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
 from dcgan_sweeps.logged_config import read_meanings, sign
 from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.score.identity import TAG
 from dcgan_sweeps.terminal import make_layer_table, make_say, render_plain
 from dcgan_sweeps.tracking import provenance
 from dcgan_sweeps.tracking.differences import compare_facts
@@ -48,7 +49,7 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
     if plan.origin is not None and not plan.origin.same:
         for frame in plan.origin.folder.find_frames().values():
             shutil.copy2(frame, recorder.folder.samples)
-    identity = parts.scorer.identity if parts.scorer else ""
+    identity = parts.scorer.identity.digest if parts.scorer else ""
     flat = flatten(config)
     params = {**plan.params, **flat, "signature": sign(flat), "score.identity": identity}
     recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
@@ -62,12 +63,15 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
             make_say(console)(f"since the run began: {difference}")
     recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)
     recorder.tracker.log_data(
-        parts.images.name, parts.images.digest, parts.images.source, len(parts.train_u8)
+        parts.images.name, parts.images.digest, parts.images.source, len(parts.train_rows)
     )
-    recorder.tracker.log_tags({"device": parts.device.describe()})
+    tags = {"device": parts.device.describe()}
+    if parts.scorer is not None:
+        tags[f"{TAG}{identity}"] = parts.scorer.identity.describe()
+    recorder.tracker.log_tags(tags)
     count = config.tracking.sample_rows * config.tracking.sample_columns
-    chosen = stream(config.seed, "pictures/real").permutation(len(parts.train_u8))[:count]
-    recorder.add_real_images(parts.train_u8[chosen])
+    chosen = stream(config.seed, "pictures/real").permutation(len(parts.train_rows))[:count]
+    recorder.add_real_images(parts.images.train_u8[parts.train_rows[chosen]])
 
 
 def _show_layers(parts: Parts, console: Console) -> list[str]:
@@ -101,6 +105,6 @@ def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, A
             "source": parts.images.source,
             "sha256": parts.images.digest,
         },
-        "score_identity": parts.scorer.identity if parts.scorer else "",
+        "score_identity": parts.scorer.identity.digest if parts.scorer else "",
         "environment": provenance.read_environment(),
     }

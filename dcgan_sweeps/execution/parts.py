@@ -14,7 +14,7 @@ from dcgan_sweeps.terminal import make_say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dcgan_sweeps.data.images import Images, ImagesU8
+    from dcgan_sweeps.data.images import Images, Indices
     from dcgan_sweeps.device import Device
     from dcgan_sweeps.gan.networks import Gan
     from dcgan_sweeps.score.fcd import Scorer
@@ -27,7 +27,7 @@ class Parts:
     config: Config
     device: Device
     images: Images
-    train_u8: ImagesU8
+    train_rows: Indices  # of the training images, those that this run trains on
     gan: Gan
     scorer: Scorer | None
 
@@ -50,11 +50,11 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
     from dcgan_sweeps.score.fcd import prepare_scorer
 
     images = load_images(config.data, say)
-    train_u8 = choose_subset(images.train_u8, config.data.limit, config.seed)
-    if len(train_u8) < config.train.batch_size:
-        problem = f"got {config.train.batch_size}; allowed: at most the {len(train_u8):,} images"
+    train_rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)
+    if len(train_rows) < config.train.batch_size:
+        problem = f"got {config.train.batch_size}; allowed: at most the {len(train_rows):,} images"
         raise RequestError([Fault("train.batch_size", problem)])
-    say(f"data: {len(train_u8):,} images of {images.name} ({images.source})")
+    say(f"data: {len(train_rows):,} images of {images.name} ({images.source})")
     gan = build_gan(config.model, config.seed, device.precision)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
-    return Parts(config, device, images, train_u8, gan, scorer)
+    return Parts(config, device, images, train_rows, gan, scorer)

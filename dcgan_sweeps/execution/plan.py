@@ -94,3 +94,9 @@ def is_scored(config: Config, epoch: int) -> bool:
     """Return whether the end of an epoch is scored: every so many, and the last one always."""
     every = config.score.every
     return epoch == config.train.epochs or (epoch > 0 and epoch % every == 0)
+
+
+def is_examined(config: Config, epoch: int) -> bool:
+    """Return whether the end of an epoch has the companions of its score as well."""
+    when = config.score.companions
+    return when == "every" or (when == "last" and epoch == config.train.epochs)

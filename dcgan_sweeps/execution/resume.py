@@ -15,7 +15,13 @@ import yaml
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
-from dcgan_sweeps.execution.plan import Origin, Plan, is_scored, restore_runner
+from dcgan_sweeps.execution.plan import (
+    Origin,
+    Plan,
+    is_examined,
+    is_scored,
+    restore_runner,
+)
 from dcgan_sweeps.logged_config import (
     find_changes,
     flatten_defaults,
@@ -185,7 +191,7 @@ def read_outcome(folder: RunFolder) -> str:
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
-    """Return a checkpoint without the scores that `config` would not have taken.
+    """Return a checkpoint without the scores and companions that `config` would not have taken.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """
@@ -198,4 +204,6 @@ def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
 
 
 def _is_wanted(record: Mapping[str, Any], config: Config) -> bool:
-    return "score/fcd" not in record or is_scored(config, record["epoch"])
+    if "score/fcd" in record:
+        return is_scored(config, record["epoch"])
+    return "score/kid" not in record or is_examined(config, record["epoch"])

@@ -44,3 +44,24 @@ def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
     """Return images from -1 to 1 as 0..255, rounded to the nearest; the range is fixed."""
     rounded: ImagesU8 = np.clip(np.floor((images + 1.0) * 127.5 + 0.5), 0, 255).astype(np.uint8)
     return rounded
+
+
+def interpolate(start: Latents, end: Latents, steps: int) -> Latents:
+    """Return the walk from each of (n, latent_dim) latents to another, shape (n * steps, latent_dim).
+
+    Along a great circle, ends included, since a straight line leaves the shell that normal latents
+    lie on: White 2016, "Sampling Generative Networks", https://arxiv.org/abs/1609.04468. Latents in
+    one direction are joined by a straight line, which is the limit.
+    """
+    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (start, end)]
+    angle = np.arccos(np.clip((unit[0] * unit[1]).sum(axis=1), -1, 1))[:, None, None]
+    share = np.linspace(0, 1, steps)[None, :, None]
+    with np.errstate(invalid="ignore"):
+        weights = [np.sin(part * angle) / np.sin(angle) for part in (1 - share, share)]
+    straight = np.sin(angle) < 1e-6
+    first, last = (
+        np.where(straight, part, weight)
+        for part, weight in zip((1 - share, share), weights, strict=True)
+    )
+    walk = first * start[:, None] + last * end[:, None]
+    return walk.reshape(-1, start.shape[1]).astype(np.float32)

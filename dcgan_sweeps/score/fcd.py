@@ -1,40 +1,48 @@
-"""The Fréchet classifier distance of a generator.
+"""The score of a generator: the Fréchet classifier distance, and its companions.
 
     scorer = prepare_scorer(config.score, images)
-    scorer.score(sample, latent_dim=100).fcd
+    fakes = scorer.draw(sample, latent_dim=100)
+    scorer.score(fakes).fcd
 
 Scoring draws from streams of its own and moves no weight, so training does not notice it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from dcgan_sweeps.config import Score
-from dcgan_sweeps.data.images import HOLDOUT_SEED, Images
+from dcgan_sweeps.data.images import Images, split_holdout
 from dcgan_sweeps.randomness import stream
-from dcgan_sweeps.score.classifier.network import (
-    PREPROCESSING,
-    SHIPPED,
-    TAP,
-    Classifier,
-    load_classifier,
+from dcgan_sweeps.score.classifier.network import Classifier, load_classifier
+from dcgan_sweeps.score.classifier.reading import Say, read_rows
+from dcgan_sweeps.score.companions import Examination, Reals, Set, examine
+from dcgan_sweeps.score.frechet import (
+    estimate_error,
+    extrapolate_distance,
+    frechet_distance,
+    measure_moments,
 )
-from dcgan_sweeps.score.frechet import frechet_distance, measure_moments
+from dcgan_sweeps.score.identity import Identity, find_classifier_dir, identify
 from dcgan_sweeps.score.reference import Reference, find_reference, measure_reference
 
 Latents = npt.NDArray[np.float32]
-Sampler = Callable[[Latents], npt.NDArray[np.uint8]]
+ImagesU8 = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Sampler = Callable[[Latents], ImagesU8]
 
-# Raised whenever the same generator would get another number for a reason not in its identity.
-VERSION = 1
+
+@dataclass(frozen=True)
+class Fakes:
+    """Images (n, 28, 28) of a generator in 0..255, and what the classifier makes of them."""
+
+    images_u8: ImagesU8
+    read: Set
 
 
 @dataclass(frozen=True)
@@ -50,51 +58,82 @@ class Scorer:
     """All that scoring needs beside the generator."""
 
     classifier: Classifier
+    images: Images
     reference: Reference
-    identity: str
+    identity: Identity
     settings: Score
 
-    def score(self, sample: Sampler, latent_dim: int) -> Scores:
-        """Return the scores of a generator, given what maps latents to its images in 0..255."""
-        features, _ = self.classifier.read(
-            sample(self.draw_latents(latent_dim)), self.settings.batch_size
-        )
-        moments = measure_moments(features)
-        return Scores(
-            frechet_distance(self.reference.holdout, moments),
-            frechet_distance(self.reference.test, moments),
-        )
+    def draw(self, sample: Sampler, latent_dim: int) -> Fakes:
+        """Return the fakes that are scored, of a generator that maps latents to images."""
+        images_u8 = sample(self.draw_latents(latent_dim))
+        return Fakes(images_u8, Set(*self.classifier.read(images_u8, self.settings.batch_size)))
 
     def draw_latents(self, latent_dim: int) -> Latents:
         """Return the scoring latents (count, latent_dim): the same for every generator."""
         shape = (self.settings.count, latent_dim)
         return stream(self.settings.seed, "score/latents").standard_normal(shape, np.float32)
 
+    def score(self, fakes: Fakes) -> Scores:
+        """Return the scores of a generator, by its fakes."""
+        moments = measure_moments(fakes.read.features)
+        return Scores(
+            frechet_distance(self.reference.holdout, moments),
+            frechet_distance(self.reference.test, moments),
+        )
+
+    @cached_property
+    def floor(self) -> float:
+        """The distance of `count` test images, in the place of fakes, or of all of them."""
+        if self.settings.count >= len(self.images.test_u8):
+            return self.reference.floor
+        few = self.images.test_u8[self._choose_test()]
+        features, _ = self.classifier.read(few, self.settings.batch_size)
+        return frechet_distance(self.reference.holdout, measure_moments(features))
+
+    def find_share(self, fcd: float) -> float:
+        """Return where a distance lies between real images, 0, and uniform noise, 1."""
+        return (fcd - self.floor) / (self.reference.ceiling - self.floor)
+
+    def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
+        """Return what the companions say of a generator that was trained on some of the images."""
+        return examine(self.read_reals(train_rows, say), fakes.read, self._stream("companions"))
+
+    def estimate_error(self, fakes: Fakes) -> float:
+        """Return the standard error of `fcd` for the choice of latents."""
+        random = self._stream("error")
+        return estimate_error(self.reference.holdout, fakes.read.features, random)
+
+    def extrapolate(self, fakes: Fakes) -> float:
+        """Return the `fcd` that endless fakes would have."""
+        random = self._stream("extrapolation")
+        return extrapolate_distance(self.reference.holdout, fakes.read.features, random)
+
+    def read_reals(self, train_rows: Indices, say: Say) -> Reals:
+        """Return what fakes are held against; `say` gets lines while it is read."""
+        images, size = self.images, self.settings.batch_size
+        _, holdout = split_holdout(len(images.train_u8))
+        train = images.train_u8
+        few = holdout[: self.settings.count]
+        features, _ = read_rows(self.classifier, train, train_rows, size, say)
+        return Reals(
+            Set(*read_rows(self.classifier, train, few, size, say)),
+            Set(*read_rows(self.classifier, images.test_u8, self._choose_test(), size, say)),
+            features,
+        )
+
+    def _choose_test(self) -> Indices:
+        order = self._stream("test").permutation(len(self.images.test_u8))
+        return order[: self.settings.count]
+
+    def _stream(self, name: str) -> np.random.Generator:
+        return stream(self.settings.seed, f"score/{name}")
+
 
 def prepare_scorer(settings: Score, images: Images) -> Scorer:
     """Return the scorer for a data set; raises RequestError where there is no such classifier."""
     classifier = load_classifier(settings.classifier)
     digest = images.digest
-    folder = SHIPPED if settings.classifier is None else Path(settings.classifier).expanduser()
-    reference = find_reference(folder, classifier, digest)
+    reference = find_reference(find_classifier_dir(settings.classifier), classifier, digest)
     if reference is None:
         reference = measure_reference(classifier, images, settings.batch_size)
-    return Scorer(classifier, reference, identify(settings, classifier.sha256, digest), settings)
-
-
-def identify(settings: Score, classifier_sha256: str, data_digest: str) -> str:
-    """Return what tells one kind of score from another: 16 hex digits.
-
-    Two scores can be compared only where these are equal.
-    """
-    parts = {
-        "classifier": classifier_sha256,
-        "tap": TAP,
-        "preprocessing": PREPROCESSING,
-        "data": data_digest,
-        "holdout_seed": HOLDOUT_SEED,
-        "count": settings.count,
-        "seed": settings.seed,
-        "version": VERSION,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return Scorer(classifier, images, reference, identify(settings, digest), settings)

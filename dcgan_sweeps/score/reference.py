@@ -1,4 +1,4 @@
-"""What a generator's features are compared with: those of real images.
+"""What a generator's features are compared with: those of real images, and those of noise.
 
 The moments for Fashion-MNIST are shipped beside the classifier, so that every machine compares
 with the same numbers.
@@ -12,24 +12,33 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan_sweeps.data.images import Images, split_holdout
+from dcgan_sweeps.data.images import Images, ImagesU8, split_holdout
+from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.score.classifier.network import Classifier
 from dcgan_sweeps.score.frechet import Moments, frechet_distance, measure_moments
 
 REFERENCE_FILE = "reference.npz"
+SETS = ("holdout", "test", "noise")
+NOISE_COUNT = 10_000
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Moments of the training images that the classifier never saw, and of the test images."""
+    """Moments of training images that the classifier never saw, of the test images, of noise."""
 
     holdout: Moments
     test: Moments
+    noise: Moments
 
     @property
     def floor(self) -> float:
         """The distance of real images from real images."""
         return frechet_distance(self.holdout, self.test)
+
+    @property
+    def ceiling(self) -> float:
+        """The distance of uniform noise from real images."""
+        return frechet_distance(self.holdout, self.noise)
 
 
 def measure_reference(classifier: Classifier, images: Images, batch_size: int) -> Reference:
@@ -37,22 +46,28 @@ def measure_reference(classifier: Classifier, images: Images, batch_size: int) -
     _, holdout = split_holdout(len(images.train_u8))
     moments = [
         measure_moments(classifier.read(images_u8, batch_size)[0])
-        for images_u8 in (images.train_u8[holdout], images.test_u8)
+        for images_u8 in (images.train_u8[holdout], images.test_u8, draw_noise(NOISE_COUNT))
     ]
     return Reference(*moments)
 
 
+def draw_noise(count: int) -> ImagesU8:
+    """Return images (count, 28, 28) of independent pixels, uniform in 0..255; always the same."""
+    return stream(0, "score/noise").integers(0, 256, (count, 28, 28), np.uint8)
+
+
 def encode_reference(reference: Reference, classifier_sha256: str, data_digest: str) -> bytes:
     """Return the reference as an npz that also says whose features of which data it is."""
+    moments = {name: getattr(reference, name) for name in SETS}
+    means = {f"{name}_mean": each.mean for name, each in moments.items()}
+    covariances = {f"{name}_covariance": each.covariance for name, each in moments.items()}
     file = io.BytesIO()
     np.savez_compressed(
         file,
         classifier_sha256=classifier_sha256,
         data_digest=data_digest,
-        holdout_mean=reference.holdout.mean,
-        holdout_covariance=reference.holdout.covariance,
-        test_mean=reference.test.mean,
-        test_covariance=reference.test.covariance,
+        **means,
+        **covariances,
     )
     return file.getvalue()
 
@@ -63,11 +78,11 @@ def find_reference(folder: Path, classifier: Classifier, data_digest: str) -> Re
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as arrays:
-        if arrays["classifier_sha256"] != classifier.sha256:
+        expected = {"classifier_sha256": classifier.sha256, "data_digest": data_digest}
+        if any(arrays[name] != value for name, value in expected.items()):
             return None
-        if arrays["data_digest"] != data_digest:
+        if any(f"{name}_mean" not in arrays for name in SETS):  # written before there was noise
             return None
         return Reference(
-            Moments(arrays["holdout_mean"], arrays["holdout_covariance"]),
-            Moments(arrays["test_mean"], arrays["test_covariance"]),
+            *(Moments(arrays[f"{name}_mean"], arrays[f"{name}_covariance"]) for name in SETS)
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 ImagesU8 = npt.NDArray[np.uint8]
@@ -16,6 +18,7 @@ ENLARGE = 3  # screen pixels to an image pixel
 GAP = 4
 CAPTION_HEIGHT = 28
 PAPER, INK = 32, 230
+COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito: the colour-blind can tell them apart
 
 
 def draw_grid(images: ImagesU8, columns: int) -> ImagesU8:
@@ -40,6 +43,23 @@ def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
     place = (width / 2, height + CAPTION_HEIGHT / 2 - GAP / 2)
     ImageDraw.Draw(canvas).text(place, caption, fill=INK, font=font, anchor="mm")
     return np.asarray(canvas)
+
+
+def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floating]]) -> ImagesU8:
+    """Return {label: share of each name} as bars side by side, a picture in colour."""
+    figure = Figure(figsize=(7, 3.2), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    width = 0.8 / len(series)
+    places = np.arange(len(names))
+    for index, (label, shares) in enumerate(series.items()):
+        offset = (index - (len(series) - 1) / 2) * width
+        axes.bar(places + offset, 100 * shares, width, label=label, color=COLOURS[index])
+    axes.set_xticks(places, names)
+    axes.set(xlabel="class, as the classifier sees it", ylabel="share of the images (%)")
+    axes.legend()
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def write_png(path: Path, picture: ImagesU8) -> None:

@@ -241,6 +241,16 @@ class Recorder:
             write_png(path, add_caption(grid, f"epoch {epoch}"))
             self.tracker.log_image(path, key="samples", step=epoch)
 
+    def add_score_pictures(self, pictures: Mapping[str, ImagesU8]) -> None:
+        """Record {name: picture} that show what a score is made of."""
+        with self._timed():
+            folder = self.folder.root / "score"
+            folder.mkdir(exist_ok=True)
+            for name, picture in pictures.items():
+                path = folder / f"{name}.png"
+                write_png(path, picture)
+                self.tracker.log_file(path, "score")
+
     def add_steps(self, epoch: int, step: int, steps: Steps) -> None:
         """Record some optimizer steps, the last being `step`: a point for every `log_every`."""
         with self._timed():

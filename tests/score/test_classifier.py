@@ -7,14 +7,13 @@ import pytest
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.score.classifier.network import (
-    SHIPPED,
-    WEIGHTS_FILE,
     build_classifier,
     decode_weights,
     encode_weights,
     load_classifier,
 )
 from dcgan_sweeps.score.classifier.training import flip_some, measure_accuracy
+from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE
 
 
 def test_the_shipped_classifier_is_small_and_accurate(fashion):

@@ -11,7 +11,6 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,12 +19,7 @@ import tensorflow as tf
 from keras import layers
 
 from dcgan_sweeps.config import Fault, RequestError
-
-SHIPPED = Path(__file__).resolve().parent / "shipped"
-WEIGHTS_FILE = "classifier.npz"
-# What the numbers below are features of; a part of every score's identity.
-PREPROCESSING = "u8 / 127.5 - 1, float32"
-TAP = "last hidden layer after its ReLU"
+from dcgan_sweeps.score.identity import WEIGHTS_FILE, find_classifier_dir, read_weights
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Classifier:
 
 
 def scale(images_u8: tf.Tensor) -> tf.Tensor:
-    """Return images in 0..255 as float32 from -1 to 1, as the generator's are."""
+    """Return images in 0..255 as float32 from -1 to 1, as the generator's are: PREPROCESSING."""
     return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
 
 
@@ -104,9 +98,10 @@ def load_classifier(folder: str | None) -> Classifier:
 
     A classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it.
     """
-    path = (SHIPPED if folder is None else Path(folder).expanduser()) / WEIGHTS_FILE
+    content = read_weights(folder)
     try:
-        return decode_weights(path.read_bytes())
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        return decode_weights(content)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"
         raise RequestError([Fault("score.classifier", problem)]) from error

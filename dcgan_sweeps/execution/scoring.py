@@ -1,0 +1,104 @@
+"""The scores after an epoch: measured, recorded, and what the companions found shown.
+
+recorder.add_scores(0, measure_bounds(parts, scorer, look))
+score_epoch(parts, scorer, recorder, look, console, epoch)["score/fcd"]
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.pictures import Found, draw_pictures, draw_walks
+from dcgan_sweeps.execution.plan import is_examined, is_scored
+from dcgan_sweeps.gan.sampling import ImagesU8, Latents
+from dcgan_sweeps.score.companions import Examination
+from dcgan_sweeps.score.fcd import Fakes, Scorer, Scores
+from dcgan_sweeps.terminal import make_companions_table, make_say
+from dcgan_sweeps.tracking.recorder import Recorder
+
+SCORES = ("score/fcd", "score/fcd_test", "score/fcd_share")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an epoch's end is looked at with: the sampler, and the fixed latents of the grid."""
+
+    sample: Callable[[Latents], ImagesU8]
+    grid_latents: Latents
+
+    @property
+    def latent_dim(self) -> int:
+        return self.grid_latents.shape[1]
+
+
+def measure_bounds(parts: Parts, scorer: Scorer, look: Look) -> dict[str, float]:
+    """Return what a score can be read between: real images, noise, the untrained generator."""
+    untrained = scorer.score(scorer.draw(look.sample, look.latent_dim))
+    return {
+        "score/fcd_floor": scorer.floor,
+        "score/fcd_ceiling": scorer.reference.ceiling,
+        "score/fcd_untrained": untrained.fcd,
+    }
+
+
+def score_epoch(
+    parts: Parts,
+    scorer: Scorer,
+    recorder: Recorder,
+    look: Look,
+    console: Console,
+    epoch: int,
+) -> dict[str, float]:
+    """Return the scores after an epoch, recorded, with companions where they are due; {} for an
+    epoch that is not scored."""
+    if not is_scored(parts.config, epoch):
+        return {}
+    begin = time.perf_counter()
+    fakes = scorer.draw(look.sample, look.latent_dim)
+    scores = name_scores(scorer, scorer.score(fakes))
+    fcd_s = time.perf_counter() - begin
+    recorder.add_scores(epoch, {**scores, "scoring/fcd_s": fcd_s})
+    if is_examined(parts.config, epoch):
+        begin = time.perf_counter()
+        say = make_say(console)
+        examination = scorer.examine(fakes, parts.train_rows, say)
+        figures = name_figures(scorer, fakes, examination)
+        companions_s = time.perf_counter() - begin
+        recorder.add_scores(epoch, {**figures, "scoring/companions_s": companions_s})
+        show_companions(console, {**scores, **figures}, fcd_s, companions_s)
+        if epoch == parts.config.train.epochs:
+            found = Found(fakes.images_u8, scorer.images.train_u8[parts.train_rows], examination)
+            walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
+            recorder.add_score_pictures(draw_pictures(found, walks_u8))
+    return scores
+
+
+def name_scores(scorer: Scorer, scores: Scores) -> dict[str, float]:
+    """Return {metric: value} of the scores."""
+    return {
+        "score/fcd": scores.fcd,
+        "score/fcd_test": scores.fcd_test,
+        "score/fcd_share": scorer.find_share(scores.fcd),
+    }
+
+
+def name_figures(scorer: Scorer, fakes: Fakes, examination: Examination) -> dict[str, float]:
+    """Return {metric: value} of the companions, with the error of the score itself."""
+    figures = {f"score/{name}": value for name, value in examination.figures.items()}
+    figures["score/fcd_error"] = scorer.estimate_error(fakes)
+    if scorer.settings.extrapolate:
+        figures["score/fcd_extrapolated"] = scorer.extrapolate(fakes)
+    return figures
+
+
+def show_companions(
+    console: Console, figures: Mapping[str, float], fcd_s: float, companions_s: float
+) -> None:
+    """Print the companions beside those of real images, and what they cost."""
+    console.print(make_companions_table(figures))
+    console.print(f"scoring took {fcd_s:.1f} s, the companions {companions_s:.1f} s more")

@@ -1,0 +1,43 @@
+"""Which classes a generator draws, as the classifier sees them.
+
+shares = count_shares(logits)
+measure_js_bits(shares, count_shares(real_logits)), count_dropped(shares)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import jensenshannon
+from scipy.special import softmax
+
+Logits = npt.NDArray[np.floating]
+Float64 = npt.NDArray[np.float64]
+
+CLASSES = 10
+DROPPED_BELOW = 0.02  # of the images; the ten classes have 0.1 each
+
+
+def count_shares(logits: Logits) -> Float64:
+    """Return the share of each class among images with logits (n, 10), shape (10,)."""
+    counts = np.bincount(logits.argmax(axis=1), minlength=CLASSES)
+    return counts / len(logits)
+
+
+def measure_js_bits(shares: Float64, others: Float64) -> float:
+    """Return the Jensen-Shannon distance of two histograms, to base 2: 0 equal, 1 disjoint.
+
+    It is the square root of the divergence in bits (Endres and Schindelin 2003).
+    """
+    return float(jensenshannon(shares, others, base=2))
+
+
+def count_dropped(shares: Float64) -> int:
+    """Return how many classes have less than DROPPED_BELOW of the images."""
+    return int((shares < DROPPED_BELOW).sum())
+
+
+def measure_confidence(logits: Logits) -> Float64:
+    """Return the probability that the classifier gives to the class it chooses, shape (n,)."""
+    confidence: Float64 = softmax(logits.astype(np.float64), axis=1).max(axis=1)
+    return confidence

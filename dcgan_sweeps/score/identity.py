@@ -1,0 +1,89 @@
+"""What tells one kind of score from another; scores of two identities cannot be compared.
+
+    identity = Identity(classifier=sha256, data=digest, count=10_000, seed=0)
+    identity.digest      # 16 hex digits
+    identity.describe()  # in words
+
+Nothing here loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.data.images import HOLDOUT_SEED
+
+SHIPPED = Path(__file__).resolve().parent / "classifier" / "shipped"
+WEIGHTS_FILE = "classifier.npz"
+PREPROCESSING = "u8 / 127.5 - 1, float32"
+TAP = "last hidden layer after its ReLU"
+# Raised whenever the same generator would get another number for a reason that no field names.
+VERSION = 1
+
+TAG = "score.identity."  # of a run, with the digest behind it: the identity in words
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that a score depends on beside the generator."""
+
+    classifier: str  # SHA-256 of its file
+    data: str  # digest of the data set
+    count: int  # fakes
+    seed: int  # of their latents
+    tap: str = TAP
+    preprocessing: str = PREPROCESSING
+    holdout_seed: int = HOLDOUT_SEED
+    version: int = VERSION
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits, equal only where every field is."""
+        parts = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return the identity in words, for people who have to tell two apart."""
+        return (
+            f"{self.count} images, classifier {self.classifier[:12]}, data {self.data[:12]}, "
+            f"seed {self.seed}, version {self.version}"
+        )
+
+
+def identify(settings: Score, data_digest: str) -> Identity:
+    """Return the identity of the scores that `settings` ask for on a data set.
+
+    Raises RequestError where there is no such classifier.
+    """
+    sha256 = hashlib.sha256(read_weights(settings.classifier)).hexdigest()
+    return Identity(sha256, data_digest, settings.count, settings.seed)
+
+
+def find_classifier_dir(folder: str | None) -> Path:
+    """Return the folder of a classifier; that of the shipped one for None."""
+    return SHIPPED if folder is None else Path(folder).expanduser()
+
+
+def read_weights(folder: str | None) -> bytes:
+    """Return the file of the classifier in `folder`, or of the shipped one.
+
+    Raises RequestError naming a file that cannot be read.
+    """
+    path = find_classifier_dir(folder) / WEIGHTS_FILE
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"got {path}, which holds no classifier ({error})"
+        raise RequestError([Fault("score.classifier", problem)]) from error
+
+
+def describe_mixed(found: Mapping[str, str]) -> str:
+    """Return {digest: identity in words} as a sentence that says why these are not ranked."""
+    each = "; ".join(f"{digest} ({words})" for digest, words in found.items())
+    return f"scores of {len(found)} identities cannot be compared: {each}"
