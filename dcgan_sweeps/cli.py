@@ -9,6 +9,8 @@ import sys
 VERBS = {
     "run": ("dcgan_sweeps.run", "train one DCGAN, scored and tracked"),
     "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again, and judge"),
+    "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
+    "report": ("dcgan_sweeps.report", "the runs in the order of their scores"),
     "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
     "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
     "data": ("dcgan_sweeps.data.__main__", "get and verify Fashion-MNIST"),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from dcgan_sweeps.execution.parts import Parts
     from dcgan_sweeps.execution.plan import Plan
-    from dcgan_sweeps.reproduction.target import Original, Place
+    from dcgan_sweeps.reproduction.target import Original
+    from dcgan_sweeps.tracking.targets import Place
 
 # Of the scores at the last epoch. See docs/reproducing.md for where it comes from.
 TOLERANCE = 0.22
@@ -85,9 +86,10 @@ def read_options() -> argparse.Namespace:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
-    from dcgan_sweeps.reproduction.target import Place, find_original
+    from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering
+    from dcgan_sweeps.tracking.targets import Place
 
     console = make_console()
     place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)

@@ -17,8 +17,8 @@ FLOORS = [
     {"data", "tracking", "device", "command"},
     {"gan", "score"},
     {"execution"},
-    {"reproduction", "sweep"},
-    {"run", "reproduce", "ui", "doctor", "cli"},
+    {"reproduction", "sweep", "reporting"},
+    {"run", "reproduce", "report", "ui", "doctor", "cli"},
 ]
 MAY_IMPORT = {
     "hydra": {"config.py", "command.py", "sweep/job.py", "sweep/overrides.py"},
@@ -84,6 +84,8 @@ def test_imports_flow_one_way(path):
         "import dcgan_sweeps.run",
         "import dcgan_sweeps.reproduce",
         "import dcgan_sweeps.execution.resume",
+        "import dcgan_sweeps.report",
+        "import dcgan_sweeps.score.__main__",
         "import dcgan_sweeps.ui",
         "import dcgan_sweeps.tracking.recorder",
         "import dcgan_sweeps.sweep.study",

@@ -17,7 +17,7 @@ from dcgan_sweeps.data.batches import Indices, draw_batches
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import Latents, make_sampler
 from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train

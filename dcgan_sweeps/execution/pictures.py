@@ -42,7 +42,8 @@ class Found:
 def draw_walks(seed: int, latent_dim: int) -> Latents:
     """Return the latents of WALKS walks of STEPS each, one after the other."""
     random = stream(seed, "score/interpolation")
-    return interpolate(*random.standard_normal((2, WALKS, latent_dim), np.float32), STEPS)
+    starts, ends = random.standard_normal((2, WALKS, latent_dim), np.float32)
+    return interpolate(starts, ends, STEPS)
 
 
 def draw_pictures(found: Found, walks_u8: ImagesU8) -> dict[str, ImagesU8]:

@@ -33,7 +33,7 @@ class Look:
 
     @property
     def latent_dim(self) -> int:
-        return self.grid_latents.shape[1]
+        return int(self.grid_latents.shape[1])
 
 
 def measure_bounds(parts: Parts, scorer: Scorer, look: Look) -> dict[str, float]:

@@ -7,6 +7,7 @@ gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 from keras import layers
@@ -32,6 +33,29 @@ class LayerRow:
     layer: str
     output_shape: tuple[int, ...]
     parameters: int
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained generator, to be drawn from."""
+
+    model: keras.Sequential
+    latent_dim: int
+
+
+def read_generator(path: Path) -> Generator:
+    """Return the generator in a .keras file, loaded in safe mode: nothing in it is run.
+
+    Raises ValueError for a file that Keras cannot load, and for a model of other shapes.
+    """
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (TypeError, KeyError, OSError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    shapes = (tuple(model.input_shape), tuple(model.output_shape))
+    if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
+        raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
+    return Generator(model, int(shapes[0][1]))
 
 
 def build_gan(model: Model, seed: int, precision: str) -> Gan:

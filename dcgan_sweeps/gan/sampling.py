@@ -47,7 +47,7 @@ def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
 
 
 def interpolate(start: Latents, end: Latents, steps: int) -> Latents:
-    """Return the walk from each of (n, latent_dim) latents to another, shape (n * steps, latent_dim).
+    """Return walks from each of (n, latent_dim) latents to another: (n * steps, latent_dim).
 
     Along a great circle, ends included, since a straight line leaves the shell that normal latents
     lie on: White 2016, "Sampling Generative Networks", https://arxiv.org/abs/1609.04468. Latents in

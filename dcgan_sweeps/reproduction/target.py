@@ -15,28 +15,10 @@ import yaml
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.logged_config import flatten_nested, read_logged, sign
-from dcgan_sweeps.tracking.archive import (
-    RUN_ID,
-    LoggedRun,
-    find_runs,
-    read_artifact,
-    read_run,
-    read_series,
-)
+from dcgan_sweeps.tracking.archive import LoggedRun, find_runs, read_artifact, read_series
 from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
 from dcgan_sweeps.tracking.store import Client, open_store
-
-SCORE = "score/fcd"
-ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits), or a config file (.yaml)"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where runs are looked for, and where the new one is tracked."""
-
-    dir: str
-    uri: str | None
-    experiment: str
+from dcgan_sweeps.tracking.targets import ALLOWED, Place, find_run, is_run_name
 
 
 @dataclass(frozen=True)
@@ -58,62 +40,14 @@ def find_original(target: str, place: Place) -> Original:
 
     Raises RequestError for what cannot be found, or cannot be read under today's schema.
     """
-    if target.startswith("study:"):
-        client = open_store(place.uri, place.dir)
-        run, found = find_best_trial(client, place.experiment, target.removeprefix("study:"))
-        return read_tracked(client, run, found)
     path = Path(target).expanduser()
-    if target != "best" and not RUN_ID.fullmatch(target):
+    if not is_run_name(target):
         if path.is_file():
             return read_file(path, place)
-        raise RequestError([Fault("TARGET", f"got {target}; {ALLOWED}")])
+        problem = f"got {target}; {ALLOWED}, or a config file (.yaml)"
+        raise RequestError([Fault("TARGET", problem)])
     client = open_store(place.uri, place.dir)
-    if target != "best":
-        run = read_run(client, target, "TARGET")
-        return read_tracked(client, run, f"run {run.run_id}, {run.name}")
-    run, found = find_best(client, place.experiment)
-    return read_tracked(client, run, found)
-
-
-def find_best(client: Client, experiment: str) -> tuple[LoggedRun, str]:
-    """Return the complete run with the lowest score, and among which it is that, in words.
-
-    Scores are compared within one identity, that of the newest run; reproductions do not compete.
-    """
-    scored = [
-        run
-        for run in find_runs(client, experiment, "tags.outcome = 'complete'")
-        if SCORE in run.metrics and "reproduces" not in run.tags
-    ]
-    if not scored:
-        problem = f"got best; experiment {experiment} has no complete run with a {SCORE}"
-        raise RequestError([Fault("TARGET", problem)])
-    identity = scored[-1].params["score.identity"]
-    rivals = [run for run in scored if run.params["score.identity"] == identity]
-    best = min(rivals, key=lambda run: run.metrics[SCORE])
-    among = f"best of {len(rivals)} complete runs of score identity {identity}"
-    others = len(scored) - len(rivals)
-    left_out = f", {others} of other identities left out" if others else ""
-    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
-    return best, f"{among}{left_out}: {best.run_id}, {best.name}, {score}"
-
-
-def find_best_trial(client: Client, experiment: str, study: str) -> tuple[LoggedRun, str]:
-    """Return the complete trial of a study with the lowest score, and which it is, in words."""
-    if "'" in study:
-        raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
-    trials = [
-        run
-        for run in find_runs(client, experiment, f"tags.study = '{study}'")
-        if "trial" in run.tags and run.outcome == "complete" and SCORE in run.metrics
-    ]
-    if not trials:
-        problem = f"got study:{study}; experiment {experiment} has no complete trial of it"
-        raise RequestError([Fault("TARGET", problem)])
-    best = min(trials, key=lambda run: run.metrics[SCORE])
-    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
-    found = f"best of {len(trials)} complete trials of study {study}: {best.run_id}, {best.name}"
-    return best, f"{found}, {score}"
+    return read_tracked(client, *find_run(client, place.experiment, target))
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +24,6 @@ PREPROCESSING = "u8 / 127.5 - 1, float32"
 TAP = "last hidden layer after its ReLU"
 # Raised whenever the same generator would get another number for a reason that no field names.
 VERSION = 1
-
-TAG = "score.identity."  # of a run, with the digest behind it: the identity in words
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,3 @@ def read_weights(folder: str | None) -> bytes:
     except OSError as error:
         problem = f"got {path}, which holds no classifier ({error})"
         raise RequestError([Fault("score.classifier", problem)]) from error
-
-
-def describe_mixed(found: Mapping[str, str]) -> str:
-    """Return {digest: identity in words} as a sentence that says why these are not ranked."""
-    each = "; ".join(f"{digest} ({words})" for digest, words in found.items())
-    return f"scores of {len(found)} identities cannot be compared: {each}"

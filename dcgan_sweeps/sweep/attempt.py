@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, RequestError
+from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.data.images import load_images
 from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
 from dcgan_sweeps.execution.resume import hold, read_json
+from dcgan_sweeps.score.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.result import SCORE
+from dcgan_sweeps.sweep.leaderboard import find_identities
+from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.sweep.storage import open_storage
@@ -26,6 +29,7 @@ from dcgan_sweeps.tracking.archive import LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import read_newest
 from dcgan_sweeps.tracking.children import PARENT, STUDY, TRIAL, find_children
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.scores import describe_mixed
 from dcgan_sweeps.tracking.store import Client, open_store
 
 if TYPE_CHECKING:
@@ -42,6 +46,29 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
     )
     trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     return optuna.Trial(study, trial_id)
+
+
+def find_identity(config: Config) -> Identity | None:
+    """Return what kind of score a run of this configuration has, None where it is not scored.
+
+    The data are read, and nothing of TensorFlow is loaded.
+    """
+    if config.score.name == "none":
+        return None
+    return identify(config.score, load_images(config.data, lambda line: None).digest)
+
+
+def note_identity(trial: optuna.Trial, identity: Identity) -> None:
+    """Note what kind of score a trial has.
+
+    Raises RequestError, naming both, where a search has trials of another kind: it could rank
+    neither. A classifier that was changed while a study was stopped does that.
+    """
+    mine = (identity.digest, identity.describe())
+    found = find_identities(trial.study.get_trials(deepcopy=False)) | dict([mine])
+    if len(found) > 1 and "sampler" in trial.study.user_attrs["asked"]:
+        raise RequestError([Fault("score", describe_mixed(found))])
+    trial.set_user_attr(IDENTITY, mine)
 
 
 def plan_attempt(

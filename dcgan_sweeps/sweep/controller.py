@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dcgan_sweeps.config import flatten
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import sign
-from dcgan_sweeps.sweep.attempt import STOPPING
+from dcgan_sweeps.sweep.attempt import STOPPING, find_identity, note_identity
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
 from dcgan_sweeps.sweep.request import StudyRequest
@@ -154,8 +154,11 @@ class Controller:
             self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
             return None
         if self.settings.skip_finished:
-            done = self._find_finished(sign(flatten(config)))
+            identity = find_identity(config)
+            done = self._find_finished(sign(flatten(config)), identity.digest if identity else "")
             if done is not None:
+                if identity is not None:
+                    note_identity(trial, identity)
                 self._settle(number, done)
                 return None
         return words
@@ -172,14 +175,15 @@ class Controller:
         fresh = optuna.Trial(self.study, trial._trial_id)
         return as_words(suggest(fresh, self.request.space))
 
-    def _find_finished(self, signature: str) -> TrialResult | None:
-        """Return the result of a complete run of the same signature, wherever it was done."""
+    def _find_finished(self, signature: str, identity: str) -> TrialResult | None:
+        """Return the result of a complete run of the same signature, wherever it was done, whose
+        score is of the same identity."""
         if self.record.client is None:
             return None
         condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
         experiment = self.request.config.tracking.experiment
         for run in find_runs(self.record.client, experiment, condition):
-            if SCORE in run.metrics:
+            if SCORE in run.metrics and run.params["score.identity"] == identity:
                 reason = f"run {run.run_id} had finished it"
                 return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
         return None

@@ -16,13 +16,21 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.leaderboard import COLUMNS, Row, rank, render_csv, render_markdown
+from dcgan_sweeps.sweep.leaderboard import (
+    COLUMNS,
+    Row,
+    find_identities,
+    rank,
+    render_csv,
+    render_markdown,
+)
 from dcgan_sweeps.sweep.record import StudyRecord
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
 from dcgan_sweeps.terminal import make_say, make_table, print_facts
 from dcgan_sweeps.tracking import children
+from dcgan_sweeps.tracking.scores import describe_mixed
 
 SHOWN = 20  # rows in the terminal
 STATUS_OF_ENDING = {"interrupted": "KILLED", "time limit": "KILLED", "failures": "FAILED"}
@@ -39,8 +47,10 @@ def conclude(
     """Print and record what came out; return how many trials are complete, pruned, failed."""
     trials = study.get_trials(deepcopy=False)
     rows, counts = rank(trials), count_states(trials)
-    best = find_best(trials)
-    importances = find_importances(study, request.settings.seed)
+    identities = find_identities(trials)
+    comparable = len(identities) < 2
+    best = find_best(trials) if comparable else None
+    importances = find_importances(study, request.settings.seed) if comparable else {}
     files = [
         folder.write_text("leaderboard.csv", render_csv(rows)),
         folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n"),
@@ -60,8 +70,10 @@ def conclude(
         facts |= record_ending(record, rows, best, counts, importances, ending, files)
     console.print()
     table = make_table(COLUMNS, [row.as_text() for row in rows[:SHOWN]])
-    table.columns[1].justify = "left"
+    table.columns[2].justify = "left"
     console.print(table)
+    if not comparable:
+        make_say(console)(f"not ranked: {describe_mixed(identities)}")
     if len(rows) > SHOWN:
         make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
     console.print()

@@ -64,7 +64,7 @@ def _run_trial(
     composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
 ) -> TrialResult:
     from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.sweep.attempt import attach, make_judge, plan_attempt
+    from dcgan_sweeps.sweep.attempt import attach, make_judge, note_identity, plan_attempt
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
@@ -75,6 +75,8 @@ def _run_trial(
     request: Request = read_request(composed, "config")
     plan = plan_attempt(request, folder, number, trial.user_attrs["varied"], make_say(console))
     parts = prepare(plan.config, plan.runner, console)
+    if parts.scorer is not None:
+        note_identity(trial, parts.scorer.identity)
 
     from dcgan_sweeps.execution.outcome import execute
 

@@ -1,4 +1,4 @@
-"""A study's trials in the order of their scores.
+"""A study's trials in the order of their scores, ties marked; of two score identities, in none.
 
 rows = rank(study.trials)
 print(render_markdown(rows))
@@ -7,6 +7,7 @@ print(render_markdown(rows))
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from dcgan_sweeps.score.noise import rank_tied
+from dcgan_sweeps.sweep.result import IDENTITY
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.terminal import format_duration
 
-COLUMNS = ("trial", "what varies", "score/fcd", "epoch", "time", "outcome")
+COLUMNS = ("rank", "trial", "what varies", "score/fcd", "epoch", "time", "outcome")
 ORDER = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1, TrialState.FAIL: 2}
 
 
@@ -25,6 +28,7 @@ ORDER = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1, TrialState.FAIL: 2}
 class Row:
     """One trial; the score of one that is not complete is its last, of the epoch named."""
 
+    rank: str  # of complete trials; "1=" where it is tied
     trial: int
     varied: str
     score: float | None
@@ -41,6 +45,7 @@ class Row:
     def as_text(self) -> list[str]:
         """Return the row under COLUMNS."""
         return [
+            self.rank,
             str(self.trial),
             self.short,
             "" if self.score is None else f"{self.score:.2f}",
@@ -51,13 +56,26 @@ class Row:
 
 
 def rank(trials: Sequence[FrozenTrial]) -> list[Row]:
-    """Return complete trials by score, then pruned ones by their last, then the others."""
-    rows = [(ORDER.get(trial.state, 3), make_row(trial)) for trial in trials]
+    """Return complete trials by score, then pruned ones by their last, then the others.
+
+    By number, and without ranks, where their scores cannot be compared.
+    """
+    if len(find_identities(trials)) > 1:
+        return [make_row(trial, "") for trial in trials]
+    rows = [(ORDER.get(trial.state, 3), make_row(trial, "")) for trial in trials]
     rows.sort(key=lambda each: (each[0], math.inf if each[1].score is None else each[1].score))
-    return [row for _, row in rows]
+    complete = [row.score for order, row in rows if order == 0 and row.score is not None]
+    ranks = [*rank_tied(complete), *[""] * (len(rows) - len(complete))]
+    return [dataclasses.replace(row, rank=text) for (_, row), text in zip(rows, ranks, strict=True)]
 
 
-def make_row(trial: FrozenTrial) -> Row:
+def find_identities(trials: Sequence[FrozenTrial]) -> dict[str, str]:
+    """Return {score identity: what it is, in words} of all trials that have one."""
+    known = [trial.user_attrs[IDENTITY] for trial in trials if IDENTITY in trial.user_attrs]
+    return dict(map(tuple, known))
+
+
+def make_row(trial: FrozenTrial, rank: str) -> Row:
     """Return one trial as a row."""
     known = trial.user_attrs
     epoch = trial.last_step
@@ -65,6 +83,7 @@ def make_row(trial: FrozenTrial) -> Row:
     if trial.state == TrialState.COMPLETE and trial.value is not None:
         score = trial.value if math.isfinite(trial.value) else None
     return Row(
+        rank,
         trial.number,
         " ".join(known.get("varied", [])),
         score,
@@ -86,9 +105,9 @@ def render_csv(rows: Sequence[Row]) -> str:
     """Return the rows as CSV, with every digit of the scores and each trial's MLflow run."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["trial", "what_varies", "score/fcd", "epoch", "wall_s", "outcome", "run_id"])
+    names = ("rank", "trial", "varied", "score", "epoch", "wall_s", "outcome", "run_id")
+    headings = {"varied": "what_varies", "score": "score/fcd"}
+    writer.writerow([headings.get(name, name) for name in names])
     for row in rows:
-        writer.writerow(
-            [row.trial, row.varied, row.score, row.epoch, row.wall_s, row.outcome, row.run_id]
-        )
+        writer.writerow([getattr(row, name) for name in names])
     return file.getvalue()

@@ -14,12 +14,15 @@ from typing import Any
 
 from dcgan_sweeps.command import find_request_faults
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
+from dcgan_sweeps.sweep.attempt import find_identity
 from dcgan_sweeps.sweep.overrides import Asked, Domain, read_words
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
+from dcgan_sweeps.tracking.scores import describe_mixed
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
+REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
 Compose = Callable[[Sequence[str]], Config]
 # Composing takes some 0.1 s; of longer lists the rest is found out when its trial begins.
 MOST_CHECKED = 100
@@ -105,6 +108,9 @@ def read_study_request(
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
     check_values(asked.fixed, ends, compose)
+    mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search else []
+    if mixed:
+        raise RequestError(mixed)
     defaults = choose_defaults(space, read_defaults(config, choices))
     return StudyRequest(
         settings,
@@ -155,6 +161,28 @@ def read_space(
         key for key, _, leaf in walk(Config()) if str(leaf.type) in ("int", "Optional[int]")
     )
     return make_space(swept, conditions, whole)
+
+
+# What two trials must have alike for their scores to be of one identity.
+# What decides the kind of a score.
+OF_THE_IDENTITY = ("score", "score.name", "score.count", "score.seed", "score.classifier")
+
+
+def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compose) -> list[Fault]:
+    """Return a fault for each swept key that gives the trials scores of several identities, with
+    these identities: a search ranks by one."""
+    faults = []
+    for key, domain in swept.items():
+        if key not in OF_THE_IDENTITY and key not in ("data", "data.name", "data.count"):
+            continue
+        texts = domain.texts or (str(domain.low), str(domain.high))
+        found = [find_identity(compose([*fixed, f"{key}={text}"])) for text in texts]
+        known = {each.digest: each.describe() for each in found if each is not None}
+        if len(known) > 1:
+            faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
+        elif None in found:
+            faults.append(Fault(key, f"got {domain.text}; a search is ranked by score/fcd"))
+    return faults
 
 
 def check_search(settings: StudySettings, config: Config) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -23,6 +24,7 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.tracker import Logged
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
+KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
 IMAGE_FILE = re.compile(
     r"images/(?P<key>[^+]+)\+step\+(?P<step>\d+)\+.+?(?P<small>\+compressed)?\.\w+"
 )
@@ -78,6 +80,37 @@ def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[Log
     return runs
 
 
+def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> LoggedRun | None:
+    """Return the newest complete run that has a metric; reproductions do not count."""
+    condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0"
+    found = _find_page(client, experiment, condition, "start_time DESC", 100)
+    return next((run for run in found if "reproduces" not in run.tags), None)
+
+
+def find_best_scored(
+    client: MlflowClient, experiment: str, metric: str, identity: str, limit: int
+) -> tuple[list[LoggedRun], LoggedRun | None]:
+    """Return the complete runs of a score identity with the lowest values of a metric, and one run
+    of another identity, if there is any."""
+    scored = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0"
+    same = f"{scored} and params.`score.identity` = '{identity}'"
+    other = f"{scored} and params.`score.identity` != '{identity}'"
+    best = _find_page(client, experiment, same, f"metrics.`{metric}` ASC", limit)
+    others = _find_page(client, experiment, other, "start_time DESC", 1)
+    return best, others[0] if others else None
+
+
+def _find_page(
+    client: MlflowClient, experiment: str, condition: str, order: str, count: int
+) -> list[LoggedRun]:
+    """Return the first `count` runs of an experiment that meet a condition, in an order."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        return []
+    runs = client.search_runs([found.experiment_id], condition, order_by=[order], max_results=count)
+    return [_as_logged(run) for run in runs]
+
+
 def _as_logged(run: Run) -> LoggedRun:
     return LoggedRun(
         run.info.run_id,
@@ -111,6 +144,36 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, path, folder)).read_text()
+
+
+def find_generator(client: MlflowClient, run: LoggedRun) -> LoggedModel | None:
+    """Return the newest generator that a run has logged whole, None where there is none."""
+    outputs = client.get_run(run.run_id).outputs
+    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
+    models = client.search_logged_models(
+        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
+    )
+    generators = [each for each in models if each.name == "generator" and each.model_id in steps]
+    return max(generators, key=lambda each: steps[each.model_id], default=None)
+
+
+def download_keras_file(client: MlflowClient, model: LoggedModel, folder: str) -> Path:
+    """Return the .keras file of a logged model, downloaded into `folder`."""
+    artifacts = get_artifact_repository(model.artifact_location, tracking_uri=client.tracking_uri)
+    return Path(artifacts.download_artifacts(KERAS_FILE, folder))  # type: ignore[no-untyped-call]
+
+
+def add_metrics(
+    client: MlflowClient, run: LoggedRun, values: Mapping[str, float], step: int
+) -> None:
+    """Log {metric: value} at a step of a run that has ended, but for what it has already."""
+    now_ms = int(time.time() * 1000)
+    new = [
+        Metric(name, value, now_ms, step)
+        for name, value in values.items()
+        if name not in run.metrics
+    ]
+    client.log_batch(run.run_id, metrics=new)
 
 
 def reopen(client: MlflowClient, run: LoggedRun) -> Logged:

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.tracking.archive import LoggedRun, find_runs
+from dcgan_sweeps.tracking.archive import LoggedRun, find_generator, find_runs
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import Store, find_experiment
@@ -115,15 +115,9 @@ def register_best(client: MlflowClient, name: str, run: LoggedRun) -> str | None
 
     None where the run has logged no generator. The same generator is registered once.
     """
-    outputs = client.get_run(run.run_id).outputs
-    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
-    models = client.search_logged_models(
-        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
-    )
-    generators = [each for each in models if each.name == "generator" and each.model_id in steps]
-    if not generators:
+    newest = find_generator(client, run)
+    if newest is None:
         return None
-    newest = max(generators, key=lambda each: steps[each.model_id])
     try:
         client.create_registered_model(name)
     except MlflowException as error:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dcgan_sweeps.config import Config, RequestError, compose
-from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE, Identity, describe_mixed, identify
+from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE, Identity, identify
 
 IDENTITY = Identity(classifier="c" * 64, data="d" * 64, count=10_000, seed=0)
 
@@ -65,12 +65,6 @@ def test_a_missing_classifier_is_named(tmp_path):
     score = dataclasses.replace(compose("config", [], Config).score, classifier=str(tmp_path))
     with pytest.raises(RequestError, match=r"score\.classifier: got .*classifier\.npz"):
         identify(score, "d" * 64)
-
-
-def test_identities_that_are_mixed_are_all_named():
-    text = describe_mixed({"1111": "2000 images", "2222": "10000 images"})
-    assert "2 identities" in text
-    assert "1111 (2000 images); 2222 (10000 images)" in text
 
 
 def test_it_loads_no_tensorflow():

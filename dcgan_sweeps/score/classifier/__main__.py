@@ -27,12 +27,13 @@ def train(request: Request) -> int:
     console.print(set_up_device(runner).describe(), soft_wrap=True)
 
     from dcgan_sweeps.data.images import load_images
-    from dcgan_sweeps.score.classifier.network import WEIGHTS_FILE, decode_weights, encode_weights
+    from dcgan_sweeps.score.classifier.network import decode_weights, encode_weights
     from dcgan_sweeps.score.classifier.training import (
         build_for,
         measure_accuracy,
         train_classifier,
     )
+    from dcgan_sweeps.score.identity import WEIGHTS_FILE
     from dcgan_sweeps.score.reference import REFERENCE_FILE, encode_reference, measure_reference
     from dcgan_sweeps.tracking.recorder import open_recorder
     from dcgan_sweeps.tracking.secrets import mask_secrets

@@ -6,6 +6,7 @@ read_rows(classifier, images.train_u8, rows, batch_size=500, say=print)
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 import zipfile
@@ -48,7 +49,7 @@ def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say:
     first = classifier.read(images_u8[:batch_size], batch_size)
     path = find_features_dir() / f"{_name(classifier, images_u8, batch_size, first)}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return arrays["features"], arrays["logits"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # none there, or not whole
@@ -71,7 +72,7 @@ def find_features_dir() -> Path:
 def _name(classifier: Classifier, images_u8: ImagesU8, batch_size: int, first: Read) -> str:
     sha256 = hashlib.sha256(f"{classifier.sha256} {batch_size}".encode())
     for array in (images_u8, *first):
-        sha256.update(np.ascontiguousarray(array))
+        sha256.update(array.tobytes())
     return sha256.hexdigest()[:32]
 
 

@@ -1,0 +1,104 @@
+"""Scores the generator of a run that has ended, and logs that beside what the run has already.
+
+    generator = load_generator(client, run)
+    rescore(client, run, generator, Judged(scorer, train_rows), console)
+
+TensorFlow is imported with this module: the device must have been set up before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.data.images import Indices
+from dcgan_sweeps.execution.pictures import Found, draw_pictures, draw_walks
+from dcgan_sweeps.execution.scoring import name_figures, name_scores
+from dcgan_sweeps.gan.networks import Generator, read_generator
+from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.score.fcd import Scorer
+from dcgan_sweeps.terminal import make_say
+from dcgan_sweeps.tracking.archive import (
+    LoggedRun,
+    add_metrics,
+    download_keras_file,
+    find_generator,
+)
+from dcgan_sweeps.tracking.pictures import write_png
+from dcgan_sweeps.tracking.scores import OWN, TAG, name_prefix
+from dcgan_sweeps.tracking.store import Client
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a generator is scored with: the scorer, and which images it was trained on."""
+
+    scorer: Scorer
+    train_rows: Indices
+
+
+def load_generator(client: Client, run: LoggedRun) -> Generator:
+    """Return the newest generator that a run has logged.
+
+    Raises RequestError where there is none, or what there is draws no images.
+    """
+    logged = find_generator(client, run)
+    if logged is None:
+        problem = f"got {run.run_id}, which logged no generator"
+        raise RequestError([Fault("TARGET", problem)])
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return read_generator(download_keras_file(client, logged, folder))
+        except ValueError as error:
+            problem = f"got {run.run_id}, whose generator cannot be loaded: {error}"
+            raise RequestError([Fault("TARGET", problem)]) from error
+
+
+def rescore(
+    client: Client, run: LoggedRun, generator: Generator, judged: Judged, console: Console
+) -> dict[str, float]:
+    """Return {name: value} of the scores and companions, logged where the run lacks them.
+
+    They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
+    """
+    scorer, begin = judged.scorer, time.perf_counter()
+    sample = make_sampler(generator.model, scorer.settings.batch_size)
+    fakes = scorer.draw(sample, generator.latent_dim)
+    scores = name_scores(scorer, scorer.score(fakes))
+    bounds = {"score/fcd_floor": scorer.floor, "score/fcd_ceiling": scorer.reference.ceiling}
+    figures: Mapping[str, float] = {}
+    digest = scorer.identity.digest
+    prefix = name_prefix(run, digest)
+    if scorer.settings.companions != "never":
+        examination = scorer.examine(fakes, judged.train_rows, make_say(console))
+        figures = name_figures(scorer, fakes, examination)
+        if f"{prefix}kid" not in run.metrics:
+            found = Found(fakes.images_u8, scorer.images.train_u8[judged.train_rows], examination)
+            walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
+            add_pictures(client, run, draw_pictures(found, walks_u8), prefix.rstrip("/"))
+    named = {
+        name.removeprefix(OWN): value for name, value in {**bounds, **scores, **figures}.items()
+    }
+    values = {f"{prefix}{name}": value for name, value in named.items()}
+    add_metrics(client, run, values, int(run.params["train.epochs"]))
+    client.set_tag(run.run_id, f"{TAG}{digest}", scorer.identity.describe())
+    make_say(console)(f"  scored in {time.perf_counter() - begin:.1f} s")
+    return named
+
+
+def add_pictures(
+    client: Client, run: LoggedRun, pictures: Mapping[str, np.ndarray], folder: str
+) -> None:
+    """Log {name: picture} as artifacts in `folder` of a run."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, picture in pictures.items():
+            path = Path(place) / f"{name}.png"
+            write_png(path, picture)
+            client.log_artifact(run.run_id, str(path), folder)

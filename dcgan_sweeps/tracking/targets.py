@@ -1,0 +1,126 @@
+"""Which logged runs people mean: an id, "best", or a study.
+
+run, found = find_run(client, "dcgan_sweeps", "best")
+runs = find_all(client, "dcgan_sweeps", ["study:lr", run_id])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, find_runs, read_run
+from dcgan_sweeps.tracking.scores import SCORE
+from dcgan_sweeps.tracking.store import Client
+
+BEST, STUDY = "best", "study:"
+ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits)"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs are looked for, and where new ones are tracked."""
+
+    dir: str
+    uri: str | None
+    experiment: str
+
+
+def is_run_name(target: str) -> bool:
+    """Return whether `target` has the form of what names a logged run."""
+    return target == BEST or target.startswith(STUDY) or RUN_ID.fullmatch(target) is not None
+
+
+def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
+    """Return the run that `target` names, of a study its best trial, and which it is, in words.
+
+    Raises RequestError for what cannot be found.
+    """
+    if target == BEST:
+        return find_best(client, experiment)
+    if target.startswith(STUDY):
+        return find_best_trial(client, experiment, target.removeprefix(STUDY))
+    run = read_run(client, _require_name(target), "TARGET")
+    return run, f"run {run.run_id}, {run.name}"
+
+
+def find_all(client: Client, experiment: str, targets: Sequence[str]) -> list[LoggedRun]:
+    """Return the runs that `targets` name, of a study all trials that are complete, each once.
+
+    Raises RequestError with a fault for each target that cannot be found.
+    """
+    found: dict[str, LoggedRun] = {}
+    faults: list[Fault] = []
+    for target in targets:
+        try:
+            if target.startswith(STUDY):
+                runs = find_trials(client, experiment, target.removeprefix(STUDY))
+            else:
+                runs = [find_run(client, experiment, target)[0]]
+            found |= {run.run_id: run for run in runs}
+        except RequestError as error:
+            faults += error.faults
+    if faults:
+        raise RequestError(faults)
+    return list(found.values())
+
+
+def find_best(client: Client, experiment: str) -> tuple[LoggedRun, str]:
+    """Return the complete run with the lowest score, and among which it is that, in words.
+
+    Scores are compared within one identity, that of the newest run; reproductions do not compete.
+    """
+    scored = [
+        run
+        for run in find_runs(client, experiment, "tags.outcome = 'complete'")
+        if SCORE in run.metrics and "reproduces" not in run.tags
+    ]
+    if not scored:
+        problem = f"got best; experiment {experiment} has no complete run with a {SCORE}"
+        raise RequestError([Fault("TARGET", problem)])
+    identity = scored[-1].params["score.identity"]
+    rivals = [run for run in scored if run.params["score.identity"] == identity]
+    best = min(rivals, key=lambda run: run.metrics[SCORE])
+    among = f"best of {len(rivals)} complete runs of score identity {identity}"
+    others = len(scored) - len(rivals)
+    left_out = f", {others} of other identities left out" if others else ""
+    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
+    return best, f"{among}{left_out}: {best.run_id}, {best.name}, {score}"
+
+
+def find_best_trial(client: Client, experiment: str, study: str) -> tuple[LoggedRun, str]:
+    """Return the complete trial of a study with the lowest score, and which it is, in words.
+
+    Raises RequestError where the trials have scores that cannot be compared.
+    """
+    trials = find_trials(client, experiment, study)
+    identities = sorted({run.params["score.identity"] for run in trials})
+    if len(identities) > 1:
+        problem = f"its trials have scores of {len(identities)} identities: {', '.join(identities)}"
+        raise RequestError([Fault("TARGET", f"got study:{study}; {problem}")])
+    best = min(trials, key=lambda run: run.metrics[SCORE])
+    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
+    found = f"best of {len(trials)} complete trials of study {study}: {best.run_id}, {best.name}"
+    return best, f"{found}, {score}"
+
+
+def find_trials(client: Client, experiment: str, study: str) -> list[LoggedRun]:
+    """Return the complete, scored trials of a study; raises RequestError where there is none."""
+    if "'" in study:
+        raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
+    trials = [
+        run
+        for run in find_runs(client, experiment, f"tags.study = '{study}'")
+        if "trial" in run.tags and run.outcome == "complete" and SCORE in run.metrics
+    ]
+    if not trials:
+        problem = f"got study:{study}; experiment {experiment} has no complete trial of it"
+        raise RequestError([Fault("TARGET", problem)])
+    return trials
+
+
+def _require_name(target: str) -> str:
+    if not RUN_ID.fullmatch(target):
+        raise RequestError([Fault("TARGET", f"got {target}; {ALLOWED}")])
+    return target
