@@ -42,7 +42,7 @@ DRAWS = 50  # of a Gaussian, for each count
 SHOWN, ACROSS = 8, 4  # images in a cell, and beside each other
 # Okabe and Ito: told apart by the colour-blind, and by their marks.
 BLUE, ORANGE, BLACK = "#0072B2", "#E69F00", "#000000"
-GREYS = 32  # of the picture of images, which shall be small
+GREYS = 64  # of the picture of images, which shall be small
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,11 @@ def format_figures(figures: Mapping[str, float]) -> str:
     return "  ".join(shown)
 
 
+def show_score(name: str, value: float) -> str:
+    """Return a score under its metric name: "score/fcd 167.50"."""
+    return f"{name} {value:{SHORT_NAMES[name][1]}}"
+
+
 def format_duration(seconds: float) -> str:
     """Return seconds as people say them: "48 s", "12 min 5 s", "3 h 7 min"."""
     whole = round(seconds)

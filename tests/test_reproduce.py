@@ -41,7 +41,7 @@ def three(tmp_path_factory):
     """A store with three runs of different learning rates."""
     folder = tmp_path_factory.mktemp("three")
     for rate in RATES:
-        do(folder, "run", *TINY, f"optimizer.lr={rate}", hash_seed="1")
+        do(folder, "run", *TINY, "score.companions=last", f"optimizer.lr={rate}", hash_seed="1")
     return folder
 
 

@@ -21,10 +21,10 @@ from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-THREE = [*TINY, "train.epochs=3"]
+THREE = [*TINY, "train.epochs=3", "score.companions=last"]
 # Single steps, ten an epoch: a signal meets the run within one.
 FORTY = [*TINY, "train.epochs=40", "train.steps_per_call=1", "score.every=100"]
-MEASURED = ("train/", "tracking/")  # the machine, not the run
+MEASURED = ("train/", "tracking/", "scoring/")  # the machine, not the run
 
 
 def do(folder, *words, program=PROGRAM, status=0):

@@ -22,7 +22,12 @@ from dcgan_sweeps.randomness import stream
 pytestmark = pytest.mark.slow
 
 LOSSES = {"loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake"}
-SCORES = {"score/fcd", "score/fcd_test", "score/fcd_floor"}
+SCORES = {"score/fcd", "score/fcd_test", "score/fcd_share"}
+WHOLE = ["tracking.system_metrics_s=0.2", "score.companions=last"]
+BOUNDS = {"score/fcd_floor", "score/fcd_ceiling", "score/fcd_untrained"}
+WITH_REAL = ("precision", "recall", "density", "coverage", "class_js_bits", "dropped_classes")
+COMPANIONS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}
+COMPANIONS |= {f"score/{name}" for name in ("kid", "kid_error", "fcd_error", "nearest_train")}
 
 
 def find_only_run(client):
@@ -40,7 +45,7 @@ def finished(tmp_path_factory):
     """One complete tiny run: its folder, its output, a client of its store, its MLflow run."""
     folder = tmp_path_factory.mktemp("finished")
     done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", *TINY, "tracking.system_metrics_s=0.2"],
+        [sys.executable, "-m", "dcgan_sweeps.run", *TINY, *WHOLE],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -71,11 +76,13 @@ def test_the_terminal_shows_tables_epochs_and_what_to_do_next(finished):
 
 def test_every_metric_has_its_name_and_its_steps(finished):
     _, _, client, run = finished
-    assert set(run.data.metrics) >= LOSSES | SCORES | {"train/images_per_s"}
+    expected = LOSSES | SCORES | BOUNDS | COMPANIONS | {"train/images_per_s"}
+    assert set(run.data.metrics) >= expected
     steps = [m.step for m in client.get_metric_history(run.info.run_id, "loss/generator")]
     epochs = [m.step for m in client.get_metric_history(run.info.run_id, "score/fcd")]
     assert steps == [8, 10, 18, 20]
-    assert epochs == [1, 2]
+    companions = [m.step for m in client.get_metric_history(run.info.run_id, "score/recall")]
+    assert (epochs, companions) == ([1, 2], [2])
     assert any(name.startswith("system/") for name in run.data.metrics)
 
 
@@ -100,11 +107,15 @@ def test_the_artifacts_are_those_of_the_design(finished):
         "requirements.txt",
         "model.txt",
         "samples",
+        "score",
         "history.jsonl",
         "images",
     }
     samples = {each.path for each in client.list_artifacts(run.info.run_id, "samples")}
     assert samples == {"samples/real.png", "samples/progress.gif"}
+    pictures = {each.path for each in client.list_artifacts(run.info.run_id, "score")}
+    names = ("classes", "surest", "least_sure", "nearest", "interpolation")
+    assert pictures == {f"score/{name}.png" for name in names}
 
 
 def test_every_epoch_has_its_grid_and_the_gif_has_them_all(finished):

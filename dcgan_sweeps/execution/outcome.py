@@ -24,7 +24,7 @@ from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
-from dcgan_sweeps.terminal import format_duration, format_figures, print_facts
+from dcgan_sweeps.terminal import format_duration, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -123,7 +123,7 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     waited_s, cpu_s = recorder.waited_s, recorder.tracker.cpu_s
     facts = {
         "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
-        "score": format_figures(scores) or "none",
+        "score": ", ".join(show_score(name, value) for name, value in scores.items()) or "none",
         "pictures": str(recorder.folder.samples),
         "logging": f"training waited {waited_s:.2f} s, the writer used {cpu_s:.2f} s of CPU",
     }

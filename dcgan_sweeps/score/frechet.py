@@ -56,7 +56,7 @@ def estimate_error(real: Moments, features: Features, random: np.random.Generato
     """Return the standard error of a distance for the choice of the fakes (n, d).
 
     By the bootstrap (Efron 1979): the standard deviation over RESAMPLES sets drawn from them with
-    replacement.
+    replacement. Too large where the distance is about 0, which no sample goes below.
     """
     count = len(features)
     resamples = (random.integers(count, size=count) for _ in range(RESAMPLES))
@@ -69,6 +69,7 @@ def extrapolate_distance(real: Moments, features: Features, random: np.random.Ge
 
     The intercept of a line through the distances of subsets over 1/n: Chong and Forsyth 2020,
     section 3, https://arxiv.org/abs/1911.07023. What the finite number of reals adds is left in.
+    It scatters more than the distance itself, and may come out below 0 where that is small.
     """
     counts = np.linspace(len(features) / SIZES, len(features), SIZES).astype(int).clip(2)
     distances = [

@@ -242,14 +242,12 @@ class Recorder:
             self.tracker.log_image(path, key="samples", step=epoch)
 
     def add_score_pictures(self, pictures: Mapping[str, ImagesU8]) -> None:
-        """Record {name: picture} that show what a score is made of."""
+        """Write {name: picture} that show what a score is made of; they are logged at the end."""
         with self._timed():
-            folder = self.folder.root / "score"
+            folder = self._place("score")
             folder.mkdir(exist_ok=True)
             for name, picture in pictures.items():
-                path = folder / f"{name}.png"
-                write_png(path, picture)
-                self.tracker.log_file(path, "score")
+                write_png(folder / f"{name}.png", picture)
 
     def add_steps(self, epoch: int, step: int, steps: Steps) -> None:
         """Record some optimizer steps, the last being `step`: a point for every `log_every`."""
@@ -319,6 +317,8 @@ class Recorder:
         with self._timed():
             try:
                 self._add_gif()
+                for picture in sorted(self._place("score").glob("*.png")):
+                    self.tracker.log_file(picture, "score")
                 self._log({"outcome": outcome, "reason": mask_secrets(reason)})
                 self._log_root(self.folder.history)
             except OSError as error:

@@ -41,7 +41,7 @@ def test_the_distance_rises_with_every_level(name, measure_fcd, real, undisturbe
     for level in disturbance.levels:
         images_u8 = disturbance.apply(real, level, np.random.default_rng(0))
         distances.append(measure_fcd(images_u8))
-    # None of them saturates within its levels; the mildest step of all is by a half.
+    # None of them saturates within its levels: the smallest step, three classes to one, is 19 %.
     assert all(b > 1.1 * a for a, b in itertools.pairwise(distances)), distances
 
 

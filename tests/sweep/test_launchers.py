@@ -75,6 +75,8 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "search=fcd", "hydra.sweeper.pruner.min_resource=auto"], "got auto; allowed"),
         (["-m", "search=fcd", "model.dropout=interval(0.4,0.6)"], "its default, 0.3, is outside"),
         (["-m", "search=fcd", "optimizer.lr=interval(1e-4,3)"], "optimizer.lr: got 3"),
+        (["-m", "search=fcd", "score.count=100,200"], "scores of 2 identities cannot be compared"),
+        (["-m", "search=fcd", "score=fcd,none"], "a search is ranked by score/fcd"),
         (["-m", "seed=1,2", "hydra.sweeper.parallel=0"], "hydra.sweeper.parallel: got 0; allowed"),
         (["-m", "seed=1,2", "hydra.sweeper.study_name=a/b"], "study_name: got a/b; allowed"),
         (["-m", "seed=1,2", "runner.slots=none"], "runner.slots: got none; allowed: auto, or"),

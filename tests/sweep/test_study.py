@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from processes import INHERITED, ROOT, open_store
 from studies import NAME, TINY, do, find_all, finish, read_until
+
+from dcgan_sweeps.score.classifier.network import build_classifier, encode_weights
+from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE
 
 pytestmark = pytest.mark.slow
 
@@ -167,3 +172,26 @@ def test_a_trial_from_a_slot_is_reproduced_to_the_bit(tmp_path):
     assert f"latent_dim: {words['model.latent_dim']}" in shown.stdout
     client = open_store(tmp_path)
     assert client.get_model_version_by_alias("s", "best").run_id in done.stdout
+
+
+def test_a_search_refuses_trials_of_another_score_and_names_both(tmp_path):
+    folder = tmp_path / "classifier"
+    shutil.copytree(SHIPPED, folder)
+    words = ["search=random", f"score.classifier={folder}", "train.epochs=1"]
+    do(tmp_path, *TINY, *words, "hydra.sweeper.n_trials=1")
+    model = build_classifier([4], 8, dropout=0.0, seed=0)
+    (folder / WEIGHTS_FILE).write_bytes(encode_weights(model))
+    more = ["hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0"]
+    printed = do(tmp_path, *TINY, *words, *more)
+    rows = find_all(tmp_path, 2)
+    assert [row["outcome"] for row in rows] == ["complete", "failed"]
+    assert re.search(r"2 identities .*[0-9a-f]{16} \(200 images.*[0-9a-f]{16} \(200 im", printed)
+
+
+def test_a_grid_over_two_scores_is_not_ranked(tmp_path):
+    printed = do(tmp_path, *TINY, "train.epochs=1", "score.count=100,200")
+    assert "not ranked: scores of 2 identities cannot be compared" in printed
+    folder = tmp_path / "mlruns" / "studies" / "s"
+    with (folder / "leaderboard.csv").open() as file:
+        assert [row["rank"] for row in csv.DictReader(file)] == ["", ""]
+    assert not (folder / "best.txt").exists()
