@@ -31,7 +31,7 @@ class Moments:
 
 def measure_moments(features: Features) -> Moments:
     """Return the moments of features (n, d), the covariance with n - 1; n is at least 2."""
-    wide = features.astype(np.float64)
+    wide = features.astype(np.float64, copy=False)
     mean = wide.mean(axis=0)
     centred = wide - mean
     return Moments(mean, centred.T @ centred / (len(wide) - 1))
@@ -58,9 +58,9 @@ def estimate_error(real: Moments, features: Features, random: np.random.Generato
     By the bootstrap (Efron 1979): the standard deviation over RESAMPLES sets drawn from them with
     replacement. Too large where the distance is about 0, which no sample goes below.
     """
-    count = len(features)
+    count, wide = len(features), features.astype(np.float64)
     resamples = (random.integers(count, size=count) for _ in range(RESAMPLES))
-    distances = [frechet_distance(real, measure_moments(features[rows])) for rows in resamples]
+    distances = [frechet_distance(real, measure_moments(wide[rows])) for rows in resamples]
     return float(np.std(distances, ddof=1))
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics.pairwise import polynomial_kernel
 
 Features = npt.NDArray[np.floating]
+Float64 = npt.NDArray[np.float64]
 
-SUBSETS, SUBSET_SIZE, DEGREE = 100, 1000, 3
+SUBSETS, SUBSET_SIZE = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,19 @@ def square_mmd(real: Features, fake: Features) -> float:
 
     Gretton et al. 2012, lemma 6, under the kernel (x . y / d + 1)^3.
     """
-    real, fake = real.astype(np.float64), fake.astype(np.float64)
-    count = len(real)
+    reals, fakes = real.astype(np.float64), fake.astype(np.float64)
+    count = len(reals)
     within = sum(
         kernel.sum() - np.trace(kernel)
-        for kernel in (
-            polynomial_kernel(real, degree=DEGREE),
-            polynomial_kernel(fake, degree=DEGREE),
-        )
+        for kernel in (measure_kernel(reals, reals), measure_kernel(fakes, fakes))
     )
-    between = polynomial_kernel(real, fake, degree=DEGREE).mean()
+    between = measure_kernel(reals, fakes).mean()
     return float(within / (count * (count - 1)) - 2.0 * between)
+
+
+def measure_kernel(rows: Float64, columns: Float64) -> Float64:
+    """Return (x . y / d + 1)^3 of each of (n, d) with each of (m, d), shape (n, m)."""
+    # By products: a power, as in scikit-learn's polynomial_kernel, takes ten times as long.
+    linear = rows @ columns.T / rows.shape[1] + 1.0
+    cubed: Float64 = linear * linear * linear
+    return cubed

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.config import flatten
+from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import sign
 from dcgan_sweeps.sweep.attempt import STOPPING, find_identity, note_identity
@@ -107,11 +107,12 @@ class Controller:
             number = self._choose()
             if number is None:
                 break
-            words = self._prepare(number)
-            if words is None:
+            prepared = self._prepare(number)
+            if prepared is None:
                 continue
+            words, config = prepared
             self.running.add(number)
-            self.view.start(number, self._read(number).user_attrs["varied"])
+            self.view.start(number, self._read(number).user_attrs["varied"], config)
             if threaded:
                 threading.Thread(target=self._work, args=(words, number), daemon=True).start()
             else:
@@ -138,8 +139,9 @@ class Controller:
             return self.request.points[number].values
         return self.request.defaults if number == 0 else None
 
-    def _prepare(self, number: int) -> list[str] | None:
-        """Return the words of a trial that has been asked; None where it is settled already."""
+    def _prepare(self, number: int) -> tuple[list[str], Config] | None:
+        """Return the words of a trial that has been asked, and what they compose; None where it is
+        settled already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
@@ -161,7 +163,7 @@ class Controller:
                     note_identity(trial, identity)
                 self._settle(number, done)
                 return None
-        return words
+        return words, config
 
     def _sample(self, trial: optuna.Trial, number: int) -> list[str]:
         if not self.request.is_search:

@@ -2,7 +2,7 @@
 
 view = StudyView(console, request, folder, study, parallel)
 with view.shown():
-    view.start(3, ["optimizer.lr=0.0002"])
+    view.start(3, ["optimizer.lr=0.0002"], config)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from dcgan_sweeps.config import Config
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.progress import Progress, read_progress
 from dcgan_sweeps.sweep.request import StudyRequest
@@ -50,6 +51,7 @@ class StudyView:
         self.folder = folder
         self.study = study
         self.parallel = parallel
+        self.configs: dict[int, Config] = {}  # of the trials that were started
         self.started: dict[int, tuple[float, float]] = {}  # when, and at which share
         self.durations_s: list[float] = []  # of trials that were done whole in this start
         self.scored: dict[int, int] = {}  # the last one that a plain line told of
@@ -64,8 +66,9 @@ class StudyView:
         """Return what keeps the live table on the screen; nothing without a terminal."""
         return nullcontext() if self.live is None else self.live
 
-    def start(self, number: int, varied: Sequence[str]) -> None:
+    def start(self, number: int, varied: Sequence[str], config: Config) -> None:
         """Tell that a trial begins, or goes on."""
+        self.configs[number] = config
         progress = self._read(number)
         self.started[number] = (time.monotonic(), progress.share)
         self.scored[number] = progress.scored
@@ -111,12 +114,15 @@ class StudyView:
                 self.scored[number] = progress.scored
                 left = self._tell_left(number, progress)
                 self.say(
-                    f"trial {number:>3} epoch {progress.scored}/{self.request.config.train.epochs}:"
+                    f"trial {number:>3} epoch {progress.scored}/{self._count_epochs(number)}:"
                     f" {SCORE} {progress.score:.2f}, {left} left"
                 )
 
     def _read(self, number: int) -> Progress:
-        return read_progress(self.folder.find_trial(number), self.request.config)
+        return read_progress(self.folder.find_trial(number), self.configs[number])
+
+    def _count_epochs(self, number: int) -> int:
+        return self.configs[number].train.epochs
 
     def _make_table(self, progresses: dict[int, Progress], trials: Sequence[FrozenTrial]) -> Table:
         table = Table(box=None, pad_edge=False)
@@ -127,7 +133,7 @@ class StudyView:
             table.add_row(
                 str(number),
                 attributes.get("slot", "").removeprefix("slot "),
-                f"{progress.epoch}/{self.request.config.train.epochs}",
+                f"{progress.epoch}/{self._count_epochs(number)}",
                 "" if progress.score is None else f"{progress.score:.2f}",
                 self._tell_left(number, progress),
                 shorten(attributes.get("varied", [])),

@@ -195,3 +195,9 @@ def test_a_grid_over_two_scores_is_not_ranked(tmp_path):
     with (folder / "leaderboard.csv").open() as file:
         assert [row["rank"] for row in csv.DictReader(file)] == ["", ""]
     assert not (folder / "best.txt").exists()
+
+
+def test_each_trial_counts_to_its_own_last_epoch(tmp_path):
+    printed = do(tmp_path, *TINY, "train.epochs=1,3", "runner.slots=1", **{"1": {"sleep_s": 1.0}})
+    find_all(tmp_path, 2)
+    assert "trial   1 epoch 1/3: " in printed
