@@ -32,7 +32,7 @@ from dcgan_sweeps.score.frechet import frechet_distance, measure_moments
 from dcgan_sweeps.terminal import COMPANIONS
 from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.provenance import describe_machine
-from dcgan_sweeps.tracking.store import open_store
+from dcgan_sweeps.tracking.store import Client, open_store
 from dcgan_sweeps.tracking.targets import find_all, find_trials
 
 COUNTS = (1000, 2000, 5000, 10_000)
@@ -89,7 +89,7 @@ def main() -> None:
         print_training_noise(find_trials(client, config.tracking.experiment, options.noise))
 
 
-def draw(client: object, run: LoggedRun, scorer: Scorer) -> Drawn:
+def draw(client: Client, run: LoggedRun, scorer: Scorer) -> Drawn:
     """Return a run's generator with its fakes."""
     generator = load_generator(client, run)
     sample = make_sampler(generator.model, scorer.settings.batch_size)

@@ -262,6 +262,8 @@ class ClassifierConfig:
     features: int = number(2, 4096)
 
 
+LEAST_EXTRAPOLATED = 100  # images; of fewer, the subsets that a line goes through are the same
+
 SCHEMAS = {"config": ("schema", Config), "classifier": ("classifier_schema", ClassifierConfig)}
 
 
@@ -399,6 +401,9 @@ def find_conflicts(config: Any) -> list[Fault]:
     if isinstance(config, ClassifierConfig):
         conflicts += find_unused(config)
     if isinstance(config, Config):
+        if config.score.extrapolate and config.score.count < LEAST_EXTRAPOLATED:
+            problem = f"got true; goes with score.count of at least {LEAST_EXTRAPOLATED}"
+            conflicts.append(Conflict("score.extrapolate", problem))
         batch_size = config.train.batch_size
         if data.limit is not None and data.limit < batch_size:
             allowed = f"at least train.batch_size, {batch_size}"

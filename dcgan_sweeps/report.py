@@ -16,7 +16,7 @@ from dcgan_sweeps.terminal import make_console, make_say, make_table
 from dcgan_sweeps.tracking.store import answering, open_store
 from dcgan_sweeps.tracking.targets import find_all
 
-LIMIT = 100
+LIMIT, MOST = 100, 10_000
 
 
 def main() -> int:
@@ -46,9 +46,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
     parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument("--experiment", default="dcgan_sweeps", help="(dcgan_sweeps)")
-    options = parser.parse_args()
-    if options.limit < 1:
-        parser.error(f"--limit: got {options.limit}; allowed: at least 1")
+    options = parser.parse_intermixed_args()
+    if not 1 <= options.limit <= MOST:
+        parser.error(f"--limit: got {options.limit}; allowed: 1 to {MOST}")
     return options
 
 
@@ -58,7 +58,8 @@ def find_board(options: argparse.Namespace) -> Board:
         client = open_store(options.uri, options.dir)
         if not options.targets:
             return rank_experiment(client, options.experiment, options.identity, options.limit)
-        return rank_runs(find_all(client, options.experiment, options.targets), options.identity)
+        runs = find_all(client, options.experiment, options.targets)
+        return rank_runs(runs, options.identity, options.limit)
 
 
 def show(board: Board) -> None:
@@ -72,10 +73,9 @@ def show(board: Board) -> None:
     console.print()
     words = f" ({board.description})" if board.description else ""
     say(f"score identity {board.identity}{words}; lower is better")
-    say(
-        f"= are tied: they differ by less than two seeds of one configuration do, "
-        f"{2**0.5 * TRAINING_NOISE:.0%} (docs/score.md)"
-    )
+    if any(row.rank.endswith("=") for row in board.rows):
+        noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
+        say(f"= are tied: within {noise}, as two seeds of one configuration (docs/score.md)")
     if board.left_out:
         say(board.left_out)
 

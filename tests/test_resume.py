@@ -19,6 +19,9 @@ from processes import KILL, PROGRAM, TINY, finish, list_runs, open_store, start,
 
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
+from dcgan_sweeps.score.classifier.network import build_classifier, encode_weights
+from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE
+
 pytestmark = pytest.mark.slow
 
 THREE = [*TINY, "train.epochs=3", "score.companions=last"]
@@ -313,3 +316,15 @@ def test_a_run_that_is_still_going_on_is_refused(tmp_path):
     process.kill()
     process.communicate()
     assert f"resume: the run is still going on, as process {process.pid}" in printed
+
+
+def test_a_run_goes_on_with_the_score_it_began_with_alone(tmp_path):
+    folder = tmp_path / "classifier"
+    shutil.copytree(SHIPPED, folder)
+    words = [*TINY, "train.epochs=1", f"score.classifier={folder}"]
+    do(tmp_path, *words)
+    model = build_classifier([4], 8, dropout=0.0, seed=0)
+    (folder / WEIGHTS_FILE).write_bytes(encode_weights(model))
+    printed = do(tmp_path, f"resume={find_run(tmp_path)}", "train.epochs=2", status=2)
+    assert "resume: scores of 2 identities cannot be compared" in printed
+    assert len(find_runs(tmp_path)) == 1

@@ -102,6 +102,33 @@ def test_what_cannot_be_scored_is_refused_and_nothing_is_logged(folder, words, l
     assert [run.data.metrics for run in find_runs(folder)] == before
 
 
+def test_a_run_of_another_tool_is_left_out(folder):
+    client = open_store(folder)
+    experiment = find_runs(folder)[0].info.experiment_id
+    run = client.create_run(experiment, tags={"outcome": "complete"})
+    client.log_metric(run.info.run_id, "score/fcd", 1.0)
+    try:
+        assert run.info.run_id[:8] not in finish(folder, REPORT)
+    finally:
+        client.delete_run(run.info.run_id)
+
+
+def test_scores_that_were_added_later_are_reported(folder):
+    finish(folder, [*PROGRAM, *TINY, "seed=4", "score=none"])
+    run = find_runs(folder)[-1].info.run_id
+    finish(folder, [*SCORE, run, "score.count=90", "score.companions=never"])
+    identity = find_runs(folder)[-1].data.tags
+    (name,) = [tag.removeprefix("score.identity.") for tag in identity if "score.identity." in tag]
+    assert run[:8] in finish(folder, [*REPORT, "--identity", name])
+
+
+def test_the_limit_is_kept(folder):
+    identity = find_runs(folder)[0].data.params["score.identity"]
+    printed = finish(folder, [*REPORT, "--limit", "1", "--identity", identity])
+    assert "1 not shown (--limit)" in printed
+    assert "--limit: got 0; allowed: 1 to" in finish(folder, [*REPORT, "--limit", "0"], status=2)
+
+
 def test_a_run_without_a_generator_is_refused_by_name(folder):
     client = open_store(folder)
     experiment = find_runs(folder)[0].info.experiment_id

@@ -23,6 +23,18 @@ Labels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 HOLDOUT_SEED = 0
+FASHION_CLASSES = (
+    "top",
+    "trousers",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,11 @@ class Images:
     train_labels: Labels
     test_u8: ImagesU8
     test_labels: Labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels 0 to 9 stand for."""
+        return FASHION_CLASSES if self.name == "fashion_mnist" else tuple("0123456789")
 
     @property
     def digest(self) -> str:

@@ -70,7 +70,7 @@ def train_and_score(
             yield from _find_scored(checkpoint)
         else:
             if parts.scorer is not None:
-                recorder.add_scores(0, measure_bounds(parts, parts.scorer, look))
+                recorder.add_scores(0, measure_bounds(parts.scorer, look))
             yield _end_epoch(parts, recorder, look, console, 0)
         images_u8 = parts.images.train_u8[parts.train_rows, ..., None]
         for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):

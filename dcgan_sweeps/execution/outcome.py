@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
 from dcgan_sweeps.execution.parts import Parts
@@ -27,6 +28,7 @@ from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.terminal import format_duration, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
+from dcgan_sweeps.tracking.scores import describe_mixed
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 STATUS_OF_OUTCOME = {
@@ -67,11 +69,24 @@ def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) ->
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
+    require_same_score(plan, parts)
     with catch_interrupts() as interrupts:
         recorder = open_record(plan)
         execution = _record_run(plan, parts, recorder, interrupts, console, judge)
     print_ending(console, plan, execution, time.perf_counter() - begin)
     return execution
+
+
+def require_same_score(plan: Plan, parts: Parts) -> None:
+    """Raise RequestError, naming both, where a run would go on with another score than it began
+    with: one record holds one."""
+    before = plan.origin.provenance.get("score_identity") if plan.origin is not None else None
+    now = parts.scorer.identity if parts.scorer is not None else None
+    if before is None or before == (now.digest if now is not None else ""):
+        return
+    words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
+    problem = f"{describe_mixed(words)}; put the classifier back, or start a new run"
+    raise RequestError([Fault("resume", problem)])
 
 
 def _record_run(

@@ -1,6 +1,6 @@
 """What the companions of a score have seen, as pictures.
 
-draw_pictures(Found(fakes_u8, train_u8, examination), walks_u8)["nearest"]
+draw_pictures(Found(fakes_u8, train_u8, images.class_names, examination), walks_u8)["nearest"]
 """
 
 from __future__ import annotations
@@ -15,18 +15,6 @@ from dcgan_sweeps.score.companions import Examination
 from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, draw_shares
 
 WALKS, STEPS = 5, 10
-CLASS_NAMES = (
-    "top",
-    "trousers",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "boot",
-)
 COLUMNS = 5
 
 
@@ -36,6 +24,7 @@ class Found:
 
     fakes_u8: ImagesU8
     train_u8: ImagesU8
+    class_names: tuple[str, ...]
     examination: Examination
 
 
@@ -65,6 +54,6 @@ def draw_pictures(found: Found, walks_u8: ImagesU8) -> dict[str, ImagesU8]:
         name: add_caption(draw_grid(images_u8, columns), caption)
         for name, (images_u8, columns, caption) in grids.items()
     }
-    names = CLASS_NAMES
+    names = found.class_names
     shares = {"generated": seen.shares, "real": seen.shares_real}
     return {"classes": draw_shares(names, shares), **pictures}

@@ -1,7 +1,7 @@
 """Scores the generator of a run that has ended, and logs that beside what the run has already.
 
-    generator = load_generator(client, run)
-    rescore(client, run, generator, Judged(scorer, train_rows), console)
+    loaded = Loaded(run, load_generator(client, run), Judged(scorer, train_rows))
+    rescore(client, loaded, console)["fcd"]
 
 TensorFlow is imported with this module: the device must have been set up before.
 """
@@ -44,6 +44,15 @@ class Judged:
     train_rows: Indices
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A run, its generator, and what that is scored with."""
+
+    run: LoggedRun
+    generator: Generator
+    judged: Judged
+
+
 def load_generator(client: Client, run: LoggedRun) -> Generator:
     """Return the newest generator that a run has logged.
 
@@ -61,13 +70,12 @@ def load_generator(client: Client, run: LoggedRun) -> Generator:
             raise RequestError([Fault("TARGET", problem)]) from error
 
 
-def rescore(
-    client: Client, run: LoggedRun, generator: Generator, judged: Judged, console: Console
-) -> dict[str, float]:
+def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
     """Return {name: value} of the scores and companions, logged where the run lacks them.
 
     They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
     """
+    run, generator, judged = loaded.run, loaded.generator, loaded.judged
     scorer, begin = judged.scorer, time.perf_counter()
     sample = make_sampler(generator.model, scorer.settings.batch_size)
     fakes = scorer.draw(sample, generator.latent_dim)
@@ -80,7 +88,10 @@ def rescore(
         examination = scorer.examine(fakes, judged.train_rows, make_say(console))
         figures = name_figures(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:
-            found = Found(fakes.images_u8, scorer.images.train_u8[judged.train_rows], examination)
+            names = scorer.images.class_names
+            found = Found(
+                fakes.images_u8, scorer.images.train_u8[judged.train_rows], names, examination
+            )
             walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
             add_pictures(client, run, draw_pictures(found, walks_u8), prefix.rstrip("/"))
     named = {

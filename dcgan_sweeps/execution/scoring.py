@@ -1,6 +1,6 @@
 """The scores after an epoch: measured, recorded, and what the companions found shown.
 
-recorder.add_scores(0, measure_bounds(parts, scorer, look))
+recorder.add_scores(0, measure_bounds(scorer, look))
 score_epoch(parts, scorer, recorder, look, console, epoch)["score/fcd"]
 """
 
@@ -36,7 +36,7 @@ class Look:
         return int(self.grid_latents.shape[1])
 
 
-def measure_bounds(parts: Parts, scorer: Scorer, look: Look) -> dict[str, float]:
+def measure_bounds(scorer: Scorer, look: Look) -> dict[str, float]:
     """Return what a score can be read between: real images, noise, the untrained generator."""
     untrained = scorer.score(scorer.draw(look.sample, look.latent_dim))
     return {
@@ -72,7 +72,10 @@ def score_epoch(
         recorder.add_scores(epoch, {**figures, "scoring/companions_s": companions_s})
         show_companions(console, {**scores, **figures}, fcd_s, companions_s)
         if epoch == parts.config.train.epochs:
-            found = Found(fakes.images_u8, scorer.images.train_u8[parts.train_rows], examination)
+            names = scorer.images.class_names
+            found = Found(
+                fakes.images_u8, scorer.images.train_u8[parts.train_rows], names, examination
+            )
             walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
             recorder.add_score_pictures(draw_pictures(found, walks_u8))
     return scores

@@ -6,6 +6,7 @@ board.rows[0].score, board.identity
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,23 +65,27 @@ class Board:
     left_out: str  # in words, "" where nothing was
 
 
-def rank_runs(runs: Sequence[LoggedRun], identity: str | None) -> Board:
-    """Return the leaderboard of these runs; raises RequestError, naming the identities, where no
-    identity is common to all of them and none is asked for."""
-    scored = [run for run in runs if read_scores(run)]
+def rank_runs(runs: Sequence[LoggedRun], identity: str | None, limit: int) -> Board:
+    """Return the best `limit` of these runs, complete ones alone; raises RequestError, naming the
+    identities, where no identity is common to all of them and none is asked for."""
+    scored = [run for run in runs if run.outcome == "complete" and read_scores(run)]
     if not scored:
-        raise RequestError([Fault("TARGET", "none of these runs has a score")])
+        problem = "none of these runs is complete and has a score"
+        raise RequestError([Fault("TARGET", problem)])
     digest = choose_identity(scored, identity)
     rivals = [run for run in scored if digest in read_scores(run)]
     rivals.sort(key=lambda run: read_scores(run)[digest]["fcd"])
     ranks = rank_tied([read_scores(run)[digest]["fcd"] for run in rivals])
     signatures = [run.params.get("signature", "") for run in rivals]
-    rows = tuple(
+    rows = [
         make_row(rank, run, digest, signatures) for rank, run in zip(ranks, rivals, strict=True)
-    )
-    missing = len(runs) - len(rivals)
-    left_out = f"{missing} runs have no score of this identity" if missing else ""
-    return Board(rows, digest, describe_identities(scored)[digest], left_out)
+    ]
+    counts = {
+        "not complete, or without a score of this identity": len(runs) - len(rivals),
+        "not shown (--limit)": max(0, len(rows) - limit),
+    }
+    left_out = "; ".join(f"{count} {why}" for why, count in counts.items() if count)
+    return Board(tuple(rows[:limit]), digest, describe_identities(scored)[digest], left_out)
 
 
 def make_row(rank: str, run: LoggedRun, digest: str, signatures: Sequence[str]) -> Row:
@@ -99,24 +104,23 @@ def make_row(rank: str, run: LoggedRun, digest: str, signatures: Sequence[str]) 
 
 
 def rank_experiment(client: Client, experiment: str, identity: str | None, limit: int) -> Board:
-    """Return the best `limit` complete runs of an experiment, within the identity of the newest one
-    that was scored; raises RequestError where there is none."""
+    """Return the best `limit` complete runs of an experiment, within the identity asked for, or
+    that of the newest one; raises RequestError where there is none.
+
+    Reproductions do not compete.
+    """
     newest = find_newest_scored(client, experiment, SCORE)
-    if newest is None:
-        problem = f"got none; experiment {experiment} has no complete run with a {SCORE}"
-        raise RequestError([Fault("TARGET", problem)])
-    if identity is not None:
-        return rank_runs(find_runs(client, experiment, "tags.outcome = 'complete'"), identity)
+    if identity is not None or newest is None or not newest.params.get("score.identity"):
+        runs = find_runs(client, experiment, "tags.outcome = 'complete'")
+        scored = [run for run in runs if "reproduces" not in run.tags and read_scores(run)]
+        return rank_runs(scored, identity, limit)
     digest = newest.params["score.identity"]
-    runs, others = find_best_scored(client, experiment, SCORE, digest, limit)
-    board = rank_runs(runs, digest)
-    left_out = []
-    if len(runs) == limit:
-        left_out.append(f"the best {limit}; --limit shows more")
-    if others is not None:
-        words = next(iter(describe_identities([others]).items()))
-        left_out.append(
-            f"left out are scores of another identity, such as {words[0]} ({words[1]}): "
-            f"--identity {words[0]}"
-        )
-    return Board(board.rows, board.identity, board.description, "; ".join(left_out))
+    runs, other = find_best_scored(client, experiment, SCORE, digest, limit + 1)
+    board = rank_runs([run for run in runs if "reproduces" not in run.tags], digest, limit)
+    known = describe_identities([other]) if other is not None else {}
+    if not known:
+        return board
+    name, words = next(iter(known.items()))
+    hint = f"left out are scores of another identity, {name} ({words}): --identity {name}"
+    left_out = "; ".join(filter(None, [board.left_out, hint]))
+    return dataclasses.replace(board, left_out=left_out)

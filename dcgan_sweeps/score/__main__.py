@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
     DONE,
     INTERRUPTED,
     compose_request,
@@ -25,11 +26,13 @@ from dcgan_sweeps.config import Config, Fault, RequestError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dcgan_sweeps.execution.rescoring import Judged
+    from dcgan_sweeps.execution.rescoring import Judged, Loaded
     from dcgan_sweeps.score.fcd import Scorer
     from dcgan_sweeps.tracking.archive import LoggedRun
     from dcgan_sweeps.tracking.store import Client
 
+# What says which images a run was trained on, and for how long.
+NEEDED = ("data.name", "data.count", "data.limit", "seed", "train.epochs")
 # What a run's own configuration does not decide here.
 GROUPS = ("score", "runner", "data.dir")
 
@@ -50,7 +53,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "dcgan_sweeps.score",
         description="Scores logged generators again, and logs that beside what they have.",
-        epilog="Exit status: 0 done, 2 a wrong request.",
+        epilog="Exit status: 0 done, 1 the store failed, 2 a wrong request.",
     )
     parser.add_argument(
         "words",
@@ -61,13 +64,18 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
     parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument("--experiment", default="dcgan_sweeps", help="of best and study:NAME")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def score(options: argparse.Namespace) -> int:
     """Score what was asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.terminal import make_console, make_say, make_table
-    from dcgan_sweeps.tracking.store import answering, open_store
+    from dcgan_sweeps.tracking.store import (
+        StoreFailedError,
+        answering,
+        open_store,
+        store_failures,
+    )
     from dcgan_sweeps.tracking.targets import find_all
 
     console = make_console()
@@ -84,9 +92,17 @@ def score(options: argparse.Namespace) -> int:
 
     make_say(console)(set_up_device(config.runner).describe())
     with answering():
-        rows = score_runs(client, runs, config, console)
+        pairs = load_all(client, runs, Judges(config), console)
+    try:
+        with store_failures():
+            rows = score_runs(client, pairs, console)
+    except StoreFailedError as error:
+        make_say(console)(f"{error}; what was scored before is logged")
+        return ANSWER_IS_NO
     console.print()
-    console.print(make_table(COLUMNS, rows))
+    table = make_table(COLUMNS, rows)
+    table.columns[1].justify = "left"
+    console.print(table)
     return DONE
 
 
@@ -115,9 +131,14 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
             state = run.outcome or run.status.lower()
             problem = f"got {run.run_id}, which is {state}; allowed: complete runs"
             faults.append(Fault("TARGET", problem))
-        elif find_generator(client, run) is None or "data.name" not in run.params:
+        elif find_generator(client, run) is None:
             problem = f"got {run.run_id}, which logged no generator"
             faults.append(Fault("TARGET", problem))
+        else:
+            missing = [key for key in NEEDED if key not in run.params]
+            if missing:
+                problem = f"got {run.run_id}, which did not log {', '.join(missing)}"
+                faults.append(Fault("TARGET", problem))
     if faults:
         raise RequestError(faults)
 
@@ -125,27 +146,47 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
 COLUMNS = ("run", "name", "identity", "fcd", "fcd_test", "share", "own fcd")
 
 
-def score_runs(
-    client: Client, runs: Sequence[LoggedRun], config: Config, console: Console
-) -> list[tuple[str, ...]]:
+def load_all(
+    client: Client, runs: Sequence[LoggedRun], judges: Judges, console: Console
+) -> list[Loaded]:
+    """Return each run with its generator and what it is scored with, before any is scored.
+
+    Raises RequestError with a fault for each that cannot be loaded.
+    """
+    from dcgan_sweeps.execution.rescoring import Loaded, load_generator
+
+    loaded: list[Loaded] = []
+    faults: list[Fault] = []
+    for run in runs:
+        try:
+            generator = load_generator(client, run)
+            loaded.append(Loaded(run, generator, judges.find(run, console)))
+        except RequestError as error:
+            faults += error.faults
+    if faults:
+        raise RequestError(faults)
+    return loaded
+
+
+def score_runs(client: Client, loaded: Sequence[Loaded], console: Console) -> list[tuple[str, ...]]:
     """Score each run and return its row under COLUMNS."""
-    from dcgan_sweeps.execution.rescoring import load_generator, rescore
+    from dcgan_sweeps.execution.rescoring import rescore
     from dcgan_sweeps.terminal import format_duration, make_say
     from dcgan_sweeps.tracking.scores import SCORE
 
-    say, judges = make_say(console), Judges(config)
+    say = make_say(console)
     begin = time.perf_counter()
     rows: list[tuple[str, ...]] = []
-    for number, run in enumerate(runs, 1):
-        say(f"{number} of {len(runs)}: {run.run_id[:8]}, {run.name}")
-        judged = judges.find(run, console)
-        named = rescore(client, run, load_generator(client, run), judged, console)
-        if number < len(runs):
-            left_s = (time.perf_counter() - begin) / number * (len(runs) - number)
+    for number, each in enumerate(loaded, 1):
+        run = each.run
+        say(f"{number} of {len(loaded)}: {run.run_id[:8]}, {run.name}")
+        named = rescore(client, each, console)
+        if number < len(loaded):
+            left_s = (time.perf_counter() - begin) / number * (len(loaded) - number)
             say(f"  {format_duration(left_s)} left")
         own = f"{run.metrics[SCORE]:.2f}" if SCORE in run.metrics else "none"
         share = f"{named['fcd_share']:.1%}"
-        digest = judged.scorer.identity.digest
+        digest = each.judged.scorer.identity.digest
         scores = (f"{named['fcd']:.2f}", f"{named['fcd_test']:.2f}", share, own)
         rows.append((run.run_id[:8], run.name, digest, *scores))
     return rows
@@ -168,7 +209,7 @@ class Judges:
         from dcgan_sweeps.score.fcd import prepare_scorer
         from dcgan_sweeps.terminal import make_say
 
-        logged = {key: run.params[key] for key in ("data.name", "data.count", "data.limit", "seed")}
+        logged = {key: run.params[key] for key in NEEDED if key != "train.epochs"}
         words = [f"data={quote(logged.pop('data.name'))}"]
         words += [f"{key}={quote(text)}" for key, text in logged.items() if text != "None"]
         asked: Config = compose_request("config", words)

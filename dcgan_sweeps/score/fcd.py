@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Score
+from dcgan_sweeps.config import Fault, RequestError, Score
 from dcgan_sweeps.data.images import Images, split_holdout
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.score.classifier.network import Classifier, load_classifier
@@ -95,8 +95,14 @@ class Scorer:
         return (fcd - self.floor) / (self.reference.ceiling - self.floor)
 
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
-        """Return what the companions say of a generator that was trained on some of the images."""
-        return examine(self.read_reals(train_rows, say), fakes.read, self._stream("companions"))
+        """Return what the companions say of a generator that was trained on some of the images.
+
+        Of the first fakes, as many as there are reals: the figures depend on the number.
+        """
+        reals = self.read_reals(train_rows, say)
+        count = len(reals.holdout.features)
+        few = Set(fakes.read.features[:count], fakes.read.logits[:count])
+        return examine(reals, few, self._stream("companions"))
 
     def estimate_error(self, fakes: Fakes) -> float:
         """Return the standard error of `fcd` for the choice of latents."""
@@ -112,12 +118,13 @@ class Scorer:
         """Return what fakes are held against; `say` gets lines while it is read."""
         images, size = self.images, self.settings.batch_size
         _, holdout = split_holdout(len(images.train_u8))
+        count = min(self.settings.count, len(holdout), len(images.test_u8))
         train = images.train_u8
-        few = holdout[: self.settings.count]
+        few, few_test = holdout[:count], self._choose_test()[:count]
         features, _ = read_rows(self.classifier, train, train_rows, size, say)
         return Reals(
             Set(*read_rows(self.classifier, train, few, size, say)),
-            Set(*read_rows(self.classifier, images.test_u8, self._choose_test(), size, say)),
+            Set(*read_rows(self.classifier, images.test_u8, few_test, size, say)),
             features,
         )
 
@@ -136,4 +143,7 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
     reference = find_reference(find_classifier_dir(settings.classifier), classifier, digest)
     if reference is None:
         reference = measure_reference(classifier, images, settings.batch_size)
+    if reference.ceiling <= reference.floor:
+        problem = f"got {settings.classifier}, which cannot tell noise from real images"
+        raise RequestError([Fault("score.classifier", problem)])
     return Scorer(classifier, images, reference, identify(settings, digest), settings)

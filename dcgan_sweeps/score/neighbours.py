@@ -59,7 +59,7 @@ def measure_overlap(real: Features, fake: Features) -> Overlap:
     return Overlap(
         precise / len(fake),
         float(recalled.mean()),
-        dense / (DENSITY_K * len(fake)),
+        dense / (min(DENSITY_K, len(real) - 1) * len(fake)),
         float(covered.mean()),
     )
 
@@ -74,8 +74,11 @@ def measure_radii(features: Features, k: int) -> Float64:
 def find_nearest(
     features: Features, among: Features, count: int
 ) -> tuple[Float64, npt.NDArray[np.int64]]:
-    """Return distances and indices, each (n, count), of the features nearest to (n, d) features."""
-    distances, indices = _index(among, count).kneighbors(features.astype(np.float64))
+    """Return distances and indices of the `count` features nearest to each of (n, d), or of all of
+    `among` where it has fewer: each (n, count)."""
+    distances, indices = _index(among, min(count, len(among))).kneighbors(
+        features.astype(np.float64)
+    )
     return distances, indices
 
 

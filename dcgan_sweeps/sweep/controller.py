@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import sign
 from dcgan_sweeps.sweep.attempt import STOPPING, find_identity, note_identity
@@ -155,15 +155,23 @@ class Controller:
                 log.write(text)
             self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
             return None
-        if self.settings.skip_finished:
-            identity = find_identity(config)
-            done = self._find_finished(sign(flatten(config)), identity.digest if identity else "")
-            if done is not None:
-                if identity is not None:
-                    note_identity(trial, identity)
-                self._settle(number, done)
-                return None
+        if self.settings.skip_finished and self._skip(number, trial, config):
+            return None
         return words, config
+
+    def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
+        """Settle a trial with a run that has done the same; return whether there was one."""
+        identity = find_identity(config)
+        done = self._find_finished(sign(flatten(config)), identity.digest if identity else "")
+        if done is None:
+            return False
+        try:
+            if identity is not None:
+                note_identity(trial, identity)
+        except RequestError as error:  # its score is of another kind than the study's
+            done = TrialResult("failed", str(error))
+        self._settle(number, done, final=True)
+        return True
 
     def _sample(self, trial: optuna.Trial, number: int) -> list[str]:
         if not self.request.is_search:
@@ -185,7 +193,7 @@ class Controller:
         condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
         experiment = self.request.config.tracking.experiment
         for run in find_runs(self.record.client, experiment, condition):
-            if SCORE in run.metrics and run.params["score.identity"] == identity:
+            if SCORE in run.metrics and run.params.get("score.identity") == identity:
                 reason = f"run {run.run_id} had finished it"
                 return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
         return None

@@ -108,7 +108,8 @@ def read_study_request(
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
     check_values(asked.fixed, ends, compose)
-    mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search else []
+    compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
+    mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
     if mixed:
         raise RequestError(mixed)
     defaults = choose_defaults(space, read_defaults(config, choices))
@@ -164,25 +165,30 @@ def read_space(
 
 
 # What two trials must have alike for their scores to be of one identity.
-# What decides the kind of a score.
-OF_THE_IDENTITY = ("score", "score.name", "score.count", "score.seed", "score.classifier")
-
-
 def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compose) -> list[Fault]:
     """Return a fault for each swept key that gives the trials scores of several identities, with
-    these identities: a search ranks by one."""
+    these identities: who compares trials as they go compares one kind of score."""
     faults = []
     for key, domain in swept.items():
-        if key not in OF_THE_IDENTITY and key not in ("data", "data.name", "data.count"):
-            continue
+        if ("." in key and not key.startswith(("score.", "data."))) or key == "seed":
+            continue  # neither a group nor a key that scores depend on
         texts = domain.texts or (str(domain.low), str(domain.high))
-        found = [find_identity(compose([*fixed, f"{key}={text}"])) for text in texts]
-        known = {each.digest: each.describe() for each in found if each is not None}
+        configs = [compose([*fixed, f"{key}={text}"]) for text in texts[:MOST_CHECKED]]
+        if len({_name_score(config) for config in configs}) == 1:
+            continue
+        known = {
+            each.digest: each.describe() for each in map(find_identity, configs) if each is not None
+        }
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
-        elif None in found:
-            faults.append(Fault(key, f"got {domain.text}; a search is ranked by score/fcd"))
+        elif any(config.score.name == "none" for config in configs):
+            faults.append(Fault(key, f"got {domain.text}; trials are compared by score/fcd"))
     return faults
+
+
+def _name_score(config: Config) -> tuple[object, ...]:
+    score, data = config.score, config.data
+    return (score.name, score.count, score.seed, score.classifier, data.name, data.count)
 
 
 def check_search(settings: StudySettings, config: Config) -> None:

@@ -53,11 +53,10 @@ def describe_mixed(found: Mapping[str, str]) -> str:
 
 
 def choose_identity(runs: Sequence[LoggedRun], asked: str | None) -> str:
-    """Return the identity that these runs are to be compared by: the one asked for, or the one
-    that they all have.
+    """Return the identity that these runs are to be compared by: the one asked for, or one that
+    they all have, and rather a run's own than one that was added.
 
-    Raises RequestError, naming each, where they have none in common, or several and none is any
-    run's own.
+    Raises RequestError, naming each, where they have none in common.
     """
     known = describe_identities(runs)
     shared = [digest for digest in known if all(digest in read_scores(run) for run in runs)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, find_runs, read_run
-from dcgan_sweeps.tracking.scores import SCORE
+from dcgan_sweeps.tracking.scores import SCORE, choose_identity, read_scores
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
@@ -74,7 +74,7 @@ def find_best(client: Client, experiment: str) -> tuple[LoggedRun, str]:
     scored = [
         run
         for run in find_runs(client, experiment, "tags.outcome = 'complete'")
-        if SCORE in run.metrics and "reproduces" not in run.tags
+        if SCORE in run.metrics and "score.identity" in run.params and "reproduces" not in run.tags
     ]
     if not scored:
         problem = f"got best; experiment {experiment} has no complete run with a {SCORE}"
@@ -94,25 +94,24 @@ def find_best_trial(client: Client, experiment: str, study: str) -> tuple[Logged
 
     Raises RequestError where the trials have scores that cannot be compared.
     """
-    trials = find_trials(client, experiment, study)
-    identities = sorted({run.params["score.identity"] for run in trials})
-    if len(identities) > 1:
-        problem = f"its trials have scores of {len(identities)} identities: {', '.join(identities)}"
-        raise RequestError([Fault("TARGET", f"got study:{study}; {problem}")])
-    best = min(trials, key=lambda run: run.metrics[SCORE])
-    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
+    trials = [run for run in find_trials(client, experiment, study) if read_scores(run)]
+    if not trials:
+        raise RequestError([Fault("TARGET", f"got study:{study}; no trial of it has a score")])
+    digest = choose_identity(trials, None)
+    best = min(trials, key=lambda run: read_scores(run)[digest]["fcd"])
+    score = f"{SCORE} {read_scores(best)[digest]['fcd']:.2f}"
     found = f"best of {len(trials)} complete trials of study {study}: {best.run_id}, {best.name}"
     return best, f"{found}, {score}"
 
 
 def find_trials(client: Client, experiment: str, study: str) -> list[LoggedRun]:
-    """Return the complete, scored trials of a study; raises RequestError where there is none."""
+    """Return the complete trials of a study; raises RequestError where there is none."""
     if "'" in study:
         raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
     trials = [
         run
         for run in find_runs(client, experiment, f"tags.study = '{study}'")
-        if "trial" in run.tags and run.outcome == "complete" and SCORE in run.metrics
+        if "trial" in run.tags and run.outcome == "complete"
     ]
     if not trials:
         problem = f"got study:{study}; experiment {experiment} has no complete trial of it"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,12 @@ def test_the_surest_are_surer_than_the_least_sure(scorer, of_test_images, fashio
 
 def test_an_examination_is_the_same_each_time(scorer, fashion, of_test_images):
     assert examine(scorer, fashion.test_u8).figures == of_test_images.figures
+
+
+def test_more_fakes_than_reals_are_held_against_as_many(scorer, fashion):
+    few = dataclasses.replace(fashion, test_u8=fashion.test_u8[:300])
+    small = dataclasses.replace(scorer, images=few)
+    fakes = small.draw(lambda latents: fashion.test_u8[: len(latents)], latent_dim=1)
+    reals = small.read_reals(ROWS, print)
+    assert len(reals.holdout.features) == len(reals.test.features) == 300
+    assert small.examine(fakes, ROWS, print).least_sure.max() < 300

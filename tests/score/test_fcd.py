@@ -5,9 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.data.images import draw_synthetic, split_holdout
+from dcgan_sweeps.score.classifier.network import build_classifier, encode_weights
 from dcgan_sweeps.score.fcd import prepare_scorer
 from dcgan_sweeps.score.frechet import frechet_distance, measure_moments
+from dcgan_sweeps.score.identity import WEIGHTS_FILE
 from dcgan_sweeps.score.reference import draw_noise
 
 
@@ -73,3 +76,15 @@ def test_other_data_gets_a_reference_of_its_own(scorer):
     other = prepare_scorer(scorer.settings, synthetic)
     assert other.identity.digest != scorer.identity.digest
     assert other.reference.holdout.mean.shape == scorer.reference.holdout.mean.shape
+
+
+def test_a_classifier_that_sees_nothing_is_refused(tmp_path, scorer, fashion):
+    model = build_classifier([3], 4, dropout=0.0, seed=0)
+    model.set_weights([np.zeros_like(each) for each in model.get_weights()])
+    (tmp_path / WEIGHTS_FILE).write_bytes(encode_weights(model))
+    settings = dataclasses.replace(scorer.settings, classifier=str(tmp_path))
+    few = dataclasses.replace(
+        fashion, train_u8=fashion.train_u8[:600], test_u8=fashion.test_u8[:99]
+    )
+    with pytest.raises(RequestError, match="cannot tell noise from real images"):
+        prepare_scorer(settings, few)

@@ -89,20 +89,33 @@ def test_diversity_is_the_mean_distance_of_two_different_ones():
 MEASURE = """
 import resource
 import numpy as np
-from dcgan_sweeps.score.neighbours import measure_diversity, measure_overlap
+from dcgan_sweeps.score.companions import Reals, Set, examine
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 random = np.random.default_rng(0)
-real, fake = random.standard_normal((2, 10_000, 64)).astype(np.float32)
-measure_overlap(real[:200], fake[:200])
+def draw(count): return random.standard_normal((count, 64)).astype(np.float32)
+def look(count, train):
+    sets = [Set(draw(count), draw(count)[:, :10]) for _ in range(3)]
+    examine(Reals(*sets[:2], draw(train)), sets[2], random)
+look(100, 100)
 before = peak()
-measure_overlap(real, fake), measure_diversity(fake)
+look(10_000, 60_000)
 print(peak() - before)
 """
 
 
 @pytest.mark.slow
-def test_ten_thousand_by_ten_thousand_need_less_than_a_gigabyte():
+def test_all_companions_of_ten_thousand_need_less_than_a_gigabyte():
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], check=True, capture_output=True, text=True
     )
     assert float(done.stdout) < 1000  # MiB
+
+
+def test_more_neighbours_than_there_are_points_are_all_of_them(random):
+    distances, indices = find_nearest(draw(random, 5), draw(random, 3), 6)
+    assert (distances.shape, indices.shape) == ((5, 3), (5, 3))
+
+
+def test_few_points_have_a_density_of_about_one_too(random):
+    draws = [measure_overlap(draw(random, 4), draw(random, 4)).density for _ in range(300)]
+    assert np.mean(draws) == pytest.approx(1, abs=0.15)
