@@ -40,6 +40,11 @@ def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
     assert [str(each) for each in error.value.faults] == [fault]
 
 
+def test_an_extrapolation_needs_images():
+    with pytest.raises(RequestError, match=r"score\.extrapolate: got true; goes with score\.count"):
+        compose("config", ["score.extrapolate=true", "score.count=99"], Config)
+
+
 def test_every_group_choice_composes():
     for choice in ("data=synthetic", "score=none", "tracking=none", "experiment=quick"):
         assert isinstance(compose("config", [choice], Config), Config)
