@@ -119,13 +119,13 @@ class Scorer:
         images, size = self.images, self.settings.batch_size
         _, holdout = split_holdout(len(images.train_u8))
         count = min(self.settings.count, len(holdout), len(images.test_u8))
-        train = images.train_u8
-        few, few_test = holdout[:count], self._choose_test()[:count]
-        features, _ = read_rows(self.classifier, train, train_rows, size, say)
+        rows = np.concatenate([holdout[:count], train_rows])
+        features, logits = read_rows(self.classifier, images.train_u8, rows, size, say)
+        few = self._choose_test()[:count]
         return Reals(
-            Set(*read_rows(self.classifier, train, few, size, say)),
-            Set(*read_rows(self.classifier, images.test_u8, few_test, size, say)),
-            features,
+            Set(features[:count], logits[:count]),
+            Set(*read_rows(self.classifier, images.test_u8, few, size, say)),
+            features[count:],
         )
 
     def _choose_test(self) -> Indices:

@@ -9,7 +9,7 @@ from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.score.companions import NEIGHBOURS, SHOWN
 from dcgan_sweeps.score.fcd import prepare_scorer
 
-ROWS = np.arange(1500)  # of the training images, those that the generators have seen
+ROWS = np.arange(1000)  # of the training images, those that the generators have seen
 
 
 @pytest.fixture(scope="module")
