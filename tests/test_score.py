@@ -125,7 +125,7 @@ def test_scores_that_were_added_later_are_reported(folder):
 def test_the_limit_is_kept(folder):
     identity = find_runs(folder)[0].data.params["score.identity"]
     printed = finish(folder, [*REPORT, "--limit", "1", "--identity", identity])
-    assert "1 not shown (--limit)" in printed
+    assert "the best 1 alone are shown (--limit)" in printed
     assert "--limit: got 0; allowed: 1 to" in finish(folder, [*REPORT, "--limit", "0"], status=2)
 
 

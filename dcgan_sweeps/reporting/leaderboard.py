@@ -80,11 +80,10 @@ def rank_runs(runs: Sequence[LoggedRun], identity: str | None, limit: int) -> Bo
     rows = [
         make_row(rank, run, digest, signatures) for rank, run in zip(ranks, rivals, strict=True)
     ]
-    counts = {
-        "not complete, or without a score of this identity": len(runs) - len(rivals),
-        "not shown (--limit)": max(0, len(rows) - limit),
-    }
-    left_out = "; ".join(f"{count} {why}" for why, count in counts.items() if count)
+    missing = len(runs) - len(rivals)
+    notes = [f"{missing} left out: not complete, or no score of this identity"] if missing else []
+    notes += [f"the best {limit} alone are shown (--limit)"] if len(rows) > limit else []
+    left_out = "; ".join(notes)
     return Board(tuple(rows[:limit]), digest, describe_identities(scored)[digest], left_out)
 
 

@@ -47,7 +47,7 @@ def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
 
 def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floating]]) -> ImagesU8:
     """Return {label: share of each name} as bars side by side, a picture in colour."""
-    figure = Figure(figsize=(7, 3.2), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8.5, 3.4), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     width = 0.8 / len(series)
