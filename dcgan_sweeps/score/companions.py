@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dcgan_sweeps.score.cache import find_figures, name_arrays
 from dcgan_sweeps.score.classes import (
     count_dropped,
     count_shares,
     measure_confidence,
     measure_js_bits,
 )
+from dcgan_sweeps.score.identity import VERSION
 from dcgan_sweeps.score.kernel import measure_kid
 from dcgan_sweeps.score.neighbours import find_nearest, measure_diversity, measure_overlap
 
@@ -33,6 +35,7 @@ Indices = npt.NDArray[np.int64]
 SHOWN = 25  # of the best and of the worst
 NEIGHBOURS_OF = 10  # fakes
 NEIGHBOURS = 6
+FEW = 2000  # images are measured as fast as what is kept of them is found
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examinatio
         "kid_error": kid.error,
         **measure(reals, fakes, shares_real),
         "nearest_train": float(np.median(distances[:, 0])),
-        **{f"{name}_real": value for name, value in measure_reals(reals, shares_real).items()},
+        **{f"{name}_real": value for name, value in find_reals(reals, shares_real).items()},
     }
     return Examination(
         figures,
@@ -98,6 +101,16 @@ def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
         "dropped_classes": float(count_dropped(shares)),
         "diversity": measure_diversity(fakes.features),
     }
+
+
+def find_reals(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
+    """Return the figures of the test images, kept from an earlier run where there are many."""
+    if len(reals.holdout.features) <= FEW:
+        return measure_reals(reals, shares_real)
+    sets = (reals.holdout, reals.test)
+    arrays = [array for each in sets for array in (each.features, each.logits)]
+    name = f"{VERSION}_{name_arrays(*arrays, reals.train_features)}"
+    return find_figures(name, lambda: measure_reals(reals, shares_real))
 
 
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:

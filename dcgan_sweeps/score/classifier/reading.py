@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import time
 import zipfile
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
+from dcgan_sweeps.score.cache import find_features_dir, write_whole
 from dcgan_sweeps.score.classifier.network import Classifier
 
 ImagesU8 = npt.NDArray[np.uint8]
@@ -64,11 +63,6 @@ def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say:
     return read
 
 
-def find_features_dir() -> Path:
-    """Return the folder that features are kept in; it need not exist."""
-    return platformdirs.user_cache_path("dcgan_sweeps") / "features"
-
-
 def _name(classifier: Classifier, images_u8: ImagesU8, batch_size: int, first: Read) -> str:
     sha256 = hashlib.sha256(f"{classifier.sha256} {batch_size}".encode())
     for array in (images_u8, *first):
@@ -77,11 +71,6 @@ def _name(classifier: Classifier, images_u8: ImagesU8, batch_size: int, first: R
 
 
 def _keep(path: Path, read: Read) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, features=read[0], logits=read[1])
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    file = io.BytesIO()
+    np.savez(file, features=read[0], logits=read[1])
+    write_whole(path, file.getvalue())

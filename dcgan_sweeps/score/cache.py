@@ -1,0 +1,61 @@
+"""What is measured of real images alone, kept on this machine from run to run.
+
+    figures = find_figures(name, measure)   # measure() is called where there are none yet
+
+A cache saves time and nothing else: what cannot be read is measured again, and what cannot be
+written is not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+Figures = Mapping[str, float]
+
+
+def find_features_dir() -> Path:
+    """Return the folder of the cache; it need not exist."""
+    return platformdirs.user_cache_path("dcgan_sweeps") / "features"
+
+
+def name_arrays(*arrays: npt.NDArray[np.float32]) -> str:
+    """Return a name that changes with any bit of the arrays: 32 hex digits."""
+    sha256 = hashlib.sha256()
+    for array in arrays:
+        sha256.update(f"{array.dtype}{array.shape}".encode())
+        sha256.update(array.tobytes())
+    return sha256.hexdigest()[:32]
+
+
+def find_figures(name: str, measure: Callable[[], Figures]) -> Figures:
+    """Return {name: value} as it was kept under `name`, or as `measure` returns it now."""
+    path = find_features_dir() / f"{name}.json"
+    try:
+        kept = json.loads(path.read_text())
+        return {str(key): float(value) for key, value in kept.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        pass  # none there, or not whole
+    figures = measure()
+    with contextlib.suppress(OSError):
+        write_whole(path, json.dumps(dict(figures)).encode())
+    return figures
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
