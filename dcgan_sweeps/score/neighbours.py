@@ -30,7 +30,7 @@ class Overlap:
     """Shares from 0 to 1; density may be above 1, and is about 1 for equal distributions.
 
     Precision and recall: Kynkaanniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
-    Density and coverage: Naeem et al. 2020, equations 2 and 3, https://arxiv.org/abs/2002.09797.
+    Density and coverage: Naeem et al. 2020, https://arxiv.org/abs/2002.09797.
     """
 
     precision: float  # fakes within the manifold of the reals

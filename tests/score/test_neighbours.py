@@ -45,13 +45,13 @@ def test_the_reals_themselves_have_everything(random):
 
 
 def test_equal_distributions_have_a_density_of_about_one(random):
-    # Proposition 1 of Naeem et al.: the expectation is 1.
+    # Naeem et al.: the expectation is 1.
     overlap = measure_overlap(draw(random, 2000), draw(random, 2000))
     assert overlap.density == pytest.approx(1, abs=0.1)
 
 
 def test_equal_distributions_have_the_expected_coverage(random):
-    # Naeem et al., equation 6: 1 - 1/2^k for as many fakes as reals, n large.
+    # Naeem et al.: 1 - 1/2^k for as many fakes as reals, n large.
     overlap = measure_overlap(draw(random, 4000), draw(random, 4000))
     assert overlap.coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
