@@ -109,7 +109,7 @@ def rank_experiment(client: Client, experiment: str, identity: str | None, limit
     Reproductions do not compete.
     """
     newest = find_newest_scored(client, experiment, SCORE)
-    if identity is not None or newest is None or not newest.params.get("score.identity"):
+    if identity is not None or newest is None:
         runs = find_runs(client, experiment, "tags.outcome = 'complete'")
         scored = [run for run in runs if "reproduces" not in run.tags and read_scores(run)]
         return rank_runs(scored, identity, limit)

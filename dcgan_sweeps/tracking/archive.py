@@ -81,8 +81,10 @@ def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[Log
 
 
 def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> LoggedRun | None:
-    """Return the newest complete run that has a metric; reproductions do not count."""
-    condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0"
+    """Return the newest complete run that has a metric, and a score identity; reproductions do not
+    count."""
+    has_identity = "params.`score.identity` != ''"
+    condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
     found = _find_page(client, experiment, condition, "start_time DESC", 100)
     return next((run for run in found if "reproduces" not in run.tags), None)
 
