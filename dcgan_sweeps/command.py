@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import os
 import re
@@ -99,6 +100,15 @@ def report_faults(faults: Sequence[Fault]) -> int:
     for fault in faults:
         print(f"  {fault}", file=sys.stderr)
     return REQUEST_WAS_WRONG
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
+    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
+    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
+    parser.add_argument(
+        "--experiment", default="dcgan_sweeps", help="of best and study:NAME (dcgan_sweeps)"
+    )
 
 
 def quote(value: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, report_faults, take_signals
+from dcgan_sweeps.command import DONE, add_place, report_faults, take_signals
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.reporting.leaderboard import COLUMNS, Board, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
@@ -43,9 +43,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--identity", help="rank by this score identity, or the beginning of it")
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"the best so many ({LIMIT})")
-    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
-    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
-    parser.add_argument("--experiment", default="dcgan_sweeps", help="(dcgan_sweeps)")
+    add_place(parser)
     options = parser.parse_intermixed_args()
     if not 1 <= options.limit <= MOST:
         parser.error(f"--limit: got {options.limit}; allowed: 1 to {MOST}")

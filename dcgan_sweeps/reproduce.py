@@ -13,6 +13,7 @@ from dcgan_sweeps.command import (
     DONE,
     INTERRUPTED,
     REQUEST_WAS_WRONG,
+    add_place,
     report_faults,
     take_signals,
 )
@@ -73,9 +74,7 @@ def read_options() -> argparse.Namespace:
         metavar="DIGEST",
         help="with --code: I have read that code; with the digest printed with it, no other is run",
     )
-    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
-    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
-    parser.add_argument("--experiment", default="dcgan_sweeps", help="of best (dcgan_sweeps)")
+    add_place(parser)
     options = parser.parse_args()
     if options.epochs is not None and options.epochs < 1:
         parser.error(f"--epochs: got {options.epochs}; allowed: at least 1")

@@ -16,6 +16,7 @@ from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
     INTERRUPTED,
+    add_place,
     compose_request,
     quote,
     report_faults,
@@ -61,9 +62,7 @@ def read_options() -> argparse.Namespace:
         nargs="+",
         help="a run id, best, study:NAME (each complete trial); overrides such as score.count=2000",
     )
-    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
-    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
-    parser.add_argument("--experiment", default="dcgan_sweeps", help="of best and study:NAME")
+    add_place(parser)
     return parser.parse_intermixed_args()
 
 

@@ -21,6 +21,8 @@ import platformdirs
 
 Figures = Mapping[str, float]
 
+FEW = 2000  # images are read and measured as fast as what is kept of them is found
+
 
 def find_features_dir() -> Path:
     """Return the folder of the cache; it need not exist."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.score.cache import find_figures, name_arrays
+from dcgan_sweeps.score.cache import FEW, find_figures, name_arrays
 from dcgan_sweeps.score.classes import (
     count_dropped,
     count_shares,
@@ -35,7 +35,6 @@ Indices = npt.NDArray[np.int64]
 SHOWN = 25  # of the best and of the worst
 NEIGHBOURS_OF = 10  # fakes
 NEIGHBOURS = 6
-FEW = 2000  # images are measured as fast as what is kept of them is found
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.score.cache import find_features_dir, write_whole
+from dcgan_sweeps.score.cache import FEW, find_features_dir, write_whole
 from dcgan_sweeps.score.classifier.network import Classifier
 
 ImagesU8 = npt.NDArray[np.uint8]
 Read = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # features, logits
 Say = Callable[[str], None]
-
-FEW = 2000  # are read as fast as they are found
 
 
 def read_rows(
