@@ -1,14 +1,13 @@
 """What the companions of a score have seen, as pictures.
 
-draw_pictures(Found(fakes_u8, train_u8, images.class_names, examination), walks_u8)["nearest"]
+draw_pictures(images, train_rows, fakes_u8, examination, walks_u8)["nearest"]
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from dcgan_sweeps.data.images import Images, Indices
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.score.companions import Examination
@@ -18,16 +17,6 @@ WALKS, STEPS = 5, 10
 COLUMNS = 5
 
 
-@dataclass(frozen=True)
-class Found:
-    """Fakes and the images that were trained on, each (n, 28, 28), and what was found in them."""
-
-    fakes_u8: ImagesU8
-    train_u8: ImagesU8
-    class_names: tuple[str, ...]
-    examination: Examination
-
-
 def draw_walks(seed: int, latent_dim: int) -> Latents:
     """Return the latents of WALKS walks of STEPS each, one after the other."""
     random = stream(seed, "score/interpolation")
@@ -35,10 +24,14 @@ def draw_walks(seed: int, latent_dim: int) -> Latents:
     return interpolate(starts, ends, STEPS)
 
 
-def draw_pictures(found: Found, walks_u8: ImagesU8) -> dict[str, ImagesU8]:
-    """Return {name: picture}, each with its caption."""
-    seen, fakes_u8 = found.examination, found.fakes_u8
-    nearest = found.train_u8[seen.nearest]
+def draw_pictures(
+    images: Images, train_rows: Indices, fakes_u8: ImagesU8, seen: Examination, walks_u8: ImagesU8
+) -> dict[str, ImagesU8]:
+    """Return {name: picture}, each with its caption; images are (n, 28, 28) in 0..255.
+
+    `train_rows` are those of the images that were trained on, `seen` what was found in the fakes.
+    """
+    nearest = images.train_u8[train_rows[seen.nearest]]
     rows = np.concatenate([fakes_u8[: len(nearest), None], nearest], axis=1)
     grids = {
         "surest": (fakes_u8[seen.surest], COLUMNS, "surest of the classifier"),
@@ -54,6 +47,5 @@ def draw_pictures(found: Found, walks_u8: ImagesU8) -> dict[str, ImagesU8]:
         name: add_caption(draw_grid(images_u8, columns), caption)
         for name, (images_u8, columns, caption) in grids.items()
     }
-    names = found.class_names
     shares = {"generated": seen.shares, "real": seen.shares_real}
-    return {"classes": draw_shares(names, shares), **pictures}
+    return {"classes": draw_shares(images.class_names, shares), **pictures}

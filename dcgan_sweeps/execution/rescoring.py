@@ -19,7 +19,7 @@ from rich.console import Console
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.data.images import Indices
-from dcgan_sweeps.execution.pictures import Found, draw_pictures, draw_walks
+from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_figures, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_sampler
@@ -88,12 +88,11 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
         examination = scorer.examine(fakes, judged.train_rows, make_say(console))
         figures = name_figures(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:
-            names = scorer.images.class_names
-            found = Found(
-                fakes.images_u8, scorer.images.train_u8[judged.train_rows], names, examination
-            )
             walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
-            add_pictures(client, run, draw_pictures(found, walks_u8), prefix.rstrip("/"))
+            pictures = draw_pictures(
+                scorer.images, judged.train_rows, fakes.images_u8, examination, walks_u8
+            )
+            add_pictures(client, run, pictures, prefix.rstrip("/"))
     named = {
         name.removeprefix(OWN): value for name, value in {**bounds, **scores, **figures}.items()
     }

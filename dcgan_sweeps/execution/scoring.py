@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.pictures import Found, draw_pictures, draw_walks
+from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.plan import is_examined, is_scored
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents
 from dcgan_sweeps.score.companions import Examination
@@ -72,12 +72,12 @@ def score_epoch(
         recorder.add_scores(epoch, {**figures, "scoring/companions_s": companions_s})
         show_companions(console, {**scores, **figures}, fcd_s, companions_s)
         if epoch == parts.config.train.epochs:
-            names = scorer.images.class_names
-            found = Found(
-                fakes.images_u8, scorer.images.train_u8[parts.train_rows], names, examination
-            )
             walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
-            recorder.add_score_pictures(draw_pictures(found, walks_u8))
+            recorder.add_score_pictures(
+                draw_pictures(
+                    scorer.images, parts.train_rows, fakes.images_u8, examination, walks_u8
+                )
+            )
     return scores
 
 
