@@ -26,6 +26,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.training $(ARGS)
 	$(BIN)/python -m benchmarks.slots
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.scoring
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """How far a score can be trusted, by real generators: `python -m benchmarks.generators TARGET ...`.
 
 Scores each generator by the shipped classifier and by others, and says how alike they rank them;
-how much a score moves with the latents, with the number of images, and with the training seed; and
-what a score costs. Nothing is logged. The tables are those of docs/score.md.
+how much a score moves with the latents, with the number of images, and with the training seed.
+Nothing is logged. The tables are those of docs/score.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import itertools
 import statistics
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,17 +126,9 @@ def draw_rankings(scores: dict[str, list[float]], picture: Path) -> None:
 
 
 def print_companions(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print the companions of some generators beside those of real images, and what they cost."""
+    """Print the companions of some generators beside those of real images."""
     rows = np.arange(len(scorer.images.train_u8))
-    scorer.examine(drawn[0].fakes, rows, print)  # reads the real images, if this is the first time
-    begin = time.perf_counter()
-    sample = make_sampler(drawn[0].generator.model, scorer.settings.batch_size)
-    scorer.score(scorer.draw(sample, drawn[0].generator.latent_dim))
-    fcd_s = time.perf_counter() - begin
-    begin = time.perf_counter()
     seen = [scorer.examine(each.fakes, rows, print).figures for each in drawn]
-    companions_s = (time.perf_counter() - begin) / len(drawn)
-    print(f"\nfcd alone took {fcd_s:.1f} s, the companions {companions_s:.1f} s more")
     print("\n| | " + " | ".join(each.name for each in drawn) + " | real images |")
     print("|---|" + "---|" * (len(drawn) + 1))
     for key, (digits, _) in COMPANIONS.items():

@@ -10,12 +10,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[1]
-TINY = [
-    "experiment=tiny",
-    "runner.threads=2",
-    "tracking.system_metrics_s=0",
-    "score.companions=never",  # where they are not what is tested
-]
+TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
 PROGRAM = [sys.executable, "-m", "dcgan_sweeps.run"]
 KILL = [sys.executable, str(ROOT / "tests" / "kill_at.py")]
 # Not what this process set for itself.

@@ -24,7 +24,7 @@ from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-THREE = [*TINY, "train.epochs=3", "score.companions=last"]
+THREE = [*TINY, "train.epochs=3"]
 # Single steps, ten an epoch: a signal meets the run within one.
 FORTY = [*TINY, "train.epochs=40", "train.steps_per_call=1", "score.every=100"]
 MEASURED = ("train/", "tracking/", "scoring/")  # the machine, not the run

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Runner
+from dcgan_sweeps.logged_config import is_signed
 from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import RunFolder
@@ -66,10 +67,11 @@ def plan_new(request: Request) -> Plan:
 
 
 def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
-    """Return what was asked for, in words: the experiment, then each override of the run."""
-    quiet = ("experiment=", "tracking.", "tracking=", "runner.", "runner=", "resume=", "hydra")
-    words = [word for word in overrides if not word.startswith(quiet)]
-    return " ".join([experiment, *words])
+    """Return what was asked for, in words: the experiment, then each override that can change what
+    the run computes."""
+    quiet = ("experiment", "runner", "hydra")
+    words = [word for word in overrides if is_signed(word.partition("=")[0])]
+    return " ".join([experiment, *(word for word in words if not word.startswith(quiet))])
 
 
 def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
