@@ -6,26 +6,35 @@ Scores of two identities are never ranked together.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, report_faults, take_signals
+from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, take_signals
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.reporting.leaderboard import COLUMNS, Board, rank_experiment, rank_runs
+from dcgan_sweeps.reporting.condition import read_conditions
+from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
+from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
-from dcgan_sweeps.terminal import make_console, make_say, make_table
-from dcgan_sweeps.tracking.store import answering, open_store
-from dcgan_sweeps.tracking.targets import find_all
+from dcgan_sweeps.terminal import Counter, make_console, make_say, make_table
+from dcgan_sweeps.tracking.store import Client, answering, open_store
+from dcgan_sweeps.tracking.targets import STUDY, find_all
 
-LIMIT, MOST = 100, 10_000
+LIMIT = 100  # of what a person reads; what another program reads is whole
 
 
 def main() -> int:
     options = read_options()
     take_signals()
     try:
-        show(find_board(options))
+        with answering():
+            report(options)
     except RequestError as error:
         return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted, nothing was written", file=sys.stderr)
+        return INTERRUPTED
     return DONE
 
 
@@ -39,34 +48,78 @@ def read_options() -> argparse.Namespace:
         "targets",
         metavar="TARGET",
         nargs="*",
-        help="study:NAME (its complete trials) or run ids; none: the experiment's complete runs",
+        help="study:NAME (its trials) or run ids; none: the experiment's complete runs",
+    )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help='such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once',
     )
     parser.add_argument("--identity", help="rank by this score identity, or the beginning of it")
-    parser.add_argument("--limit", type=int, default=LIMIT, help=f"the best so many ({LIMIT})")
+    parser.add_argument(
+        "--limit", type=int, help=f"the best so many ({LIMIT}; --json, --csv, --html: all)"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also the runs of the experiment that are not complete"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object, with every digit")
+    form.add_argument("--csv", action="store_true", help="CSV, with every digit and parameter")
+    form.add_argument(
+        "--html",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="a page with figures and pictures, to be opened without a network; of a study also"
+        " logged to its parent run (DIR/reports/NAME.html)",
+    )
     add_place(parser)
     options = parser.parse_intermixed_args()
-    if not 1 <= options.limit <= MOST:
-        parser.error(f"--limit: got {options.limit}; allowed: 1 to {MOST}")
+    if options.limit is not None and options.limit < 1:
+        parser.error(f"--limit: got {options.limit}; allowed: at least 1")
     return options
 
 
-def find_board(options: argparse.Namespace) -> Board:
-    """Return what was asked for; raises RequestError."""
-    with answering():
-        client = open_store(options.uri, options.dir)
-        if not options.targets:
-            return rank_experiment(client, options.experiment, options.identity, options.limit)
-        runs = find_all(client, options.experiment, options.targets)
-        return rank_runs(runs, options.identity, options.limit)
+def report(options: argparse.Namespace) -> None:
+    """Print or write what was asked for; raises RequestError."""
+    conditions = read_conditions(options.where)
+    is_whole = options.json or options.csv or options.html is not None
+    limit = options.limit or (None if is_whole else LIMIT)
+    client = open_store(options.uri, options.dir)
+    with Counter("runs read") as counter:
+        choice = Choice(options.identity, conditions, limit, options.all)
+        board = find_board(client, options, choice, counter)
+    if options.json:
+        sys.stdout.write(render_json(board))
+    elif options.csv:
+        sys.stdout.write(render_csv(board))
+    elif options.html is not None:
+        write_html(client, options, board)
+    else:
+        show(board)
+
+
+def find_board(
+    client: Client, options: argparse.Namespace, choice: Choice, counter: Counter
+) -> Board:
+    """Return the runs that were asked for; raises RequestError."""
+    if not options.targets:
+        return rank_experiment(client, options.experiment, choice, counter.show)
+    runs = find_all(client, options.experiment, options.targets, complete=False)
+    return rank_runs(runs, choice)
 
 
 def show(board: Board) -> None:
     """Print the leaderboard, and by what it is ranked."""
     console = make_console()
     say = make_say(console)
-    table = make_table(COLUMNS, [row.as_text() for row in board.rows])
-    for index in (1, 2):
-        table.columns[index].justify = "left"
+    columns = tabulate(board)
+    table = make_table(list(columns), list(zip(*columns.values(), strict=True)))
+    for index, name in enumerate(columns):
+        if name in LEFT:
+            table.columns[index].justify = "left"
     console.print(table)
     console.print()
     words = f" ({board.description})" if board.description else ""
@@ -76,6 +129,38 @@ def show(board: Board) -> None:
         say(f"= are tied: within {noise}, as two seeds of one configuration (docs/score.md)")
     if board.left_out:
         say(board.left_out)
+
+
+def write_html(client: Client, options: argparse.Namespace, board: Board) -> None:
+    """Write the page of a board, and log it to the parent run of a study."""
+    # Plotly and Optuna take a second, which the other forms need not wait for.
+    from dcgan_sweeps.reporting.page import write_page
+    from dcgan_sweeps.reporting.report import read_exhibits, render_report
+    from dcgan_sweeps.tracking.children import add_file
+    from dcgan_sweeps.tracking.targets import find_parent
+
+    say = make_say(make_console())
+    title = name_page(options.targets, options.experiment)
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", title)[:80]
+    path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html")
+    with Counter("runs with curves and pictures") as counter:
+        exhibits = read_exhibits(client, board, counter.show)
+    write_page(path, render_report(title, board, exhibits))
+    say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")
+    if len(options.targets) == 1 and options.targets[0].startswith(STUDY):
+        study = options.targets[0].removeprefix(STUDY)
+        parent = find_parent(client, options.experiment, study)
+        add_file(client, parent.run_id, path, "report")
+        say(f"logged to the parent run {parent.run_id} as report/{path.name}")
+
+
+def name_page(targets: Sequence[str], experiment: str) -> str:
+    """Return what a report is about, in words."""
+    if not targets:
+        return f"experiment {experiment}"
+    if len(targets) > 3:
+        return f"{len(targets)} targets"
+    return ", ".join(target.replace(STUDY, "study ") for target in targets)
 
 
 if __name__ == "__main__":

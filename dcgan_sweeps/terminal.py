@@ -139,6 +139,34 @@ class TrainingBar:
         )
 
 
+class Counter:
+    """A live count of what is being read, on standard error; a context manager.
+
+    How many there will be is not known before: a store does not tell.
+    """
+
+    def __init__(self, what: str):
+        self.progress = Progress(
+            TextColumn("{task.completed:,} {task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.progress.disable = not self.progress.console.is_terminal
+        self.task = self.progress.add_task(what, total=None)
+
+    def __enter__(self) -> Counter:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def show(self, count: int) -> None:
+        """Show that so many have been read."""
+        self.progress.update(self.task, completed=count)
+
+
 SHORT_NAMES = {
     "loss/discriminator": ("D loss", ".3f"),
     "loss/generator": ("G loss", ".3f"),

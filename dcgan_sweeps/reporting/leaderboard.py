@@ -1,58 +1,73 @@
 """Logged runs in the order of their scores, of one identity at a time.
 
-board = rank_runs(runs, identity=None)
-board.rows[0].score, board.identity
+board = rank_runs(runs, Choice(limit=100))
+board.rows[0].score, board.identity, board.varied
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.logged_config import is_signed
+from dcgan_sweeps.reporting.condition import Condition, meets, refuse_unknown
 from dcgan_sweeps.score.noise import rank_tied
-from dcgan_sweeps.terminal import format_duration
-from dcgan_sweeps.tracking.archive import LoggedRun, find_best_scored, find_newest_scored, find_runs
-from dcgan_sweeps.tracking.scores import (
+from dcgan_sweeps.tracking.archive import (
+    PAGE,
     SCORE,
-    choose_identity,
-    describe_identities,
-    read_scores,
+    LoggedRun,
+    find_newest_scored,
+    read_pages,
 )
+from dcgan_sweeps.tracking.children import STUDY, TRIAL
+from dcgan_sweeps.tracking.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.tracking.store import Client
 
-COLUMNS = ("rank", "run", "name", "fcd", "+-", "share", "fcd_test", "epochs", "time", "repeats")
+NOT_VARIED = ("signature", "trial", "score.identity", "runner")
+LAST = ("complete", "pruned")  # what comes first on a board; then all others
+Runs = Iterable[LoggedRun]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which runs are ranked, and by what."""
+
+    identity: str | None = None  # by this one, or the beginning of it
+    conditions: Sequence[Condition] = ()
+    limit: int | None = None
+    unfinished: bool = False  # also those of an experiment that are not complete
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: its rank ("1=" where it is tied), and the scores of the board's identity."""
+    """One run: its rank ("1=" where it is tied, "" where it is not complete), and its scores."""
 
     rank: str
     run: LoggedRun
-    score: float
-    error: float | None  # standard error of the score, for the choice of latents
-    share: float | None  # 0 as real images, 1 as noise
-    test: float | None
-    epochs: str
+    scores: dict[str, float]  # of the board's identity; of a run that was stopped, its last
     repeats: int  # runs of the same signature, this one included
 
-    def as_text(self) -> tuple[str, ...]:
-        """Return the row under COLUMNS."""
-        wall_s = (self.run.end_ms - self.run.start_ms) / 1000
-        return (
-            self.rank,
-            self.run.run_id[:8],
-            self.run.name,
-            f"{self.score:.2f}",
-            "" if self.error is None else f"{self.error:.2f}",
-            "" if self.share is None else f"{self.share:.1%}",
-            "" if self.test is None else f"{self.test:.2f}",
-            self.epochs,
-            format_duration(wall_s) if self.run.end_ms else "",
-            str(self.repeats) if self.repeats > 1 else "",
-        )
+    @property
+    def score(self) -> float | None:
+        return self.scores.get("fcd")
+
+    @property
+    def name(self) -> str:
+        """Of a trial its study and number, else what the run was asked for."""
+        tags = self.run.tags
+        return f"{tags[STUDY]} {tags[TRIAL]}" if {STUDY, TRIAL} <= tags.keys() else self.run.name
+
+    @property
+    def epochs(self) -> str:
+        """How many epochs the score is of, and out of how many where the run was stopped."""
+        asked = self.run.params.get("train.epochs", "")
+        if self.run.outcome == "complete" or self.run.scored_epoch is None:
+            return asked
+        return f"{self.run.scored_epoch} of {asked}"
 
 
 @dataclass(frozen=True)
@@ -62,64 +77,115 @@ class Board:
     rows: tuple[Row, ...]
     identity: str
     description: str  # of the identity, in words; "" where no run says
+    varied: tuple[str, ...]  # the parameters by which the rows differ
     left_out: str  # in words, "" where nothing was
 
 
-def rank_runs(runs: Sequence[LoggedRun], identity: str | None, limit: int) -> Board:
-    """Return the best `limit` of these runs, complete ones alone; raises RequestError, naming the
-    identities, where no identity is common to all of them and none is asked for."""
-    scored = [run for run in runs if run.outcome == "complete" and read_scores(run)]
+def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
+    """Return the best of these runs, then those that are not complete.
+
+    Raises RequestError where none has a score, or, naming the identities, where none of them is
+    common to all and none is asked for.
+    """
+    refuse_unknown(choice.conditions, runs)
+    chosen = [run for run in runs if meets(run, choice.conditions)]
+    complete = [run for run in chosen if run.outcome == "complete" and read_scores(run)]
+    scored = complete or [run for run in chosen if read_scores(run)]
     if not scored:
-        problem = "none of these runs is complete and has a score"
-        raise RequestError([Fault("TARGET", problem)])
-    digest = choose_identity(scored, identity)
-    rivals = [run for run in scored if digest in read_scores(run)]
+        problem = "meets these conditions" if choice.conditions and runs else "has a score"
+        raise RequestError([Fault("TARGET", f"none of these {len(runs)} runs {problem}")])
+    digest = choose_identity(scored, choice.identity)
+    rivals = [run for run in complete if digest in read_scores(run)]
     rivals.sort(key=lambda run: read_scores(run)[digest]["fcd"])
     ranks = rank_tied([read_scores(run)[digest]["fcd"] for run in rivals])
-    signatures = [run.params.get("signature", "") for run in rivals]
+    others = sorted(
+        (run for run in chosen if run.outcome != "complete"),
+        key=lambda run: (run.outcome not in LAST, run.metrics.get(SCORE, float("inf"))),
+    )
+    repeats = Counter(run.params.get("signature", "") for run in runs)
     rows = [
-        make_row(rank, run, digest, signatures) for rank, run in zip(ranks, rivals, strict=True)
+        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("signature", "")])
+        for rank, run in itertools.zip_longest(ranks, [*rivals, *others], fillvalue="")
+        if isinstance(run, LoggedRun)
     ]
-    missing = len(runs) - len(rivals)
-    notes = [f"{missing} left out: not complete, or no score of this identity"] if missing else []
-    notes += [f"the best {limit} alone are shown (--limit)"] if len(rows) > limit else []
-    left_out = "; ".join(notes)
-    return Board(tuple(rows[:limit]), digest, describe_identities(scored)[digest], left_out)
+    missing = len(complete) - len(rivals)
+    notes = [f"{missing} left out: no score of this identity"] if missing else []
+    if choice.limit is not None and len(rows) > choice.limit:
+        rows = rows[: choice.limit]
+        notes.append(f"the best {choice.limit} alone are shown (--limit)")
+    varied = find_varied([row.run for row in rows])
+    words = describe_identities(scored)[digest]
+    return Board(tuple(rows), digest, words, varied, "; ".join(notes))
 
 
-def make_row(rank: str, run: LoggedRun, digest: str, signatures: Sequence[str]) -> Row:
-    """Return one run as a row; `signatures` are those of all runs on the board."""
-    scores = read_scores(run)[digest]
-    return Row(
-        rank,
-        run,
-        scores["fcd"],
-        scores.get("fcd_error"),
-        scores.get("fcd_share"),
-        scores.get("fcd_test"),
-        run.params.get("train.epochs", ""),
-        signatures.count(run.params.get("signature", "")),
+def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
+    """Return the parameters that can change a result, and are not the same in all these runs."""
+    known = dict.fromkeys(key for run in runs for key in run.params)
+    return tuple(
+        key
+        for key in known
+        if is_signed(key)
+        and not key.startswith(NOT_VARIED)
+        and len({run.params.get(key) for run in runs}) > 1
     )
 
 
-def rank_experiment(client: Client, experiment: str, identity: str | None, limit: int) -> Board:
-    """Return the best `limit` complete runs of an experiment, within the identity asked for, or
-    that of the newest one; raises RequestError where there is none.
+def rank_experiment(
+    client: Client, experiment: str, choice: Choice, say: Callable[[int], None]
+) -> Board:
+    """Return the best runs of an experiment, within the identity asked for, or that of the newest
+    complete one; `say` gets how many have been read. Raises RequestError where there is none.
 
     Reproductions do not compete.
     """
     newest = find_newest_scored(client, experiment, SCORE)
-    if identity is not None or newest is None:
-        runs = find_runs(client, experiment, "tags.outcome = 'complete'")
-        scored = [run for run in runs if "reproduces" not in run.tags and read_scores(run)]
-        return rank_runs(scored, identity, limit)
+    if choice.identity is not None or choice.unfinished or newest is None:
+        condition = "" if choice.unfinished else "tags.outcome = 'complete'"
+        runs = _count(_read(client, experiment, condition, "start_time ASC", PAGE), say)
+        return rank_runs([run for run in runs if _competes(run)], choice)
     digest = newest.params["score.identity"]
-    runs, other = find_best_scored(client, experiment, SCORE, digest, limit + 1)
-    board = rank_runs([run for run in runs if "reproduces" not in run.tags], digest, limit)
-    known = describe_identities([other]) if other is not None else {}
-    if not known:
+    same, other = (
+        f"tags.outcome = 'complete' and metrics.`{SCORE}` >= 0"
+        f" and params.`score.identity` {sign} '{digest}'"
+        for sign in ("=", "!=")
+    )
+    whole = choice.limit is None or bool(choice.conditions)
+    size = PAGE if whole else (choice.limit or 0) + 1
+    ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
+    runs = [*_take(ordered, choice)]
+    board = rank_runs(runs, dataclasses.replace(choice, identity=digest))
+    others = next(_read(client, experiment, other, "start_time DESC", 1), None)
+    if others is None:
         return board
-    name, words = next(iter(known.items()))
+    name, words = next(iter(describe_identities([others]).items()))
     hint = f"left out are scores of another identity, {name} ({words}): --identity {name}"
-    left_out = "; ".join(filter(None, [board.left_out, hint]))
-    return dataclasses.replace(board, left_out=left_out)
+    return dataclasses.replace(board, left_out="; ".join(filter(None, [board.left_out, hint])))
+
+
+def _read(
+    client: Client, experiment: str, condition: str, order: str, size: int
+) -> Iterator[LoggedRun]:
+    for page in read_pages(client, experiment, condition, order, size):
+        yield from page
+
+
+def _competes(run: LoggedRun) -> bool:
+    """Return whether a run is none that was done again, and not the parent of a study."""
+    return "reproduces" not in run.tags and (STUDY not in run.tags or TRIAL in run.tags)
+
+
+def _count(runs: Runs, say: Callable[[int], None]) -> Iterator[LoggedRun]:
+    for count, run in enumerate(runs, start=1):
+        say(count)
+        yield run
+
+
+def _take(runs: Runs, choice: Choice) -> Iterator[LoggedRun]:
+    """Yield the runs that compete, until one more meets the conditions than the limit allows."""
+    left = None if choice.limit is None else choice.limit + 1
+    for run in runs:
+        if _competes(run):
+            yield run
+            left = left if left is None or not meets(run, choice.conditions) else left - 1
+        if left == 0:
+            return

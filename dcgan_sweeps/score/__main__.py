@@ -171,7 +171,7 @@ def score_runs(client: Client, loaded: Sequence[Loaded], console: Console) -> li
     """Score each run and return its row under COLUMNS."""
     from dcgan_sweeps.execution.rescoring import rescore
     from dcgan_sweeps.terminal import format_duration, make_say
-    from dcgan_sweeps.tracking.scores import SCORE
+    from dcgan_sweeps.tracking.archive import SCORE
 
     say = make_say(console)
     begin = time.perf_counter()

@@ -6,6 +6,7 @@ rank_tied([155.8, 160.2, 255.9])   # ["1=", "1=", "3"]
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 # Standard deviation of fcd over training seeds, as a share of it; measured in docs/score.md.
@@ -30,4 +31,5 @@ def rank_tied(scores: Sequence[float]) -> list[str]:
     for index, score in enumerate(scores):
         first = leaders[-1] if leaders else index
         leaders.append(first if is_tied(scores[first], score) else index)
-    return [f"{first + 1}{'=' if leaders.count(first) > 1 else ''}" for first in leaders]
+    sizes = Counter(leaders)
+    return [f"{first + 1}{'=' if sizes[first] > 1 else ''}" for first in leaders]

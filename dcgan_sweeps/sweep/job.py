@@ -5,7 +5,9 @@ hydra.main(...)(run_job)()   # Hydra calls it with each composed configuration
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import platform
 import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -70,10 +72,10 @@ def _run_trial(
     console = make_console(log)
     trial = attach(folder, number, settings)
     slot = os.environ.get(SLOT, "")
-    if slot:
-        trial.set_user_attr("slot", slot)
+    place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")
     plan = plan_attempt(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    plan = dataclasses.replace(plan, tags={**plan.tags, **place})
     parts = prepare(plan.config, plan.runner, console)
     if parts.scorer is not None:
         note_identity(trial, parts.scorer.identity)

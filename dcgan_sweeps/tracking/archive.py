@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.tracker import Logged
 
+SCORE = "score/fcd"  # what runs are ranked by
+PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
 IMAGE_FILE = re.compile(
@@ -44,6 +46,12 @@ class LoggedRun:
     metrics: Mapping[str, float]
     start_ms: int
     end_ms: int  # 0 for one that goes on
+    scored_epoch: int | None = None  # of its last score, where it is not complete
+
+    @property
+    def wall_s(self) -> float | None:
+        """How long it took; None for one that goes on, or was never ended."""
+        return (self.end_ms - self.start_ms) / 1000 if self.end_ms else None
 
 
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
@@ -66,18 +74,26 @@ def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
 
 def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[LoggedRun]:
     """Return the runs of an experiment that meet an MLflow search condition, oldest first."""
+    pages = read_pages(client, experiment, condition, "start_time ASC")
+    return [run for page in pages for run in page]
+
+
+def read_pages(
+    client: MlflowClient, experiment: str, condition: str, order: str, size: int = PAGE
+) -> Iterator[list[LoggedRun]]:
+    """Yield the runs of an experiment that meet a condition, so many at a time, in an order."""
     found = client.get_experiment_by_name(experiment)
-    if found is None:
-        return []
-    runs: list[LoggedRun] = []
     token: str | None = ""
-    while token is not None:
+    while found is not None and token is not None:
         page = client.search_runs(
-            [found.experiment_id], condition, order_by=["start_time ASC"], page_token=token or None
+            [found.experiment_id],
+            condition,
+            order_by=[order],
+            max_results=size,
+            page_token=token or None,
         )
-        runs += map(_as_logged, page)
+        yield list(map(_as_logged, page))
         token = page.token or None
-    return runs
 
 
 def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> LoggedRun | None:
@@ -85,47 +101,34 @@ def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> Lo
     count."""
     has_identity = "params.`score.identity` != ''"
     condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
-    found = _find_page(client, experiment, condition, "start_time DESC", 100)
-    return next((run for run in found if "reproduces" not in run.tags), None)
-
-
-def find_best_scored(
-    client: MlflowClient, experiment: str, metric: str, identity: str, limit: int
-) -> tuple[list[LoggedRun], LoggedRun | None]:
-    """Return the complete runs of a score identity with the lowest values of a metric, and one run
-    of another identity, if there is any."""
-    scored = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0"
-    same = f"{scored} and params.`score.identity` = '{identity}'"
-    other = f"{scored} and params.`score.identity` != '{identity}'"
-    best = _find_page(client, experiment, same, f"metrics.`{metric}` ASC", limit)
-    others = _find_page(client, experiment, other, "start_time DESC", 1)
-    return best, others[0] if others else None
-
-
-def _find_page(
-    client: MlflowClient, experiment: str, condition: str, order: str, count: int
-) -> list[LoggedRun]:
-    """Return the first `count` runs of an experiment that meet a condition, in an order."""
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        return []
-    runs = client.search_runs([found.experiment_id], condition, order_by=[order], max_results=count)
-    return [_as_logged(run) for run in runs]
+    for page in read_pages(client, experiment, condition, "start_time DESC", 10):
+        for run in page:
+            if "reproduces" not in run.tags:
+                return run
+    return None
 
 
 def _as_logged(run: Run) -> LoggedRun:
+    outcome = run.data.tags.get("outcome", "")
     return LoggedRun(
         run.info.run_id,
         run.info.experiment_id,
         run.info.run_name,
         run.info.status,
-        run.data.tags.get("outcome", ""),
+        outcome,
         run.data.params,
         run.data.tags,
         run.data.metrics,
         run.info.start_time,
         run.info.end_time or 0,
+        None if outcome == "complete" else _find_epoch(run),
     )
+
+
+def _find_epoch(run: Run) -> int | None:
+    """Return the epoch of a run's last score, None where it has none."""
+    steps = {each.key: each.step for each in run.data.to_proto().metrics}
+    return steps.get(SCORE)
 
 
 def read_series(
@@ -136,6 +139,21 @@ def read_series(
         name: {each.step: each.value for each in client.get_metric_history(run_id, name)}
         for name in names
     }
+
+
+def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, bytes]:
+    """Return {step: image file} of what a run logged under `key`, the small ones, as the UI has
+    them."""
+    paths: dict[int, str] = {}
+    for each in client.list_artifacts(run_id, "images"):
+        named = IMAGE_FILE.fullmatch(each.path)
+        if named is not None and named["key"] == key and named["small"]:
+            paths[int(named["step"])] = each.path
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            step: Path(client.download_artifacts(run_id, paths[step], folder)).read_bytes()
+            for step in sorted(paths)
+        }
 
 
 def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:

@@ -82,6 +82,11 @@ def add_text(client: MlflowClient, run_id: str, text: str, name: str) -> None:
     client.log_text(run_id, mask_secrets(text), name)
 
 
+def add_file(client: MlflowClient, run_id: str, path: Path, folder: str) -> None:
+    """Add a file to the artifacts of a run; one of its name is replaced."""
+    client.log_artifact(run_id, str(path), folder)
+
+
 def end_parent(
     client: MlflowClient,
     run_id: str,

@@ -9,9 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.tracking.archive import LoggedRun
+from dcgan_sweeps.tracking.archive import SCORE, LoggedRun
 
-SCORE = "score/fcd"
 OWN = "score/"
 TAG = "score.identity."  # of a run, with the digest behind it: the identity in words
 ADDED = re.compile(r"score_(?P<digest>[0-9a-f]{16})/(?P<name>.+)")

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, find_runs, read_run
-from dcgan_sweeps.tracking.scores import SCORE, choose_identity, read_scores
+from dcgan_sweeps.tracking.archive import RUN_ID, SCORE, LoggedRun, find_runs, read_run
+from dcgan_sweeps.tracking.children import STUDY as STUDY_TAG
+from dcgan_sweeps.tracking.children import TRIAL
+from dcgan_sweeps.tracking.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
@@ -45,8 +47,11 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
     return run, f"run {run.run_id}, {run.name}"
 
 
-def find_all(client: Client, experiment: str, targets: Sequence[str]) -> list[LoggedRun]:
-    """Return the runs that `targets` name, of a study all trials that are complete, each once.
+def find_all(
+    client: Client, experiment: str, targets: Sequence[str], *, complete: bool = True
+) -> list[LoggedRun]:
+    """Return the runs that `targets` name, each once; of a study its trials, the complete ones or
+    all of them.
 
     Raises RequestError with a fault for each target that cannot be found.
     """
@@ -55,7 +60,8 @@ def find_all(client: Client, experiment: str, targets: Sequence[str]) -> list[Lo
     for target in targets:
         try:
             if target.startswith(STUDY):
-                runs = find_trials(client, experiment, target.removeprefix(STUDY))
+                study = target.removeprefix(STUDY)
+                runs = find_trials(client, experiment, study, complete=complete)
             else:
                 runs = [find_run(client, experiment, target)[0]]
             found |= {run.run_id: run for run in runs}
@@ -104,19 +110,33 @@ def find_best_trial(client: Client, experiment: str, study: str) -> tuple[Logged
     return best, f"{found}, {score}"
 
 
-def find_trials(client: Client, experiment: str, study: str) -> list[LoggedRun]:
-    """Return the complete trials of a study; raises RequestError where there is none."""
+def find_trials(
+    client: Client, experiment: str, study: str, *, complete: bool = True
+) -> list[LoggedRun]:
+    """Return the trials of a study, the complete ones or all of them; raises RequestError where
+    there is none."""
+    trials = [run for run in _find_of_study(client, experiment, study) if TRIAL in run.tags]
+    found = [run for run in trials if run.outcome == "complete" or not complete]
+    if not found:
+        kind = "complete trial" if complete else "trial"
+        problem = f"got study:{study}; experiment {experiment} has no {kind} of it"
+        raise RequestError([Fault("TARGET", problem)])
+    return found
+
+
+def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
+    """Return the parent run of a study; raises RequestError where there is none."""
+    parents = [run for run in _find_of_study(client, experiment, study) if TRIAL not in run.tags]
+    if not parents:
+        problem = f"got study:{study}; experiment {experiment} has no such study"
+        raise RequestError([Fault("TARGET", problem)])
+    return parents[-1]
+
+
+def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
     if "'" in study:
         raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
-    trials = [
-        run
-        for run in find_runs(client, experiment, f"tags.study = '{study}'")
-        if "trial" in run.tags and run.outcome == "complete"
-    ]
-    if not trials:
-        problem = f"got study:{study}; experiment {experiment} has no complete trial of it"
-        raise RequestError([Fault("TARGET", problem)])
-    return trials
+    return find_runs(client, experiment, f"tags.{STUDY_TAG} = '{study}'")
 
 
 def _require_name(target: str) -> str:

@@ -1,0 +1,142 @@
+"""Two runs side by side: `python -m dcgan_sweeps.compare A B`.
+
+What differs in configuration, code and environment; scores, tied or not; and a page with curves
+over each other and grids of samples side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, take_signals
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
+from dcgan_sweeps.terminal import make_console, make_say, make_table
+from dcgan_sweeps.tracking.store import answering, open_store
+from dcgan_sweeps.tracking.targets import find_run
+
+CURVES = {
+    "score/fcd": "after each epoch; lower is better.",
+    "loss/generator": "binary cross-entropy.",
+    "loss/discriminator": "binary cross-entropy; balanced it is 0.693.",
+}
+
+
+def main() -> int:
+    options = read_options()
+    take_signals()
+    try:
+        with answering():
+            sides = read_sides(options)
+            comparison = compare(*sides)
+            step = find_step(sides, options.step)
+            path = write_comparison(sides, comparison, step, options)
+        show(sides, comparison)
+        make_say(make_console())(f"side by side: {path.resolve().as_uri()}")
+    except RequestError as error:
+        return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted, nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return DONE
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "dcgan_sweeps.compare",
+        description="Shows what differs between two runs, and their curves, grids and scores.",
+        epilog="Exit status: 0 done, 2 a wrong request.",
+    )
+    what = "best, study:NAME (its best trial) or a run id"
+    parser.add_argument("one", metavar="A", help=what)
+    parser.add_argument("other", metavar="B", help=what)
+    parser.add_argument(
+        "--step", type=int, help="the epoch whose grids are shown first (the last that both have)"
+    )
+    parser.add_argument("--html", metavar="FILE", help="the page (DIR/reports/compare_A_B.html)")
+    add_place(parser)
+    return parser.parse_args()
+
+
+def read_sides(options: argparse.Namespace) -> tuple[Side, Side]:
+    """Return the two runs; raises RequestError."""
+    client = open_store(options.uri, options.dir)
+    one, other = (
+        read_side(client, find_run(client, options.experiment, target)[0])
+        for target in (options.one, options.other)
+    )
+    return one, other
+
+
+def find_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
+    """Return the epoch whose grids are shown first, None where there are no grids; raises
+    RequestError for one of which neither run has a grid."""
+    one, other = (set(side.exhibit.grids) for side in sides)
+    if asked is not None and asked not in one | other:
+        allowed = ", ".join(map(str, sorted(one | other))) or "none, these runs have no grids"
+        raise RequestError([Fault("--step", f"got {asked}; allowed: {allowed}")])
+    return asked if asked is not None else max(one & other or one | other, default=None)
+
+
+def show(sides: tuple[Side, Side], comparison: Comparison) -> None:
+    """Print what differs, and the scores."""
+    console = make_console()
+    say = make_say(console)
+    for name, side in zip("AB", sides, strict=True):
+        say(f"{name}  {side.run.run_id}  {side.run.name}  {side.run.outcome or 'not ended'}")
+    say("")
+    rows = [
+        *((each.key, each.one, each.other, each.decisive) for each in comparison.config),
+        *(
+            (each.fact, each.expected, each.got, each.decisive)
+            for each in (*comparison.code, *comparison.environment)
+        ),
+    ]
+    if rows:
+        cells = [[*texts, "" if decisive else "changes no result"] for *texts, decisive in rows]
+        console.print(make_table(("what differs", "A", "B", ""), cells))
+    else:
+        say("configuration, code and environment are the same")
+    say("")
+    if comparison.scores:
+        scores = [(name, f"{a:.4g}", f"{b:.4g}") for name, a, b in comparison.scores]
+        console.print(make_table(("score", "A", "B"), scores))
+    say(comparison.verdict)
+
+
+def write_comparison(
+    sides: tuple[Side, Side], comparison: Comparison, step: int | None, options: argparse.Namespace
+) -> Path:
+    """Write the page of two runs; return its path."""
+    from dcgan_sweeps.reporting.page import as_image, render_page, write_page
+
+    exhibits = [side.exhibit for side in sides]
+    ids = [side.run.run_id[:8] for side in sides]
+    names = [name for name in CURVES if any(name in each.curves for each in exhibits)]
+    content = {
+        "names": [side.run.name for side in sides],
+        "curves": {name: [each.curves.get(name, {}) for each in exhibits] for name in names},
+        "grids": [
+            {epoch: as_image(file) for epoch, file in each.grids.items()} for each in exhibits
+        ],
+        "step": step,
+        "figures": {},
+    }
+    page = render_page(
+        "compare",
+        f"{ids[0]} and {ids[1]}",
+        content,
+        comparison=comparison,
+        one=sides[0],
+        other=sides[1],
+        curves=[(name, CURVES[name]) for name in names],
+    )
+    path = Path(options.html or Path(options.dir) / "reports" / f"compare_{ids[0]}_{ids[1]}.html")
+    write_page(path, page)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Two logged runs held against each other: configuration, code, environment, scores.
+
+    comparison = compare(read_side(client, one), read_side(client, other))
+    comparison.config, comparison.verdict
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.logged_config import is_signed
+from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
+from dcgan_sweeps.score.noise import TRAINING_NOISE, is_tied
+from dcgan_sweeps.tracking.archive import LoggedRun, read_artifact
+from dcgan_sweeps.tracking.differences import Difference, compare_facts
+from dcgan_sweeps.tracking.scores import choose_identity, read_scores
+from dcgan_sweeps.tracking.store import Client
+
+OF_CODE = ("commit", "diff_sha256")
+# Told elsewhere, or different in any two runs.
+NOT_CONFIG = ("signature", "trial", "score.identity")
+SHOWN = (
+    "fcd",
+    "fcd_error",
+    "fcd_test",
+    "fcd_share",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "class_js_bits",
+    "dropped_classes",
+    "nearest_train",
+    "diversity",
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs, with what there is to see of it."""
+
+    run: LoggedRun
+    provenance: Mapping[str, Any]
+    exhibit: Exhibit
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key of the configuration that differs, "" where a run has none of that name."""
+
+    key: str
+    one: str
+    other: str
+    decisive: bool  # it can change what is computed
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two runs, and how their scores compare."""
+
+    config: list[Change]
+    code: list[Difference]
+    environment: list[Difference]
+    scores: list[tuple[str, float, float]]  # name, of the one, of the other
+    verdict: str  # on the scores
+
+
+def read_side(client: Client, run: LoggedRun) -> Side:
+    """Return a run with its provenance, {} where it logged none, and its exhibit."""
+    provenance = read_artifact(client, run.run_id, "provenance.json")
+    return Side(run, json.loads(provenance or "{}"), read_exhibit(client, run))
+
+
+def compare(one: Side, other: Side) -> Comparison:
+    """Return what differs from one run to the other."""
+    facts = compare_facts(one.provenance, other.provenance)
+    scores, verdict = compare_scores(one.run, other.run)
+    return Comparison(
+        compare_config(one.run.params, other.run.params),
+        [each for each in facts if each.fact in OF_CODE],
+        [each for each in facts if each.fact not in OF_CODE],
+        scores,
+        verdict,
+    )
+
+
+def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Change]:
+    """Return the keys that differ, those that can change a result first."""
+    keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
+    changes = [
+        Change(key, one.get(key, ""), other.get(key, ""), is_signed(key))
+        for key in keys
+        if one.get(key) != other.get(key)
+    ]
+    return sorted(changes, key=lambda change: not change.decisive)
+
+
+def compare_scores(
+    one: LoggedRun, other: LoggedRun
+) -> tuple[list[tuple[str, float, float]], str]:
+    """Return the scores that both runs have, and whether they are tied, in words."""
+    for run in (one, other):
+        if not read_scores(run):
+            return [], f"{run.run_id[:8]} has no score"
+    try:
+        digest = choose_identity([one, other], None)
+    except RequestError as mixed:
+        return [], mixed.faults[0].problem
+    a, b = read_scores(one)[digest], read_scores(other)[digest]
+    scores = [(name, a[name], b[name]) for name in SHOWN if name in a and name in b]
+    return scores, judge(one, other, a["fcd"], b["fcd"])
+
+
+def judge(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
+    """Return which of two scores is better, in words, or that they are tied."""
+    noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
+    if score == rival:
+        return f"the same fcd, {score:.2f}"
+    better = one if score < rival else other
+    share = abs(score - rival) / ((score + rival) / 2)
+    if is_tied(score, rival):
+        return f"tied: fcd {share:.1%} apart, within the {noise} of two seeds of one configuration"
+    return f"{better.run_id[:8]} is better: fcd {share:.1%} apart, more than {noise}"

@@ -1,0 +1,225 @@
+"""The figures of a report: Optuna's plots where they fit, and two of our own.
+
+    figures = draw_figures(board, exhibits)
+    figures[0].title, figures[0].spec   # for Plotly in the page
+
+Colours are those of Okabe and Ito, which the colour-blind can tell apart, or scales of one hue.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+import plotly.graph_objects as go
+from optuna import visualization
+
+from dcgan_sweeps.reporting.exhibit import Exhibit
+from dcgan_sweeps.reporting.leaderboard import Board, Row
+from dcgan_sweeps.reporting.study import as_study, rank_params
+from dcgan_sweeps.tracking.archive import SCORE, LoggedRun
+
+COLOURS = {  # of a run, by its outcome, with the dash of its line
+    "complete": ("#0072B2", "solid"),
+    "pruned": ("#E69F00", "dot"),
+    "diverged": ("#D55E00", "dash"),
+    "failed": ("#CC79A7", "dash"),
+    "interrupted": ("#999999", "dash"),
+    "unended": ("#56B4E9", "dash"),
+}
+MOST = {"parallel": 6, "slices": 4, "contour": 2}  # parameters, the most important ones
+LOWER = f"{SCORE} (lower is better)"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure as Plotly reads it, with its title and what it says, in words."""
+
+    name: str
+    title: str
+    caption: str
+    spec: dict[str, Any]
+
+
+def draw_figures(board: Board, exhibits: Mapping[str, Exhibit]) -> tuple[list[Plot], list[str]]:
+    """Return the figures of a board, and its parameters, the most important first; `exhibits` are
+    by run id."""
+    study = as_study(board.rows, board.varied)
+    importances = rank_params(study)
+    known = {key for trial in study.trials for key in trial.params}
+    params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
+    figures = [*draw_study(study, params, importances)]
+    if exhibits:
+        figures.insert(1, draw_epochs([exhibits[row.run.run_id] for row in board.rows
+                                       if row.run.run_id in exhibits]))
+    timeline = draw_timeline(board.rows)
+    return [*figures, *([timeline] if timeline else [])], params
+
+
+def draw_study(
+    study: optuna.Study, params: Sequence[str], importances: Mapping[str, float]
+) -> Iterator[Plot]:
+    """Yield Optuna's plots of a study, those for which it has enough trials and parameters."""
+    complete = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
+    if complete > 1:
+        yield _as_figure(
+            "history",
+            "Score, trial by trial",
+            "Each point is a complete trial, in the order they started; the line is the best yet.",
+            visualization.plot_optimization_history(study, target_name=LOWER),
+        )
+    if importances:
+        bars = go.Figure(
+            go.Bar(x=[*importances.values()][::-1], y=[*importances][::-1], orientation="h",
+                   marker_color="#0072B2")
+        )
+        bars.update_layout(xaxis_title="share of the score's variance", yaxis_title="parameter")
+        yield _as_figure(
+            "importances",
+            "What the score depends on",
+            "Share of the variance of the score that each parameter explains (fANOVA over the"
+            " complete trials): with few trials a rough guess.",
+            bars,
+        )
+    if complete < 2 or not params:
+        return
+    if len(params) > 1:
+        yield _as_figure(
+            "parallel",
+            "Parameters side by side",
+            "Each line is a complete trial; dark ones have low scores. Drag along an axis to"
+            " choose.",
+            visualization.plot_parallel_coordinate(
+                study, params=[*params[: MOST["parallel"]]], target_name=SCORE
+            ),
+        )
+    yield _as_figure(
+        "slices",
+        "Score over each parameter",
+        "Each point is a complete trial; later ones are darker.",
+        visualization.plot_slice(study, params=[*params[: MOST["slices"]]], target_name=LOWER),
+    )
+    if len(params) > 1:
+        yield _as_figure(
+            "contour",
+            "Score over the two that matter most",
+            "Between the points, which are the trials, the score is interpolated.",
+            visualization.plot_contour(
+                study, params=[*params[: MOST["contour"]]], target_name=SCORE
+            ),
+        )
+
+
+def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
+    """Return the score of each run after each epoch, by how the run ended."""
+    figure = go.Figure()
+    seen: set[str] = set()
+    for exhibit in exhibits:
+        points = exhibit.curves.get(SCORE, {})
+        if points:
+            outcome = exhibit.run.outcome or "unended"
+            colour, dash = COLOURS[outcome]
+            figure.add_scatter(
+                x=[*points],
+                y=[*points.values()],
+                name=outcome,
+                legendgroup=outcome,
+                showlegend=outcome not in seen,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash},
+                hovertext=exhibit.run.name,
+                opacity=0.75,
+            )
+            seen.add(outcome)
+    figure.update_layout(
+        xaxis={"title": "epoch", "tickformat": "d"}, yaxis_title=LOWER, showlegend=True
+    )
+    return _as_figure(
+        "epochs",
+        "Score, epoch by epoch",
+        "Each line is a run, by how it ended: a pruned one stops where the pruner gave it up.",
+        figure,
+    )
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The runs that one slot had, one after the other."""
+
+    name: str
+    runs: Sequence[LoggedRun]
+
+    @property
+    def busy(self) -> float:
+        """The share of the time from its first run to its last that the slot was in use."""
+        begin, end = self.runs[0].start_ms, max(run.end_ms for run in self.runs)
+        return sum(run.end_ms - run.start_ms for run in self.runs) / max(1, end - begin)
+
+
+def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
+    """Return the runs that have ended by their slots; those without one by which of as many lanes
+    as were needed was free first."""
+    ended = sorted((run for run in runs if run.end_ms), key=lambda run: run.start_ms)
+    lanes: dict[str, list[LoggedRun]] = {}
+    free: list[tuple[int, int]] = []  # (when, lane)
+    for run in ended:
+        name = run.tags.get("slot", "")
+        if not name:
+            is_free = bool(free) and free[0][0] <= run.start_ms
+            number = heapq.heappop(free)[1] if is_free else len(free)
+            heapq.heappush(free, (run.end_ms, number))
+            name = f"lane {number + 1}"
+        lanes.setdefault(name, []).append(run)
+    return [Lane(name, lanes[name]) for name in sorted(lanes)]
+
+
+def draw_timeline(rows: Sequence[Row]) -> Plot | None:
+    """Return who ran where and when, None where nothing has ended."""
+    lanes = find_lanes([row.run for row in rows])
+    if not lanes:
+        return None
+    figure = go.Figure()
+    seen: set[str] = set()
+    for lane in lanes:
+        for run in lane.runs:
+            outcome = run.outcome or "unended"
+            figure.add_bar(
+                base=[_as_time(run.start_ms)],
+                x=[run.end_ms - run.start_ms],
+                y=[f"{lane.name}<br>{lane.busy:.0%} busy"],
+                orientation="h",
+                name=outcome,
+                legendgroup=outcome,
+                showlegend=outcome not in seen,
+                marker={"color": COLOURS[outcome][0], "line": {"width": 1, "color": "white"}},
+                hovertext=f"{run.name}<br>{(run.end_ms - run.start_ms) / 1000:.0f} s",
+                hoverinfo="text",
+            )
+            seen.add(outcome)
+    figure.update_layout(
+        barmode="overlay", xaxis={"type": "date", "title": "time (UTC)"}, yaxis_title="slot"
+    )
+    figure.update_yaxes(autorange="reversed")
+    return _as_figure(
+        "timeline",
+        "Who ran where, and when",
+        "Each bar is a run in its slot; the gaps between are idle time. A run that was resumed is"
+        " one bar, from its first start on.",
+        figure,
+    )
+
+
+def _as_time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _as_figure(name: str, title: str, caption: str, figure: go.Figure) -> Plot:
+    figure.update_layout(title=None, template="none", margin={"t": 30, "r": 20, "b": 60, "l": 70})
+    # JSON has neither NaN nor the infinite, which Plotly writes all the same.
+    spec = json.loads(figure.to_json(), parse_constant=lambda _: None)
+    return Plot(name, title, caption, spec)

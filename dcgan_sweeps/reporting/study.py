@@ -1,0 +1,97 @@
+"""Logged runs as an Optuna study, for Optuna's plots.
+
+    study = as_study(rows, ("optimizer.lr", "model.dropout"))
+
+Made from the runs and not from the study's own storage: so a report needs nothing but the MLflow
+store, and runs that were started one by one can be looked at in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from dcgan_sweeps.reporting.leaderboard import Row
+
+LOG_RATIO = 10  # values that span more than this, all positive, are shown on a logarithmic axis
+FEWEST = 4  # complete trials, below which importances say nothing
+
+
+def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
+    """Return a study in memory with the rows that have a score, in the order they started.
+
+    What was stopped is pruned; its score is the last one that it had.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    scored = [row for row in rows if row.score is not None]
+    spaces = {
+        key: space for key in params if (space := find_space([_read(row, key) for row in scored]))
+    }
+    study = optuna.create_study(direction="minimize")
+    scored.sort(key=lambda row: row.run.start_ms)
+    study.add_trials([as_trial(row, spaces) for row in scored])
+    return study
+
+
+def as_trial(row: Row, spaces: dict[str, BaseDistribution]) -> FrozenTrial:
+    """Return a run as a trial, with the parameters that it has."""
+    texts = {key: _read(row, key) for key in spaces}
+    known = {key: text for key, text in texts.items() if text is not None}
+    params = {key: convert(text, spaces[key]) for key, text in known.items()}
+    is_complete = row.run.outcome == "complete"
+    return create_trial(
+        state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
+        value=row.score,
+        params=params,
+        distributions={key: spaces[key] for key in params},
+    )
+
+
+def find_space(texts: Sequence[str | None]) -> BaseDistribution | None:
+    """Return the range of these values, or the choice where they are not all numbers; None where
+    they are all alike."""
+    known = [text for text in texts if text is not None]
+    if len(set(known)) < 2:
+        return None
+    try:
+        values = [float(text) for text in known]
+    except ValueError:
+        return CategoricalDistribution(sorted(set(known)))
+    low, high = min(values), max(values)
+    is_log = low > 0 and high / low > LOG_RATIO
+    if all(text.lstrip("-").isdigit() for text in known):
+        return IntDistribution(int(low), int(high), log=is_log)
+    return FloatDistribution(low, high, log=is_log)
+
+
+def convert(text: str, space: BaseDistribution) -> float | int | str:
+    """Return the text of a parameter as a value of its space."""
+    if isinstance(space, CategoricalDistribution):
+        return text
+    return int(text) if isinstance(space, IntDistribution) else float(text)
+
+
+def rank_params(study: optuna.Study) -> dict[str, float]:
+    """Return {parameter: share of the score's variance}, the largest first; {} where the complete
+    trials are too few or too alike to tell. Hutter et al. 2014, by Optuna."""
+    complete = study.get_trials(states=(TrialState.COMPLETE,))
+    if len({trial.value for trial in complete}) < FEWEST or not complete[0].params:
+        return {}
+    try:
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    except (RuntimeError, ValueError):  # no parameter that all of them have
+        return {}
+    return dict(found)
+
+
+def _read(row: Row, key: str) -> str | None:
+    return row.run.params.get(key)
