@@ -11,6 +11,8 @@ VERBS = {
     "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again, and judge"),
     "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
     "report": ("dcgan_sweeps.report", "the runs in the order of their scores"),
+    "compare": ("dcgan_sweeps.compare", "two runs side by side"),
+    "generate": ("dcgan_sweeps.generate", "images from a logged generator"),
     "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
     "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
     "data": ("dcgan_sweeps.data.__main__", "get and verify Fashion-MNIST"),

@@ -67,13 +67,17 @@ def write_png(path: Path, picture: ImagesU8) -> None:
     _write(path, imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
-def write_gif(path: Path, frames: Sequence[Path], frame_s: float, last_s: float) -> None:
-    """Write the PNG files `frames` as an endless GIF, the last one held for `last_s` seconds."""
-    pictures = [imageio.imread(frame) for frame in frames]
+def read_png(path: Path) -> ImagesU8:
+    """Return the picture in a PNG file."""
+    return np.asarray(imageio.imread(path))
+
+
+def write_gif(path: Path, pictures: Sequence[ImagesU8], frame_s: float, last_s: float) -> None:
+    """Write pictures as an endless GIF, the last one held for `last_s` seconds."""
     durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
     # Pillow takes a list only for more than one frame.
     duration = durations_ms if len(pictures) > 1 else durations_ms[0]
-    encoded = imageio.imwrite("<bytes>", pictures, extension=".gif", duration=duration, loop=0)
+    encoded = imageio.imwrite("<bytes>", list(pictures), extension=".gif", duration=duration, loop=0)
     _write(path, encoded)
 
 

@@ -23,7 +23,13 @@ from dcgan_sweeps.tracking.archive import LoggedRun, reopen
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, write_checkpoint
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
-from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, write_gif, write_png
+from dcgan_sweeps.tracking.pictures import (
+    add_caption,
+    draw_grid,
+    read_png,
+    write_gif,
+    write_png,
+)
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
 from dcgan_sweeps.tracking.tracker import (
@@ -335,9 +341,8 @@ class Recorder:
         frames = self.folder.find_frames()
         if frames:
             gif = self.folder.samples / "progress.gif"
-            write_gif(
-                gif, list(frames.values()), self.tracking.gif_frame_s, self.tracking.gif_last_s
-            )
+            pictures = [read_png(frame) for frame in frames.values()]
+            write_gif(gif, pictures, self.tracking.gif_frame_s, self.tracking.gif_last_s)
             self.tracker.log_file(gif, "samples")
 
     def _log(self, record: Mapping[str, Any]) -> None:

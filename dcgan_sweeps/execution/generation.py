@@ -1,0 +1,70 @@
+"""Images of a generator, written to files.
+
+    write_images(generator, Path("images"), Wish(64, 0, True, 500))   # images.png, .npz, .gif
+
+TensorFlow is imported with this module: the device must have been set up before.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dcgan_sweeps.gan.networks import Generator
+from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_sampler
+from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.tracking.pictures import draw_grid, write_gif, write_png
+
+SHOWN = 1024  # images of the grid: more would be a picture that nothing opens
+WALKERS = 64  # images of a frame of the GIF
+STATIONS, STEPS = 4, 12  # latents that a walk passes, frames from one to the next
+FRAME_S = 0.1
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How many images of which latents, and whether these also walk."""
+
+    count: int
+    seed: int
+    walk: bool
+    batch_size: int
+
+
+def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
+    """Write a grid and the images beside it, and the walk where it is wished for; return the paths,
+    which are `stem` with an ending. Raises OSError."""
+    random = stream(wish.seed, "generate/latents")
+    latents = random.standard_normal((wish.count, generator.latent_dim), np.float32)
+    sample = make_sampler(generator.model, wish.batch_size)
+    images_u8 = sample(latents)
+    columns = math.ceil(math.sqrt(min(wish.count, SHOWN)))
+    png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
+    write_png(png, draw_grid(images_u8[:SHOWN], columns))
+    unfinished = npz.with_name(f".{npz.name}")
+    np.savez_compressed(unfinished, images_u8=images_u8, latents=latents)
+    unfinished.replace(npz)
+    if not wish.walk:
+        return [png, npz]
+    write_walk(gif, sample, latents[:WALKERS], random)
+    return [png, npz, gif]
+
+
+def write_walk(
+    path: Path, sample: Callable[[Latents], ImagesU8], starts: Latents, random: np.random.Generator
+) -> None:
+    """Write a GIF in which each image walks from its latent past others, and comes back to it."""
+    others = random.standard_normal((STATIONS - 1, *starts.shape), np.float32)
+    stations = [starts, *others, starts]
+    columns = math.ceil(math.sqrt(len(starts)))
+    frames = []
+    for begin, end in itertools.pairwise(stations):
+        walk = interpolate(begin, end, STEPS + 1).reshape(len(starts), STEPS + 1, -1)
+        for step in range(STEPS):
+            frames.append(draw_grid(sample(walk[:, step]), columns))
+    write_gif(path, frames, FRAME_S, FRAME_S)

@@ -1,0 +1,94 @@
+"""Images from a logged generator: `python -m dcgan_sweeps.generate best --count 64`.
+
+A grid as PNG and the images themselves as npz; with --interpolate also a walk between latents, as
+GIF.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from dcgan_sweeps.command import (
+    DONE,
+    INTERRUPTED,
+    add_place,
+    compose_request,
+    report_faults,
+    take_signals,
+)
+from dcgan_sweeps.config import Fault, RequestError
+
+MOST = 100_000
+
+
+def main() -> int:
+    options = read_options()
+    take_signals()
+    try:
+        return generate(options)
+    except RequestError as error:
+        return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "dcgan_sweeps.generate",
+        description="Draws images from a logged generator: a grid as PNG, the images as npz.",
+        epilog="Exit status: 0 done, 2 a wrong request, as a generator that cannot be loaded.",
+    )
+    parser.add_argument("target", metavar="TARGET", help="best, study:NAME or a run id")
+    parser.add_argument("--count", type=int, default=64, help="images (64)")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
+    parser.add_argument(
+        "--interpolate", action="store_true", help="also a walk between latents, as GIF"
+    )
+    parser.add_argument("--out", help="folder that they are written to (DIR/generated)")
+    add_place(parser)
+    options = parser.parse_args()
+    if not 1 <= options.count <= MOST:
+        parser.error(f"--count: got {options.count}; allowed: 1 to {MOST}")
+    if options.seed < 0:
+        parser.error(f"--seed: got {options.seed}; allowed: at least 0")
+    return options
+
+
+def generate(options: argparse.Namespace) -> int:
+    """Write the images that were asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.terminal import make_console, make_say
+    from dcgan_sweeps.tracking.store import answering, open_store
+    from dcgan_sweeps.tracking.targets import find_run
+
+    say = make_say(make_console())
+    config = compose_request("config", [])
+    with answering():
+        client = open_store(options.uri, options.dir)
+        run, found = find_run(client, options.experiment, options.target)
+        say(found)
+    from dcgan_sweeps.device import set_up_device
+
+    set_up_device(config.runner)
+    from dcgan_sweeps.execution.generation import Wish, write_images
+    from dcgan_sweeps.execution.rescoring import load_generator
+
+    with answering():
+        generator = load_generator(client, run)
+    folder = Path(options.out or Path(options.dir) / "generated").resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"
+        wish = Wish(options.count, options.seed, options.interpolate, config.score.batch_size)
+        for path in write_images(generator, stem, wish):
+            say(str(path))
+    except OSError as error:
+        problem = f"got {folder}; it cannot be written to ({error.strerror})"
+        raise RequestError([Fault("--out", problem)]) from error
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
