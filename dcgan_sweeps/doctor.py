@@ -6,15 +6,21 @@ import argparse
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dcgan_sweeps.command import compose_request, report_faults
+from packaging.requirements import Requirement
+
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, compose_request, report_faults
 from dcgan_sweeps.config import Config, RequestError
+from dcgan_sweeps.terminal import make_console, make_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
+# A documented run writes 25 MB, its checkpoints included.
+LEAST_FREE_GIB = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,34 +30,76 @@ class Check:
     name: str
     works: bool
     finding: str
+    remedy: str  # "" where nothing is to be done
+
+
+class NotWorking(Exception):
+    """A check that failed: what was found, and what to do about it."""
+
+    def __init__(self, finding: str, remedy: str):
+        super().__init__(finding)
+        self.remedy = remedy
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser("dcgan_sweeps.doctor", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "dcgan_sweeps.doctor",
+        description=__doc__,
+        epilog="Exit status: 0 all is well, 1 something does not work, 2 a wrong request.",
+    )
     parser.add_argument("overrides", nargs="*", help="as for dcgan_sweeps.run")
-    words = parser.parse_args().overrides
+    parser.add_argument(
+        "--close-stale",
+        action="store_true",
+        help="end the runs whose process is gone as interrupted; they can still be resumed",
+    )
+    options = parser.parse_args()
     try:
-        config = compose_request("config", words)
+        config = compose_request("config", options.overrides)
+        if options.close_stale:
+            close(config)
     except RequestError as error:
         return report_faults(error.faults)
     checks = [run_check(name, check, config) for name, check in CHECKS.items()]
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        print(f"{'ok' if check.works else 'NO':<4}{check.name:<{width}}  {check.finding}")
-    return 0 if all(check.works for check in checks) else 1
+    table = make_table(
+        ("", "check", "found", "remedy"),
+        [("ok" if each.works else "NO", each.name, each.finding, each.remedy) for each in checks],
+    )
+    for column in table.columns:
+        column.justify, column.overflow = "left", "fold"
+    make_console().print(table)
+    return DONE if all(check.works for check in checks) else ANSWER_IS_NO
 
 
 def run_check(name: str, check: Callable[[Config], str], config: Config) -> Check:
-    """Return what a check found; it fails by raising RequestError."""
+    """Return what a check found, and the remedy where it failed."""
     try:
-        return Check(name, True, check(config))
+        return Check(name, True, check(config), "")
+    except NotWorking as failure:
+        return Check(name, False, str(failure), failure.remedy)
     except RequestError as error:
-        return Check(name, False, str(error))
+        return Check(name, False, str(error), REMEDIES[name])
 
 
 def check_versions(config: Config) -> str:
+    wanted = [Requirement(text) for text in metadata.requires("dcgan-sweeps") or ()]
+    off = []
+    for each in wanted:
+        if each.marker is None or each.marker.evaluate({"extra": ""}):
+            found = _find_version(each.name)
+            if found is None or not each.specifier.contains(found, prereleases=True):
+                off.append(f"{each.name} {found or 'missing'}, wanted {each.specifier}")
+    if off:
+        raise NotWorking("; ".join(off), REMEDIES["versions"])
     versions = [f"{name} {metadata.version(name)}" for name in PACKAGES]
     return ", ".join([f"Python {platform.python_version()}", *versions])
+
+
+def _find_version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_device(config: Config) -> str:
@@ -80,8 +128,17 @@ def check_data(config: Config) -> str:
 
 def check_classifier(config: Config) -> str:
     from dcgan_sweeps.score.classifier.network import load_classifier
+    from dcgan_sweeps.score.identity import find_classifier_dir
+    from dcgan_sweeps.score.reference import read_classifier_digest
 
-    return f"sha256 {load_classifier(config.score.classifier).sha256}"
+    sha256 = load_classifier(config.score.classifier).sha256
+    expected = read_classifier_digest(find_classifier_dir(config.score.classifier))
+    if expected is None:
+        return f"sha256 {sha256}; its reference is measured at the start of each run"
+    if expected != sha256:
+        finding = f"sha256 {sha256}, but the reference beside it was measured with {expected}"
+        raise NotWorking(finding, REMEDIES["classifier"])
+    return f"sha256 {sha256}, that of the reference beside it"
 
 
 def check_store(config: Config) -> str:
@@ -90,18 +147,77 @@ def check_store(config: Config) -> str:
     store = find_store(config.tracking.uri, config.tracking.dir)
     if store.artifact_root is not None and not store.artifact_root.is_dir():
         return f"{store}, which the first run will make"
-    client = connect(store)
+    try:
+        client = connect(store)
+    except RequestError as error:
+        if "out-of-date" not in str(error):
+            raise
+        remedy = f"a copy first, then: mlflow db upgrade {store}"
+        raise NotWorking(str(error), remedy) from error
     moved = find_moved_experiments(client, store)
     if moved:
-        raise RequestError(moved)
-    return f"{store} answers"
+        remedy = "move the folder back, or start a new store: tracking.dir=FOLDER"
+        raise NotWorking("; ".join(map(str, moved)), remedy)
+    return f"{store} answers, its schema is that of this MLflow"
+
+
+def check_artifacts(config: Config) -> str:
+    from dcgan_sweeps.tracking.store import find_store
+
+    root = find_store(config.tracking.uri, config.tracking.dir).artifact_root
+    if root is None:
+        return "the server's own"
+    place = find_existing(root)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return f"{root} can be written to"
+    except OSError as error:
+        raise NotWorking(f"{place}: {error.strerror}", REMEDIES["artifacts"]) from error
+
+
+def check_stale(config: Config) -> str:
+    from dcgan_sweeps.tracking.stale import find_stale
+    from dcgan_sweeps.tracking.store import answering, connect, find_store
+
+    store = find_store(config.tracking.uri, config.tracking.dir)
+    if store.artifact_root is not None and not store.artifact_root.is_dir():
+        return "no runs yet"
+    with answering():
+        found = find_stale(connect(store))
+    if found.stale:
+        names = "; ".join(f"{run.run_id} ({run.name})" for run in found.stale)
+        raise NotWorking(f"RUNNING, but their process is gone: {names}", REMEDIES["stale runs"])
+    elsewhere = f", {len(found.unknown)} of which cannot be told from here" * bool(found.unknown)
+    return f"none; {len(found.alive) + len(found.unknown)} running{elsewhere}"
 
 
 def check_disk(config: Config) -> str:
-    place = Path(config.tracking.dir).expanduser().resolve()
+    place = find_existing(Path(config.tracking.dir).expanduser().resolve())
+    free_gib = shutil.disk_usage(place).free / 2**30
+    finding = f"{free_gib:.1f} GiB free at {place}"
+    if free_gib < LEAST_FREE_GIB:
+        raise NotWorking(finding, REMEDIES["disk"])
+    return finding
+
+
+def find_existing(place: Path) -> Path:
+    """Return a folder, or the nearest above it that is there."""
     while not place.exists():
         place = place.parent
-    return f"{shutil.disk_usage(place).free / 2**30:.1f} GiB free at {place}"
+    return place
+
+
+def close(config: Config) -> None:
+    """End the runs whose process is gone, and say which; raises RequestError."""
+    from dcgan_sweeps.tracking.stale import close_stale, find_stale
+    from dcgan_sweeps.tracking.store import answering, open_store
+
+    with answering():
+        client = open_store(config.tracking.uri, config.tracking.dir)
+        stale = find_stale(client).stale
+        close_stale(client, stale)
+    for run in stale:
+        print(f"closed: {run.run_id} ({run.name})")
 
 
 CHECKS = {
@@ -111,7 +227,22 @@ CHECKS = {
     "data": check_data,
     "classifier": check_classifier,
     "store": check_store,
+    "artifacts": check_artifacts,
+    "stale runs": check_stale,
     "disk": check_disk,
+}
+REMEDIES = {
+    "versions": "make setup",
+    "device": "runner.device=cpu, or make LOCK=gpu setup for an NVIDIA GPU",
+    "slots": "fewer: runner.slots=1, or free the GPU",
+    "data": "python -m dcgan_sweeps.data, or data.dir=FOLDER with the four IDX files",
+    "classifier": "score.classifier=null for the shipped one, or train one:"
+    " python -m dcgan_sweeps.score.classifier",
+    "store": "is its server up? tracking.uri=null is the local store",
+    "artifacts": "make it writable, or tracking.dir=FOLDER",
+    "stale runs": "go on with one: python -m dcgan_sweeps.run resume=RUN_ID (a trial: its study's"
+    " command again), or close them: python -m dcgan_sweeps.doctor --close-stale",
+    "disk": "free some, or tracking.dir=FOLDER on another disk",
 }
 
 

@@ -1,4 +1,7 @@
-"""The MLflow UI on this machine alone, over the right store: `python -m dcgan_sweeps.ui`."""
+"""The MLflow UI on this machine alone, over the right store: `python -m dcgan_sweeps.ui [TARGET]`.
+
+With --optuna also optuna-dashboard.
+"""
 
 from __future__ import annotations
 
@@ -8,48 +11,127 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+from typing import IO
 
-from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.tracking.store import connect, find_store
+from dcgan_sweeps.command import add_place, report_faults
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.store import Client, Store, answering, connect, find_store, open_store
+from dcgan_sweeps.tracking.targets import STUDY, find_parent, find_run
 
 HOST = "127.0.0.1"
+KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models
 # MLflow's jobs judge language models; their eight processes would wait here for nothing.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server of its own process, and the address at which it answers once it has started."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    address: str
+
+
 def main() -> int:
+    options = read_options()
+    try:
+        store = find_store(options.uri, options.dir)
+        if store.uri.startswith(("http://", "https://")):
+            problem = f"{store} is a server already; open it in a browser"
+            raise RequestError([Fault("--uri", problem)])
+        client = connect(store) if options.target is None else open_store(options.uri, options.dir)
+        with answering():
+            page = find_page(client, options)
+        servers = plan_servers(options, store)
+    except RequestError as error:
+        return report_faults(error.faults)
+    return serve(servers, page, str(store))
+
+
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("dcgan_sweeps.ui", description=__doc__)
-    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
-    parser.add_argument("--uri", help="another MLflow store, such as a database URL")
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", help="what to open: best, study:NAME, a run id"
+    )
     parser.add_argument("--port", type=int, default=5000, help="the next free one is taken (5000)")
+    parser.add_argument(
+        "--optuna",
+        nargs="?",
+        const="",
+        metavar="STORAGE",
+        help="optuna-dashboard beside it, on the journal of study:NAME, or on this storage",
+    )
+    add_place(parser)
     options = parser.parse_args()
     if not 1 <= options.port <= 65535:
         parser.error(f"--port: got {options.port}; allowed: 1 to 65535")
-    store = find_store(options.uri, options.dir)
-    if store.uri.startswith(("http://", "https://")):
-        print(f"--uri: {store} is a server already; open it in a browser", file=sys.stderr)
-        return 2
-    try:
-        connect(store)
-    except RequestError as error:
-        print(error, file=sys.stderr)
-        return 2
-    port = find_free_port(options.port)
-    if port != options.port:
-        print(f"port {options.port} is taken; using {port}")
+    return options
+
+
+def find_page(client: Client, options: argparse.Namespace) -> str:
+    """Return where in the UI the run that was asked for is, of a study its parent run; without
+    one, where the experiment is."""
+    if options.target is None:
+        experiment = client.get_experiment_by_name(options.experiment)
+        return "" if experiment is None else f"/#/experiments/{experiment.experiment_id}/runs{KIND}"
+    if options.target.startswith(STUDY):
+        study = options.target.removeprefix(STUDY)
+        run = find_parent(client, options.experiment, study)
+    else:
+        run, _ = find_run(client, options.experiment, options.target)
+    return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}{KIND}"
+
+
+def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
+    """Return the servers that were asked for, each on a free port; raises RequestError."""
+    port = choose_port(options.port)
     # In the environment, not on the command line, where others on this machine could read it.
     environment = NO_JOBS | os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]
     if store.artifact_root is not None:
         command += ["--default-artifact-root", store.artifact_root.as_uri()]
-    return serve(command, environment, f"http://{HOST}:{port}", str(store))
+    servers = [Server("MLflow UI", command, environment, f"http://{HOST}:{port}")]
+    if options.optuna is not None:
+        journal = find_journal(options)
+        port = choose_port(port + 1)
+        command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
+        named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
+        address = f"http://{HOST}:{port}"
+        servers.append(Server("optuna-dashboard", command, os.environ | named, address))
+    return servers
+
+
+def find_journal(options: argparse.Namespace) -> Path:
+    """Return the journal of the study that was asked for; raises RequestError where there is
+    none, and no other storage is named."""
+    target = options.target or ""
+    study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
+    journal = Path(options.dir).expanduser() / "studies" / study / "journal.log"
+    if not options.optuna and not (study and journal.is_file()):
+        got = f"there is no {journal}" if study else f"got {target or 'no study'}"
+        problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"
+        raise RequestError([Fault("--optuna", problem)])
+    return journal
+
+
+def choose_port(first: int) -> int:
+    """Return the first free port from one on, and say where that is another."""
+    port = find_free_port(first)
+    if port != first:
+        print(f"port {first} is taken; using {port}")
+    return port
 
 
 def find_free_port(first: int) -> int:
@@ -65,33 +147,59 @@ def find_free_port(first: int) -> int:
     raise OSError(f"no free port from {first} on")
 
 
-def serve(command: Sequence[str], environment: dict[str, str], address: str, store: str) -> int:
-    """Run the server until Ctrl-C or SIGTERM, and say where it is once it answers."""
-    # A session of its own: Ctrl-C reaches us alone, and all of its processes end together.
-    server = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def serve(servers: Sequence[Server], page: str, store: str) -> int:
+    """Run the servers until Ctrl-C or SIGTERM, and say where they are once they answer; `page` is
+    that of the first."""
     # Ctrl-C too: a shell starts background jobs with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    started: list[Started] = []
     try:
-        print("starting the MLflow UI ...", flush=True)
-        if not wait_until_answers(address, server):
-            output = server.communicate(timeout=STOP_TIMEOUT_S)[1] if server.poll() else b""
-            print(output.decode(errors="replace"), file=sys.stderr)
-            print("the MLflow UI did not start", file=sys.stderr)
-            return 1
-        print(f"MLflow UI: {address}   store: {store}   Ctrl-C ends it", flush=True)
-        server.communicate()
+        print(f"starting {' and '.join(each.name for each in servers)} ...", flush=True)
+        for server in servers:
+            started.append(start(server))
+        for each, hint in zip(started, (f"{page}   store: {store}   Ctrl-C ends it", ""), strict=False):
+            if not wait_until_answers(each.server.address, each.process):
+                print(each.read_errors(), file=sys.stderr)
+                print(f"{each.server.name} did not start", file=sys.stderr)
+                return 1
+            print(f"{each.server.name}: {each.server.address}{hint}", flush=True)
+        started[0].process.wait()
         return 1
     except KeyboardInterrupt:
         return 0
     finally:
-        stop(server)
+        for each in started:
+            stop(each.process)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A server's process, and the file of what it says of itself."""
+
+    server: Server
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def read_errors(self) -> str:
+        """Return what the server has said."""
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")
+
+
+def start(server: Server) -> Started:
+    """Start a server, in a session of its own: Ctrl-C reaches us alone, and all of its processes
+    end together."""
+    # No pipe: nobody reads it while the server runs, and a full one would stop it.
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the server
+    process = subprocess.Popen(
+        server.command,
+        env=dict(server.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+    )
+    return Started(server, process, errors)
 
 
 def wait_until_answers(address: str, server: subprocess.Popen[bytes]) -> bool:
@@ -101,7 +209,7 @@ def wait_until_answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     until = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < until and server.poll() is None:
         try:
-            with opener.open(f"{address}/health", timeout=2) as answer:
+            with opener.open(f"{address}/", timeout=2) as answer:
                 if answer.status == 200:
                     return True
         except OSError:

@@ -86,3 +86,13 @@ def find_reference(folder: Path, classifier: Classifier, data_digest: str) -> Re
         return Reference(
             *(Moments(arrays[f"{name}_mean"], arrays[f"{name}_covariance"]) for name in SETS)
         )
+
+
+def read_classifier_digest(folder: Path) -> str | None:
+    """Return the SHA-256 of the classifier whose reference lies in `folder`, None where none
+    does."""
+    path = folder / REFERENCE_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return str(arrays["classifier_sha256"])

@@ -101,9 +101,9 @@ def plan_attempt(
     )
 
 
-def name_trial(number: int, varied: Sequence[str]) -> str:
-    """Return a trial's number, then what varies in it."""
-    return f"{number}: {shorten(varied)}"
+def name_trial(number: int, varied: Sequence[str], ending: str = "") -> str:
+    """Return a trial's number, how it ended, and what varies in it."""
+    return f"{number}: {ending}{shorten(varied)}"
 
 
 def find_origin(

@@ -88,10 +88,10 @@ class StudyRecord:
         """Say how a trial ended in the name of its run: the UI lists children by name alone."""
         run_id = find_run_id(self.folder, number)
         if self.client is not None and run_id is not None:
-            score = f", fcd {result.scores[SCORE]:.2f}" if SCORE in result.scores else ""
-            state = "" if result.outcome == "complete" else f", {result.outcome}"
-            name = f"{name_trial(number, varied)}{score}{state}"
-            children.rename(self.client, run_id, name)
+            state = "" if result.outcome == "complete" else f"{result.outcome} "
+            score = f"fcd {result.scores[SCORE]:.2f} " if SCORE in result.scores else ""
+            # What varies comes last: the UI cuts names off.
+            children.rename(self.client, run_id, name_trial(number, varied, state + score))
 
     def add_failure(self, number: int, varied: list[str], result: TrialResult) -> str | None:
         """Record a trial that failed before it had a run of its own; return that run's id."""

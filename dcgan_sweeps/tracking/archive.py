@@ -96,6 +96,13 @@ def read_pages(
         token = page.token or None
 
 
+def find_running(client: MlflowClient) -> list[LoggedRun]:
+    """Return the runs of all experiments that are RUNNING, as the store has it."""
+    running = "attributes.status = 'RUNNING'"
+    names = [experiment.name for experiment in client.search_experiments()]
+    return [run for name in names for run in find_runs(client, name, running)]
+
+
 def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> LoggedRun | None:
     """Return the newest complete run that has a metric, and a score identity; reproductions do not
     count."""

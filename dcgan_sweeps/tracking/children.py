@@ -64,6 +64,11 @@ def end_dead(
     """End a run whose process is gone, with what happened to it."""
     if folder.root.is_dir():
         end_folder(folder, outcome, reason)
+    end_run(client, run_id, outcome, reason)
+
+
+def end_run(client: MlflowClient, run_id: str, outcome: str, reason: str) -> None:
+    """End a run in the store alone."""
     for key, value in mask_tags({"outcome": outcome, "outcome.reason": reason}).items():
         client.set_tag(run_id, key, value)
     client.set_terminated(run_id, STATUS_OF_OUTCOME[outcome])

@@ -23,6 +23,8 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
 DATABASE_FILE = "mlflow.db"
+# The UI shows what belongs to training, and nothing of language models.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 # A server that is down shall be found out in seconds; MLflow's own patience is minutes.
 FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
@@ -113,7 +115,8 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             root = store.artifact_root
-            return client.create_experiment(name, None if root is None else (root / name).as_uri())
+            place = None if root is None else (root / name).as_uri()
+            return client.create_experiment(name, place, tags=KIND)
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
         raise RequestError([Fault("tracking.experiment", problem)])
