@@ -1,7 +1,7 @@
 """A study whose trials play given parts: `PARTS=... python play.py -m ...`.
 
 PARTS is JSON: {"2": {"scores": [9, 8]}} lets trial 2 score so in its epochs; other parts are
-"sleep_s" (in every block of steps), "raise", "nan", "memory" (run out of it, once), and "die" with
+"sleep_s" (in every block of steps), "wait_for" (until that file is there), "raise", "nan", "memory" (run out of it, once), and "die" with
 the name of a moment below; {"controller": {"die": ..., "count": 3}} is the controller's.
 
 Every process of the study runs this module's top again, the trials' own processes too.
@@ -89,6 +89,8 @@ def play_trial(number, part):
 
     def block(*words, **named):
         time.sleep(part.get("sleep_s", 0))
+        while not Path(part.get("wait_for", ".")).exists():
+            time.sleep(0.1)
         if "raise" in part:
             raise RuntimeError(part["raise"])
         if "memory" in part and not Path(f"full_{number}").exists():

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from runs import make_run
+
+from dcgan_sweeps.reporting.comparison import compare_config, compare_scores
+
+
+def test_keys_that_can_change_a_result_come_first():
+    one = {"tracking.dir": "a", "optimizer.lr": "1e-3", "seed": "0", "signature": "x"}
+    other = {"tracking.dir": "b", "optimizer.lr": "2e-3", "seed": "0", "signature": "y"}
+    changes = compare_config(one, other)
+    assert [(each.key, each.decisive) for each in changes] == [
+        ("optimizer.lr", True),
+        ("tracking.dir", False),
+    ]
+
+
+def test_a_key_that_one_run_lacks_is_told():
+    (change,) = compare_config({"model.dropout": "0.3"}, {})
+    assert (change.one, change.other) == ("0.3", "")
+
+
+@pytest.mark.parametrize(
+    ("fcd", "verdict"),
+    [
+        (30.0, "the same fcd, 30.00"),
+        (31.0, "tied: fcd 3.3% apart, within the 11% of two seeds of one configuration"),
+        (60.0, "00000000 is better: fcd 66.7% apart, more than 11%"),
+    ],
+)
+def test_scores_are_tied_within_the_noise(fcd, verdict):
+    assert compare_scores(make_run(1, 30.0), make_run(2, fcd))[1] == verdict
+
+
+def test_scores_of_two_identities_are_not_compared():
+    other = make_run(2, 30.0)
+    other = dataclasses.replace(other, params={**other.params, "score.identity": "b" * 16})
+    scores, verdict = compare_scores(make_run(1, 30.0), other)
+    assert scores == []
+    assert verdict.startswith("scores of 2 identities cannot be compared")
