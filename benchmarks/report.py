@@ -67,7 +67,12 @@ def multiply(database: Path, count: int) -> None:
             score, rate = source.uniform(100, 600), f"{10 ** source.uniform(-4, -2):.6g}"
             for table in TABLES:
                 copies = [
-                    vary(dict(zip(columns[table], row, strict=True)) | own, score, rate, columns[table])
+                    vary(
+                        dict(zip(columns[table], row, strict=True)) | own,
+                        score,
+                        rate,
+                        columns[table],
+                    )
                     for row in rows[table]
                 ]
                 places = ", ".join("?" * len(columns[table]))

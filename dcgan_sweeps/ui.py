@@ -156,13 +156,13 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
     started: list[Started] = []
     try:
         print(f"starting {' and '.join(each.name for each in servers)} ...", flush=True)
-        for server in servers:
-            started.append(start(server))
-        for each, hint in zip(started, (f"{page}   store: {store}   Ctrl-C ends it", ""), strict=False):
+        started += map(start, servers)
+        for each in started:
             if not wait_until_answers(each.server.address, each.process):
                 print(each.read_errors(), file=sys.stderr)
                 print(f"{each.server.name} did not start", file=sys.stderr)
                 return 1
+            hint = f"{page}   store: {store}   Ctrl-C ends it" if each is started[0] else ""
             print(f"{each.server.name}: {each.server.address}{hint}", flush=True)
         started[0].process.wait()
         return 1

@@ -1,8 +1,9 @@
 """A study whose trials play given parts: `PARTS=... python play.py -m ...`.
 
 PARTS is JSON: {"2": {"scores": [9, 8]}} lets trial 2 score so in its epochs; other parts are
-"sleep_s" (in every block of steps), "wait_for" (until that file is there), "raise", "nan", "memory" (run out of it, once), and "die" with
-the name of a moment below; {"controller": {"die": ..., "count": 3}} is the controller's.
+"sleep_s" (in every block of steps), "wait_for" (until that file is there), "raise", "nan",
+"memory" (run out of it, once), and "die" with the name of a moment below; {"controller":
+{"die": ..., "count": 3}} is the controller's.
 
 Every process of the study runs this module's top again, the trials' own processes too.
 """

@@ -70,7 +70,8 @@ def test_the_best_run_comes_out_identical_in_a_new_process(three):
 def test_the_table_has_every_loss_and_score_and_both_digests(three):
     run = list_runs(open_store(three))[1]
     printed = do(three, "reproduce", run.info.run_id)
-    names = [name for name in run.data.metrics if name.startswith(("loss/", "discriminator/", "score/"))]
+    kinds = ("loss/", "discriminator/", "score/")
+    names = [name for name in run.data.metrics if name.startswith(kinds)]
     assert {"loss/generator", "score/fcd", "score/recall"} <= set(names)
     for name in [*names, "digest.weights", "digest.samples"]:
         assert re.search(rf"^{name} +\d+ .* none", printed, re.MULTILINE), name

@@ -62,9 +62,8 @@ def write_walk(
     others = random.standard_normal((STATIONS - 1, *starts.shape), np.float32)
     stations = [starts, *others, starts]
     columns = math.ceil(math.sqrt(len(starts)))
-    frames = []
+    frames: list[ImagesU8] = []
     for begin, end in itertools.pairwise(stations):
         walk = interpolate(begin, end, STEPS + 1).reshape(len(starts), STEPS + 1, -1)
-        for step in range(STEPS):
-            frames.append(draw_grid(sample(walk[:, step]), columns))
+        frames += [draw_grid(sample(walk[:, step]), columns) for step in range(STEPS)]
     write_gif(path, frames, FRAME_S, FRAME_S)

@@ -1,7 +1,7 @@
 """Two logged runs held against each other: configuration, code, environment, scores.
 
-    comparison = compare(read_side(client, one), read_side(client, other))
-    comparison.config, comparison.verdict
+comparison = compare(read_side(client, one), read_side(client, other))
+comparison.config, comparison.verdict
 """
 
 from __future__ import annotations
@@ -100,9 +100,7 @@ def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Cha
     return sorted(changes, key=lambda change: not change.decisive)
 
 
-def compare_scores(
-    one: LoggedRun, other: LoggedRun
-) -> tuple[list[tuple[str, float, float]], str]:
+def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, float, float]], str]:
     """Return the scores that both runs have, and whether they are tied, in words."""
     for run in (one, other):
         if not read_scores(run):

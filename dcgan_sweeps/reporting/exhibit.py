@@ -1,7 +1,7 @@
 """What there is to see of one logged run: its curves, and its grids of samples.
 
-    exhibit = read_exhibit(client, run)
-    exhibit.curves["score/fcd"], exhibit.grids[10]
+exhibit = read_exhibit(client, run)
+exhibit.curves["score/fcd"], exhibit.grids[10]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A leaderboard for the terminal, and for other programs: a table, JSON and CSV.
 
-    print(render_csv(board))
+print(render_csv(board))
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dcgan_sweeps.reporting.leaderboard import Board, Row
 from dcgan_sweeps.terminal import format_duration
 
 # Column, and what a row shows in it; a column in which no row has anything is left out.
-COLUMNS = {
+COLUMNS: dict[str, Callable[[Row], str]] = {
     "rank": lambda row: row.rank,
     "run": lambda row: row.run.run_id[:8],
     "name": lambda row: row.name,
@@ -44,7 +44,7 @@ def tabulate(board: Board) -> dict[str, list[str]]:
 
 
 def shorten_keys(keys: tuple[str, ...]) -> dict[str, str]:
-    """Return {key: its last word}, or the whole key where two end alike, or as a column is named."""
+    """Return {key: its last word}, or the whole key where two end alike, or like a column."""
     leaves = [key.rpartition(".")[2] for key in keys]
     taken = [*leaves, *COLUMNS]
     return {

@@ -55,8 +55,12 @@ def draw_figures(board: Board, exhibits: Mapping[str, Exhibit]) -> tuple[list[Pl
     params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
     figures = [*draw_study(study, params, importances)]
     if exhibits:
-        figures.insert(1, draw_epochs([exhibits[row.run.run_id] for row in board.rows
-                                       if row.run.run_id in exhibits]))
+        figures.insert(
+            1,
+            draw_epochs(
+                [exhibits[row.run.run_id] for row in board.rows if row.run.run_id in exhibits]
+            ),
+        )
     timeline = draw_timeline(board.rows)
     return [*figures, *([timeline] if timeline else [])], params
 
@@ -75,8 +79,12 @@ def draw_study(
         )
     if importances:
         bars = go.Figure(
-            go.Bar(x=[*importances.values()][::-1], y=[*importances][::-1], orientation="h",
-                   marker_color="#0072B2")
+            go.Bar(
+                x=[*importances.values()][::-1],
+                y=[*importances][::-1],
+                orientation="h",
+                marker_color="#0072B2",
+            )
         )
         bars.update_layout(xaxis_title="share of the score's variance", yaxis_title="parameter")
         yield _as_figure(

@@ -141,8 +141,8 @@ def rank_experiment(
     newest = find_newest_scored(client, experiment, SCORE)
     if choice.identity is not None or choice.unfinished or newest is None:
         condition = "" if choice.unfinished else "tags.outcome = 'complete'"
-        runs = _count(_read(client, experiment, condition, "start_time ASC", PAGE), say)
-        return rank_runs([run for run in runs if _competes(run)], choice)
+        every = _count(_read(client, experiment, condition, "start_time ASC", PAGE), say)
+        return rank_runs([run for run in every if _competes(run)], choice)
     digest = newest.params["score.identity"]
     same, other = (
         f"tags.outcome = 'complete' and metrics.`{SCORE}` >= 0"

@@ -1,6 +1,6 @@
 """Pages that open without a network: everything they show is inside of them.
 
-    write_page(path, render_page("report", "study lr", content, figures=figures))
+write_page(path, render_page("report", "study lr", content, figures=figures))
 """
 
 from __future__ import annotations
@@ -33,15 +33,21 @@ def find_templates() -> Environment:
 
 def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any) -> str:
     """Return the page of template `name`; `content` is what its script shows."""
-    return find_templates().get_template(f"{name}.html.j2").render(
-        title=title,
-        style=read_own("style.css"),
-        script=Markup("\n").join(read_own(f"{part}.js") for part in (SHARED, name)),
-        plotly=Markup(get_plotlyjs()),
-        content=as_script(content),
-        command=mask_secrets(shlex.join(["python", "-m", f"dcgan_sweeps.{name}", *sys.argv[1:]])),
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        **values,
+    return (
+        find_templates()
+        .get_template(f"{name}.html.j2")
+        .render(
+            title=title,
+            style=read_own("style.css"),
+            script=Markup("\n").join(read_own(f"{part}.js") for part in (SHARED, name)),
+            plotly=Markup(get_plotlyjs()),
+            content=as_script(content),
+            command=mask_secrets(
+                shlex.join(["python", "-m", f"dcgan_sweeps.{name}", *sys.argv[1:]])
+            ),
+            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            **values,
+        )
     )
 
 

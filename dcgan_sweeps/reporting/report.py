@@ -1,6 +1,6 @@
 """The page of a leaderboard: every run with its pictures, figures, and the atlas.
 
-    page = render_report("study lr", board, read_exhibits(client, board, say))
+page = render_report("study lr", board, read_exhibits(client, board, say))
 """
 
 from __future__ import annotations

@@ -77,7 +77,9 @@ def write_gif(path: Path, pictures: Sequence[ImagesU8], frame_s: float, last_s: 
     durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
     # Pillow takes a list only for more than one frame.
     duration = durations_ms if len(pictures) > 1 else durations_ms[0]
-    encoded = imageio.imwrite("<bytes>", list(pictures), extension=".gif", duration=duration, loop=0)
+    encoded = imageio.imwrite(
+        "<bytes>", list(pictures), extension=".gif", duration=duration, loop=0
+    )
     _write(path, encoded)
 
 

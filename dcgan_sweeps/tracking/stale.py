@@ -1,7 +1,7 @@
-"""Runs that a store calls RUNNING though their process is gone: killed, or its machine switched off.
+"""Runs that a store calls RUNNING though their process is gone.
 
-    found = find_stale(client)
-    close_stale(client, found.stale)
+found = find_stale(client)
+close_stale(client, found.stale)
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def test_the_range_of_a_parameter_is_that_of_its_values(texts, space):
 
 def test_what_decides_the_score_comes_first():
     importances = rank_params(as_study(make_board(16).rows, ("model.dropout", "optimizer.lr")))
-    assert [*importances][0] == "optimizer.lr"
+    assert next(iter(importances)) == "optimizer.lr"
     assert sum(importances.values()) == pytest.approx(1)
 
 
