@@ -22,7 +22,15 @@ from typing import IO
 
 from dcgan_sweeps.command import add_place, report_faults
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.tracking.store import Client, Store, answering, connect, find_store, open_store
+from dcgan_sweeps.tracking.store import (
+    DATABASE_FILE,
+    Client,
+    Store,
+    answering,
+    connect,
+    find_store,
+    measure_tables,
+)
 from dcgan_sweeps.tracking.targets import STUDY, find_parent, find_run
 
 HOST = "127.0.0.1"
@@ -50,7 +58,9 @@ def main() -> int:
         if store.uri.startswith(("http://", "https://")):
             problem = f"{store} is a server already; open it in a browser"
             raise RequestError([Fault("--uri", problem)])
-        client = connect(store) if options.target is None else open_store(options.uri, options.dir)
+        client = connect(store)
+        if store.artifact_root is not None:
+            measure_tables(store.artifact_root.parent / DATABASE_FILE)
         with answering():
             page = find_page(client, options)
         servers = plan_servers(options, store)

@@ -191,26 +191,30 @@ def draw_timeline(rows: Sequence[Row]) -> Plot | None:
     lanes = find_lanes([row.run for row in rows])
     if not lanes:
         return None
+    placed = [
+        (run, f"{lane.name}<br>{lane.busy:.0%} busy", run.outcome or "unended")
+        for lane in lanes
+        for run in lane.runs
+    ]
     figure = go.Figure()
-    seen: set[str] = set()
-    for lane in lanes:
-        for run in lane.runs:
-            outcome = run.outcome or "unended"
+    for outcome, (colour, _) in COLOURS.items():
+        bars = [(run, lane) for run, lane, ended in placed if ended == outcome]
+        if bars:
             figure.add_bar(
-                base=[_as_time(run.start_ms)],
-                x=[run.end_ms - run.start_ms],
-                y=[f"{lane.name}<br>{lane.busy:.0%} busy"],
+                base=[_as_time(run.start_ms) for run, _ in bars],
+                x=[run.end_ms - run.start_ms for run, _ in bars],
+                y=[lane for _, lane in bars],
                 orientation="h",
                 name=outcome,
-                legendgroup=outcome,
-                showlegend=outcome not in seen,
-                marker={"color": COLOURS[outcome][0], "line": {"width": 1, "color": "white"}},
-                hovertext=f"{run.name}<br>{(run.end_ms - run.start_ms) / 1000:.0f} s",
+                marker={"color": colour, "line": {"width": 1, "color": "white"}},
+                hovertext=[f"{run.name}<br>{run.wall_s:.0f} s" for run, _ in bars],
                 hoverinfo="text",
             )
-            seen.add(outcome)
     figure.update_layout(
-        barmode="overlay", xaxis={"type": "date", "title": "time (UTC)"}, yaxis_title="slot"
+        barmode="overlay",
+        showlegend=True,
+        xaxis={"type": "date", "title": "time (UTC)"},
+        yaxis_title="slot",
     )
     figure.update_yaxes(autorange="reversed")
     return _as_figure(

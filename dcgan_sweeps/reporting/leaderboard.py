@@ -149,8 +149,7 @@ def rank_experiment(
         f" and params.`score.identity` {sign} '{digest}'"
         for sign in ("=", "!=")
     )
-    whole = choice.limit is None or bool(choice.conditions)
-    size = PAGE if whole else (choice.limit or 0) + 1
+    size = PAGE if choice.limit is None or choice.conditions else choice.limit + 1
     ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
     runs = [*_take(ordered, choice)]
     board = rank_runs(runs, dataclasses.replace(choice, identity=digest))

@@ -7,10 +7,12 @@ read_series(client, run_id, ["score/fcd"])["score/fcd"][10]
 
 from __future__ import annotations
 
+import gc
 import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,15 +87,29 @@ def read_pages(
     found = client.get_experiment_by_name(experiment)
     token: str | None = ""
     while found is not None and token is not None:
-        page = client.search_runs(
-            [found.experiment_id],
-            condition,
-            order_by=[order],
-            max_results=size,
-            page_token=token or None,
-        )
+        with _without_collector():
+            page = client.search_runs(
+                [found.experiment_id],
+                condition,
+                order_by=[order],
+                max_results=size,
+                page_token=token or None,
+            )
         yield list(map(_as_logged, page))
         token = page.token or None
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep Python from looking for garbage among the 100 objects that each run is read into: that
+    takes twice as long as the reading."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def find_running(client: MlflowClient) -> list[LoggedRun]:

@@ -6,11 +6,13 @@ client = connect(store)
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +57,20 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
         root = store.artifact_root.parent
         if not (root / DATABASE_FILE).is_file():
             raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
+        measure_tables(root / DATABASE_FILE)
     return connect(store)
+
+
+def measure_tables(database: Path) -> None:
+    """Give SQLite the statistics that it plans its searches by.
+
+    Without them it sorts runs by a metric in a time that grows with the square of their number.
+    What cannot be measured just now, since another process writes, is not: it saves time alone.
+    """
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=1)) as file:
+        file.execute("PRAGMA analysis_limit = 400")
+        file.execute("ANALYZE")
+        file.commit()
 
 
 def import_stores() -> None:

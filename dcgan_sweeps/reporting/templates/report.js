@@ -1,4 +1,5 @@
 // content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.exhibits by id.
+const MOST = 1000; // rows at a time: more than a browser shows at once
 const TEXT = new Set(["rank", "run", "name", "state"]);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
@@ -49,12 +50,12 @@ function shown() {
 
 function showRows() {
   const rows = shown();
-  body.replaceChildren(...rows.map((row) => {
+  body.replaceChildren(...rows.slice(0, MOST).map((row) => {
     const line = make("tr", "", { class: "run", tabindex: "0", "data-run": row.id });
     line.append(...content.columns.map((name) => make("td", row.cells[name], TEXT.has(name) ? { class: "text" } : {})));
     return line;
   }));
-  byId("shown").textContent = `${rows.length} of ${content.rows.length}`;
+  byId("shown").textContent = `${rows.length} of ${content.rows.length}${rows.length > MOST ? `, the first ${MOST} are shown` : ""}`;
   document.querySelectorAll("#leaderboard th").forEach((heading) => {
     heading.setAttribute("aria-sort", heading.dataset.column !== order.column ? "none" : order.descending ? "descending" : "ascending");
   });
