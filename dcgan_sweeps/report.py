@@ -17,7 +17,7 @@ from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
-from dcgan_sweeps.terminal import Counter, make_console, make_say, make_table
+from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table
 from dcgan_sweeps.tracking.store import Client, answering, open_store
 from dcgan_sweeps.tracking.targets import STUDY, find_all
 
@@ -88,7 +88,7 @@ def report(options: argparse.Namespace) -> None:
     is_whole = options.json or options.csv or options.html is not None
     limit = options.limit or (None if is_whole else LIMIT)
     client = open_store(options.uri, options.dir)
-    with Counter("runs read") as counter:
+    with LiveCount("runs read") as counter:
         choice = Choice(options.identity, conditions, limit, options.all)
         board = find_board(client, options, choice, counter)
     if options.json:
@@ -102,7 +102,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def find_board(
-    client: Client, options: argparse.Namespace, choice: Choice, counter: Counter
+    client: Client, options: argparse.Namespace, choice: Choice, counter: LiveCount
 ) -> Board:
     """Return the runs that were asked for; raises RequestError."""
     if not options.targets:
@@ -143,7 +143,7 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     title = name_page(options.targets, options.experiment)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", title)[:80]
     path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html")
-    with Counter("runs with curves and pictures") as counter:
+    with LiveCount("runs with curves and pictures") as counter:
         exhibits = read_exhibits(client, board, counter.show)
     write_page(path, render_report(title, board, exhibits))
     say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import IO
 
@@ -139,7 +140,7 @@ class TrainingBar:
         )
 
 
-class Counter:
+class LiveCount:
     """A live count of what is being read, on standard error; a context manager.
 
     How many there will be is not known before: a store does not tell.
@@ -155,7 +156,7 @@ class Counter:
         self.progress.disable = not self.progress.console.is_terminal
         self.task = self.progress.add_task(what, total=None)
 
-    def __enter__(self) -> Counter:
+    def __enter__(self) -> LiveCount:
         self.progress.start()
         return self
 
@@ -227,6 +228,21 @@ def format_figures(figures: Mapping[str, float]) -> str:
 def show_score(name: str, value: float) -> str:
     """Return a score under its metric name: "score/fcd 167.50"."""
     return f"{name} {value:{SHORT_NAMES[name][1]}}"
+
+
+def shorten_keys(keys: Sequence[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return {key: its last word}, or the whole key where that word is `taken`, or two end so."""
+    leaves = [key.rpartition(".")[2] for key in keys]
+    counts = Counter([*leaves, *taken])
+    return {key: leaf if counts[leaf] == 1 else key for key, leaf in zip(keys, leaves, strict=True)}
+
+
+def shorten_value(text: str) -> str:
+    """Return a number with four digits, other text as it is."""
+    try:
+        return f"{float(text):.4g}" if "." in text or "e-" in text else text
+    except ValueError:  # no number
+        return text
 
 
 def format_duration(seconds: float) -> str:

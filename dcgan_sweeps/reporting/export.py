@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.terminal import format_duration
+from dcgan_sweeps.terminal import format_duration, shorten_keys, shorten_value
 
 # Column, and what a row shows in it; a column in which no row has anything is left out.
 COLUMNS: dict[str, Callable[[Row], str]] = {
@@ -35,29 +35,12 @@ LEFT = ("rank", "run", "name")  # aligned so; all others to the right
 def tabulate(board: Board) -> dict[str, list[str]]:
     """Return {column: a text for each row}, with the parameters that vary after the names."""
     cells = {name: [show(row) for row in board.rows] for name, show in COLUMNS.items()}
-    for key, heading in shorten_keys(board.varied).items():
+    for key, heading in shorten_keys(board.varied, taken=COLUMNS).items():
         cells[heading] = [shorten_value(row.run.params.get(key, "")) for row in board.rows]
     first = [name for name in LEFT if any(cells[name])]
-    varied = list(shorten_keys(board.varied).values())
+    varied = list(shorten_keys(board.varied, taken=COLUMNS).values())
     rest = [name for name in COLUMNS if name not in LEFT and any(cells[name])]
     return {name: cells[name] for name in [*first, *varied, *rest]}
-
-
-def shorten_keys(keys: tuple[str, ...]) -> dict[str, str]:
-    """Return {key: its last word}, or the whole key where two end alike, or like a column."""
-    leaves = [key.rpartition(".")[2] for key in keys]
-    taken = [*leaves, *COLUMNS]
-    return {
-        key: leaf if taken.count(leaf) == 1 else key for key, leaf in zip(keys, leaves, strict=True)
-    }
-
-
-def shorten_value(text: str) -> str:
-    """Return a number with four digits, other text as it is."""
-    try:
-        return f"{float(text):.4g}" if "." in text or "e-" in text else text
-    except ValueError:
-        return text
 
 
 def as_record(row: Row) -> dict[str, Any]:

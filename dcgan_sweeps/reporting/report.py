@@ -11,11 +11,11 @@ from typing import Any
 
 from dcgan_sweeps.reporting.condition import as_number
 from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
-from dcgan_sweeps.reporting.export import shorten_keys, tabulate
+from dcgan_sweeps.reporting.export import COLUMNS, tabulate
 from dcgan_sweeps.reporting.figures import draw_figures
 from dcgan_sweeps.reporting.leaderboard import Board, Row
 from dcgan_sweeps.reporting.page import as_image, render_page
-from dcgan_sweeps.terminal import format_duration
+from dcgan_sweeps.terminal import format_duration, shorten_keys
 from dcgan_sweeps.tracking.store import Client
 
 EXHIBITS = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
@@ -70,7 +70,7 @@ def find_differing(board: Board) -> list[str]:
 def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> dict[str, Any]:
     """Return a row as the page's script takes it."""
     run = row.run
-    headings = {heading: key for key, heading in shorten_keys(tuple(differing)).items()}
+    headings = {heading: key for key, heading in shorten_keys(differing, taken=COLUMNS).items()}
     sort = {
         name: _as_key(run.params.get(headings.get(name, ""), text)) for name, text in cells.items()
     }

@@ -28,7 +28,7 @@ from dcgan_sweeps.sweep.record import StudyRecord
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
-from dcgan_sweeps.terminal import make_say, make_table, print_facts
+from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_keys
 from dcgan_sweeps.tracking import children
 from dcgan_sweeps.tracking.scores import describe_mixed
 
@@ -125,7 +125,8 @@ def record_ending(
     facts = {"parent run": parent}
     runs = record.find_children()
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
-    metrics |= {f"importance/{key}": value for key, value in importances.items()}
+    names = shorten_keys([*importances])  # the UI cuts long ones off
+    metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
     tags = {"outcome": ending or "complete"}
     if best is not None and best.value is not None:
         metrics[SCORE] = best.value

@@ -21,6 +21,7 @@ from optuna.trial import Trial
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.sweep.overrides import Domain
+from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
 SPACE, ONLY_IF = "hydra.sweeper.space", "hydra.sweeper.only_if"
 
@@ -198,18 +199,8 @@ def _as_text(value: Any) -> str:
 def shorten(words: Sequence[str]) -> str:
     """Return overrides for people: keys without their groups, numbers with four digits."""
     pairs = [word.partition("=")[::2] for word in words]
-    leaves = [key.rpartition(".")[2] for key, _ in pairs]
-    return " ".join(
-        f"{leaf if leaves.count(leaf) == 1 else key}={_shorten(text)}"
-        for leaf, (key, text) in zip(leaves, pairs, strict=True)
-    )
-
-
-def _shorten(text: str) -> str:
-    try:
-        return f"{float(text):.4g}" if "." in text or "e-" in text else text
-    except ValueError:  # no number
-        return text
+    names = shorten_keys([key for key, _ in pairs])
+    return " ".join(f"{names[key]}={shorten_value(text)}" for key, text in pairs)
 
 
 def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import json
 
 from runs import IDENTITY, make_run
 
-from dcgan_sweeps.reporting.export import render_csv, render_json, shorten_keys, tabulate
+from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.terminal import shorten_keys
 
 RUNS = [
     make_run(1, 30.123456789, optimizer__lr="0.00012345678", optimizer__lr_discriminator="None"),
@@ -26,7 +27,8 @@ def test_the_table_has_what_varies_and_no_empty_column():
 
 def test_keys_that_end_alike_keep_their_groups():
     keys = ("optimizer.lr", "other.lr", "model.dropout", "study.name")
-    assert [*shorten_keys(keys).values()] == ["optimizer.lr", "other.lr", "dropout", "study.name"]
+    names = shorten_keys(keys, taken=["name"])
+    assert [*names.values()] == ["optimizer.lr", "other.lr", "dropout", "study.name"]
 
 
 def test_json_keeps_every_digit():

@@ -1,0 +1,73 @@
+"""`generate` on a real generator."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+
+def read(folder, ending):
+    (path,) = folder.glob(f"*{ending}")
+    return path
+
+
+def test_the_images_are_those_of_the_seed(gallery, tmp_path):
+    for folder, seed in (("one", 0), ("again", 0), ("other", 1)):
+        gallery.do(
+            "generate", "study:demo", "--count", "7", f"--seed={seed}", f"--out={tmp_path / folder}"
+        )
+    one, again, other = (
+        np.load(read(tmp_path / folder, ".npz")) for folder in ("one", "again", "other")
+    )
+    assert one["images_u8"].shape == (7, 28, 28)
+    assert one["images_u8"].dtype == np.uint8
+    assert one["latents"].shape == (7, int(gallery.best.params["model.latent_dim"]))
+    assert np.array_equal(one["images_u8"], again["images_u8"])
+    assert not np.array_equal(one["images_u8"], other["images_u8"])
+    with Image.open(read(tmp_path / "one", ".png")) as grid:
+        assert grid.size == (3 * 88 + 4, 3 * 88 + 4)  # three rows of 28 pixels, each thrice
+
+
+def test_a_walk_moves_and_comes_back(gallery, tmp_path):
+    words = ["--count", "4", "--interpolate", f"--out={tmp_path}"]
+    gallery.do("generate", gallery.best.run_id, *words)
+    with Image.open(read(tmp_path, ".gif")) as gif:
+        frames = []
+        for index in range(gif.n_frames):
+            gif.seek(index)
+            frames.append(np.asarray(gif.convert("L"), np.float32))
+    assert len(frames) == 48
+    steps = [np.abs(one - other).mean() for one, other in itertools.pairwise(frames)]
+    # From the last frame to the first is one step more, no jump.
+    assert np.abs(frames[-1] - frames[0]).mean() < 3 * max(steps)
+    assert min(steps) > 0
+
+
+def test_a_run_without_a_generator_is_refused_by_name(gallery):
+    parent = gallery.parent.run_id
+    printed = gallery.do("generate", parent, status=2)
+    assert f"TARGET: got {parent}, which logged no generator" in printed
+
+
+def test_a_generator_that_cannot_be_loaded_is_refused_by_name(gallery, tmp_path):
+    run = next(run for run in gallery.trials if run.outcome == "complete" and run != gallery.best)
+    (model,) = gallery.client.search_logged_models(
+        [run.experiment_id],
+        filter_string=f"source_run_id = '{run.run_id}' and name = 'generator'",
+    )
+    path = Path(urlparse(model.artifact_location).path) / "data" / "model.keras"
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:1000])
+        printed = gallery.do("generate", run.run_id, f"--out={tmp_path / 'no'}", status=2)
+    finally:
+        path.write_bytes(whole)
+    assert f"got {run.run_id}, whose generator cannot be loaded" in printed
+    assert not (tmp_path / "no").exists()

@@ -1,0 +1,69 @@
+"""`report` on real runs: the leaderboard, what other programs read, and the page that is logged."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from gallery import TRIALS
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_study_is_shown_with_what_varies_and_with_its_pruned_trials(gallery):
+    printed = gallery.do("report", "study:demo")
+    heading, *rows = printed.splitlines()
+    assert {"latent_dim", "dropout", "lr", "fcd", "state"} <= set(heading.split())
+    trials = [row for row in rows if "demo " in row]
+    assert len(trials) == TRIALS
+    pruned = [run for run in gallery.trials if run.outcome == "pruned"]
+    assert pruned
+    assert sum(row.endswith("pruned") and "1 of 2" in row for row in trials) == len(pruned)
+
+
+def test_every_digit_is_in_json_and_csv(gallery):
+    whole = json.loads(gallery.do("report", "study:demo", "--json"))
+    rows = [*csv.DictReader(io.StringIO(gallery.do("report", "study:demo", "--csv")))]
+    assert len(whole["runs"]) == len(rows) == TRIALS
+    assert whole["runs"][0]["run_id"] == rows[0]["run_id"] == gallery.best.run_id
+    assert float(rows[0]["score/fcd"]) == gallery.best.metrics["score/fcd"]
+    assert rows[0]["optimizer.lr"] == gallery.best.params["optimizer.lr"]
+
+
+def test_numbers_are_compared_as_numbers(gallery):
+    values = sorted(float(run.params["optimizer.lr"]) for run in gallery.trials)
+    middle = (values[2] + values[3]) / 2
+    printed = gallery.do("report", "study:demo", "--json", "--where", f"optimizer.lr < {middle}")
+    assert len(json.loads(printed)["runs"]) == 3
+
+
+def test_an_experiment_has_its_trials_and_runs_and_no_parent(gallery):
+    ids = {each["run_id"] for each in json.loads(gallery.do("report", "--json"))["runs"]}
+    complete = {run.run_id for run in gallery.trials if run.outcome == "complete"}
+    assert complete < ids
+    assert gallery.parent.run_id not in ids
+    whole = json.loads(gallery.do("report", "--all", "--json"))["runs"]
+    assert {run.run_id for run in gallery.trials} < {each["run_id"] for each in whole}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--where", "optimizer.rate < 1"], "no run has optimizer.rate"),
+        (["--where", "optimizer.lr"], "--where: got optimizer.lr; allowed: "),
+        (["study:none"], "has no trial of it"),
+        (["--dir", "nowhere"], "there is no mlflow.db in"),
+    ],
+)
+def test_what_cannot_be_reported_is_refused_by_name(gallery, words, line):
+    assert line in gallery.do("report", *words, status=2)
+
+
+def test_the_page_of_a_study_is_logged_to_its_parent(gallery):
+    printed = gallery.do("report", "study:demo", "--html")
+    page = gallery.folder / "mlruns" / "reports" / "study_demo.html"
+    assert page.as_uri() in printed
+    logged = gallery.client.list_artifacts(gallery.parent.run_id, "report")
+    assert [each.path for each in logged] == ["report/study_demo.html"]
