@@ -91,7 +91,7 @@ class StudyRecord:
             state = "" if result.outcome == "complete" else f"{result.outcome} "
             score = f"fcd {result.scores[SCORE]:.2f} " if SCORE in result.scores else ""
             # What varies comes last: the UI cuts names off.
-            children.rename(self.client, run_id, name_trial(number, varied, state + score))
+            children.rename(self.client, run_id, name_trial(number, varied, score + state))
 
     def add_failure(self, number: int, varied: list[str], result: TrialResult) -> str | None:
         """Record a trial that failed before it had a run of its own; return that run's id."""

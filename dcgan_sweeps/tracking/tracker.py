@@ -218,7 +218,7 @@ class MlflowTracker:
 
     def end(self, outcome: str, reason: str, step: int, waited_s: float) -> None:
         """Write what is pending and what logging cost, then end the run with its status."""
-        self.log_tags({"outcome": outcome, "outcome.reason": reason})
+        self.log_tags(tag_ending(outcome, reason))
         self.writer.submit(lambda: self._log_cost(step, waited_s))
         if self.monitor is not None:
             self.monitor.finish()
@@ -267,6 +267,11 @@ def save_mlflow_model(model: Any, folder: Path) -> None:
             f"numpy=={np.__version__}",
         ],
     )
+
+
+def tag_ending(outcome: str, reason: str) -> dict[str, str]:
+    """Return the tags that say how a run ended; without a reason there is none about it."""
+    return {"outcome": outcome} | ({"outcome.reason": reason} if reason else {})
 
 
 def mask_tags(tags: Mapping[str, str]) -> dict[str, str]:

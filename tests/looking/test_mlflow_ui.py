@@ -121,7 +121,7 @@ def test_the_gif_and_the_report_are_shown(gallery, look, keep):
     keep(page, "mlflow_report")
 
 
-def test_the_grids_of_two_runs_are_side_by_side(gallery, look, keep):
+def test_the_grids_of_several_runs_are_shown_together(gallery, look, keep):
     page = look(f"/runs{KIND}&compareRunsMode=CHART")
     page.get_by_role("row").filter(has_text="demo").first.get_by_role("button").first.click()
     best = gallery.best
@@ -132,7 +132,12 @@ def test_the_grids_of_two_runs_are_side_by_side(gallery, look, keep):
         "images => images.map(each => each.src.split('run_uuid=')[1])"
     )
     assert len(set(owners)) >= 2
-    page.locator("img[src*='samples']").first.scroll_into_view_if_needed()
+    page.locator('[data-component-id="fullscreen_button_chartcard"]').last.click()
+    pictures = page.get_by_role("dialog").locator("img[src*='samples']")
+    for index in (0, 1):
+        shown = pictures.nth(index)
+        shown.scroll_into_view_if_needed()
+        assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
     keep(page, "mlflow_compare")
 
 

@@ -132,7 +132,7 @@ function showAtlas(rows) {
 
 function thumbnail(row) {
   const button = make("button", "", { type: "button", title: row.name, "data-run": row.id });
-  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}`, loading: "lazy" }), make("span", `${row.rank ? `#${row.rank} ` : `${row.outcome} `}${row.cells.fcd ?? ""}`));
+  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}` }), make("span", `${row.rank ? `#${row.rank} ` : `${row.outcome} `}${row.cells.fcd ?? ""}`));
   button.addEventListener("click", () => open(row.id));
   return button;
 }
