@@ -8,7 +8,7 @@ ARGS ?=
 LOCK ?= use
 INSTALLED := $(VENV)/$(LOCK).stamp
 
-.PHONY: setup run test lint ui bench lock
+.PHONY: setup run test browser lint ui bench lock
 
 setup: $(INSTALLED)
 	@$(BIN)/python -m dcgan_sweeps.data
@@ -19,14 +19,23 @@ run: $(INSTALLED)
 ui: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
-test: setup $(VENV)/test.stamp
+test: setup browser $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+
+# The tests that look at pages need a browser: Debian's, or CHROMIUM=/path/to/another.
+browser:
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null && exit; \
+	command -v apt-get > /dev/null || { echo "no browser: install Chromium, or name one: CHROMIUM=/path make test"; exit 1; }; \
+	echo "installing chromium ..."; \
+	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
+	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
 
 bench: setup
 	$(BIN)/python -m benchmarks.training $(ARGS)
 	$(BIN)/python -m benchmarks.slots
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.report
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

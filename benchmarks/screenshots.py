@@ -1,0 +1,97 @@
+"""The pictures of README and the tour: `python -m benchmarks.screenshots --dir mlruns STUDY`.
+
+Opens the study's report, and the MLflow UI on its store, in Chromium, and writes what a person sees
+to docs/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from dcgan_sweeps.tracking.store import open_store
+from dcgan_sweeps.tracking.targets import find_best_trial
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+FLAGS = ("--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader")
+KIND = "?workflowType=machine_learning"
+COLOURS = 128
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("benchmarks.screenshots", description=__doc__)
+    parser.add_argument("study")
+    parser.add_argument("--dir", default="mlruns", help="folder of the store (mlruns)")
+    parser.add_argument("--across", default="optimizer.lr")
+    parser.add_argument("--down", default="model.dropout")
+    options = parser.parse_args()
+    words = ["--dir", options.dir]
+    command = [sys.executable, "-m", "dcgan_sweeps.report", f"study:{options.study}", "--html"]
+    subprocess.run([*command, *words], check=True)
+    report = Path(options.dir) / "reports" / f"study_{options.study}.html"
+    best, _ = find_best_trial(open_store(None, options.dir), "dcgan_sweeps", options.study)
+    with sync_playwright() as playwright, serve(options.study, words) as address:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.goto(report.resolve().as_uri())
+        page.select_option("#across", options.across)
+        page.select_option("#down", options.down)
+        save(page.locator("#atlas"), "atlas")
+        page.locator("#leaderboard tbody tr").first.click()
+        page.wait_for_timeout(1500)  # the curves are drawn
+        save(page, "report_trial")
+        look_at_mlflow(page, address, best.run_id)
+        browser.close()
+
+
+def look_at_mlflow(page: Page, address: str, best: str) -> None:
+    """Save the study, and the samples of its best trial, as the MLflow UI shows them."""
+    page.goto(address)
+    page.get_by_role("button", name="Close", exact=True).first.click()
+    page.get_by_text("best_trial").first.wait_for()
+    save(page, "mlflow_study")
+    page.goto(f"{address.partition('/runs')[0]}/runs/{best}/model-metrics{KIND}")
+    page.get_by_text("Model metrics").last.scroll_into_view_if_needed()
+    page.locator("img[src*='samples']").first.wait_for()
+    slider = page.get_by_role("slider").first
+    for _ in range(int(slider.get_attribute("aria-valuemax") or 0)):
+        slider.press("ArrowRight")
+    page.wait_for_timeout(1500)
+    page.locator("img[src*='samples']").first.scroll_into_view_if_needed()
+    save(page, "mlflow_samples")
+
+
+@contextmanager
+def serve(study: str, words: list[str]) -> Iterator[str]:
+    """Serve the MLflow UI; yield the address of the study."""
+    command = [sys.executable, "-u", "-m", "dcgan_sweeps.ui", f"study:{study}", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    lines = iter(process.stdout.readline, "") if process.stdout else iter(())
+    line = next(line for line in lines if line.startswith("MLflow UI: "))
+    try:
+        yield line.split()[2]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def save(shown: Page | Locator, name: str) -> None:
+    """Write a picture of what is shown, small."""
+    picture = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
+    path = IMAGES / f"{name}.png"
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{re.sub('.*/docs/', 'docs/', str(path))}: {path.stat().st_size / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
