@@ -90,7 +90,7 @@ def test_every_command_does_what_the_tour_says(checkout):
             done = run(checkout, command)
             printed[command] = done.stdout
             assert done.returncode == 0, f"{command}\n{done.stdout}"
-    assert len(printed) == 9
+    assert len(printed) == 10
     reports = {path.name for path in checkout.glob("mlruns/reports/*.html")}
     assert {"study_first.html"} < reports
     assert len(reports) == 2  # and that of the comparison
