@@ -74,6 +74,7 @@ def generate(options: argparse.Namespace) -> int:
     set_up_device(config.runner)
     from dcgan_sweeps.execution.generation import Wish, write_images
     from dcgan_sweeps.execution.rescoring import load_generator
+    from dcgan_sweeps.gan.sampling import Diverged
 
     with answering():
         generator = load_generator(client, run)
@@ -84,6 +85,8 @@ def generate(options: argparse.Namespace) -> int:
         wish = Wish(options.count, options.seed, options.interpolate, config.score.batch_size)
         for path in write_images(generator, stem, wish):
             say(str(path))
+    except Diverged as error:
+        raise RequestError([Fault("TARGET", f"got {run.run_id}: {error}")]) from error
     except OSError as error:
         problem = f"got {folder}; it cannot be written to ({error.strerror})"
         raise RequestError([Fault("--out", problem)]) from error

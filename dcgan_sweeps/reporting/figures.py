@@ -130,7 +130,7 @@ def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
     for exhibit in exhibits:
         points = exhibit.curves.get(SCORE, {})
         if points:
-            outcome = exhibit.run.outcome or "unended"
+            outcome = name_outcome(exhibit.run)
             colour, dash = COLOURS[outcome]
             figure.add_scatter(
                 x=[*points],
@@ -153,6 +153,11 @@ def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
         "Each line is a run, by how it ended: a pruned one stops where the pruner gave it up.",
         figure,
     )
+
+
+def name_outcome(run: LoggedRun) -> str:
+    """Return how a run ended, as the figures have it."""
+    return run.outcome if run.outcome in COLOURS else "unended"
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def draw_timeline(rows: Sequence[Row]) -> Plot | None:
     if not lanes:
         return None
     placed = [
-        (run, f"{lane.name}<br>{lane.busy:.0%} busy", run.outcome or "unended")
+        (run, f"{lane.name}<br>{lane.busy:.0%} busy", name_outcome(run))
         for lane in lanes
         for run in lane.runs
     ]

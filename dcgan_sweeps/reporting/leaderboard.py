@@ -139,6 +139,9 @@ def rank_experiment(
     Reproductions do not compete.
     """
     newest = find_newest_scored(client, experiment, SCORE)
+    if newest is None and not choice.unfinished and choice.identity is None:
+        problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
+        raise RequestError([Fault("--experiment", f"{experiment} {problem}")])
     if choice.identity is not None or choice.unfinished or newest is None:
         condition = "" if choice.unfinished else "tags.outcome = 'complete'"
         every = _count(_read(client, experiment, condition, "start_time ASC", PAGE), say)

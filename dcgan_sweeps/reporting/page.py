@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SHARED = "page"  # the script that all pages have
@@ -70,8 +71,13 @@ def as_image(file: bytes, kind: str = "webp") -> str:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a page whole or not at all; raises RequestError where it cannot be written."""
     unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(page, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        problem = f"got {path}; it cannot be written ({error.strerror})"
+        raise RequestError([Fault("--html", problem)]) from error

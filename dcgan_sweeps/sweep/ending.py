@@ -76,6 +76,8 @@ def conclude(
         make_say(console)(f"not ranked: {describe_mixed(identities)}")
     if len(rows) > SHOWN:
         make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
+    if record.client is not None:
+        facts["look"] = f"python -m dcgan_sweeps.report study:{folder.name} --html"
     console.print()
     print_facts(console, facts)
     return counts
