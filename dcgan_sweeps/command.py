@@ -104,11 +104,17 @@ def report_faults(faults: Sequence[Fault]) -> int:
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
-    parser.add_argument("--dir", default="mlruns", help="folder of the local store (mlruns)")
+    parser.add_argument(
+        "--dir", type=_expand, default="mlruns", help="folder of the local store (mlruns)"
+    )
     parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument(
         "--experiment", default="dcgan_sweeps", help="of best and study:NAME (dcgan_sweeps)"
     )
+
+
+def _expand(path: str) -> str:
+    return str(Path(path).expanduser())
 
 
 def quote(value: str) -> str:

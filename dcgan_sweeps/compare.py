@@ -14,7 +14,13 @@ from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, ta
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table
-from dcgan_sweeps.tracking.store import answering, open_store
+from dcgan_sweeps.tracking.store import (
+    Client,
+    answering,
+    find_moved_experiments,
+    find_store,
+    open_store,
+)
 from dcgan_sweeps.tracking.targets import find_run
 
 CURVES = {
@@ -29,11 +35,15 @@ def main() -> int:
     take_signals()
     try:
         with answering():
-            sides = read_sides(options)
+            client = open_store(options.uri, options.dir)
+            sides = read_sides(client, options)
             comparison = compare(*sides)
             step = find_step(sides, options.step)
             path = write_comparison(sides, comparison, step, options)
+            moved = find_moved_experiments(client, find_store(options.uri, options.dir))
         show(sides, comparison)
+        for fault in moved:
+            make_say(make_console())(f"pictures are missing: {fault}")
         make_say(make_console())(f"side by side: {path.resolve().as_uri()}")
     except RequestError as error:
         return report_faults(error.faults)
@@ -60,9 +70,8 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_sides(options: argparse.Namespace) -> tuple[Side, Side]:
+def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]:
     """Return the two runs; raises RequestError."""
-    client = open_store(options.uri, options.dir)
     one, other = (
         read_side(client, find_run(client, options.experiment, target)[0])
         for target in (options.one, options.other)

@@ -14,7 +14,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, compose_request, report_faults
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    compose_request,
+    report_faults,
+    take_signals,
+)
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.terminal import make_console, make_table
 
@@ -54,12 +61,21 @@ def main() -> int:
         help="end the runs whose process is gone as interrupted; they can still be resumed",
     )
     options = parser.parse_args()
+    take_signals()
     try:
         config = compose_request("config", options.overrides)
         if options.close_stale:
             close(config)
+        return examine(config)
     except RequestError as error:
         return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def examine(config: Config) -> int:
+    """Print the table of all checks; return the exit status."""
     checks = [run_check(name, check, config) for name, check in CHECKS.items()]
     table = make_table(
         ("", "check", "found", "remedy"),
@@ -77,7 +93,7 @@ def run_check(name: str, check: Callable[[Config], str], config: Config) -> Chec
         return Check(name, True, check(config), "")
     except NotWorking as failure:
         return Check(name, False, str(failure), failure.remedy)
-    except RequestError as error:
+    except (RequestError, OSError) as error:
         return Check(name, False, str(error), REMEDIES[name])
 
 
@@ -145,7 +161,7 @@ def check_store(config: Config) -> str:
     from dcgan_sweeps.tracking.store import connect, find_moved_experiments, find_store
 
     store = find_store(config.tracking.uri, config.tracking.dir)
-    if store.artifact_root is not None and not store.artifact_root.is_dir():
+    if not store.exists:
         return f"{store}, which the first run will make"
     try:
         client = connect(store)
@@ -180,7 +196,7 @@ def check_stale(config: Config) -> str:
     from dcgan_sweeps.tracking.store import answering, connect, find_store
 
     store = find_store(config.tracking.uri, config.tracking.dir)
-    if store.artifact_root is not None and not store.artifact_root.is_dir():
+    if not store.exists:
         return "no runs yet"
     with answering():
         found = find_stale(connect(store))
@@ -214,10 +230,13 @@ def close(config: Config) -> None:
 
     with answering():
         client = open_store(config.tracking.uri, config.tracking.dir)
-        stale = find_stale(client).stale
-        close_stale(client, stale)
-    for run in stale:
-        print(f"closed: {run.run_id} ({run.name})")
+        for run in find_stale(client).stale:
+            try:
+                is_closed = close_stale(client, run)
+            except (OSError, ValueError) as error:  # a file of it that cannot be read
+                print(f"not closed: {run.run_id} ({run.name}): {error}")
+                continue
+            print(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
 
 
 CHECKS = {

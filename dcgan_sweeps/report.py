@@ -6,6 +6,8 @@ Scores of two identities are never ranked together.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,8 +20,14 @@ from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulat
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
 from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table
-from dcgan_sweeps.tracking.store import Client, answering, open_store
-from dcgan_sweeps.tracking.targets import STUDY, find_all
+from dcgan_sweeps.tracking.store import (
+    Client,
+    answering,
+    find_moved_experiments,
+    find_store,
+    open_store,
+)
+from dcgan_sweeps.tracking.targets import STUDY, find_all, is_run_name
 
 LIMIT = 100  # of what a person reads; what another program reads is whole
 
@@ -77,6 +85,11 @@ def read_options() -> argparse.Namespace:
     )
     add_place(parser)
     options = parser.parse_intermixed_args()
+    if options.html and is_run_name(options.html):  # --html study:NAME
+        options.targets.append(options.html)
+        options.html = ""
+    if options.html and not options.html.endswith(".html"):
+        parser.error(f"--html: got {options.html}; allowed: a name that ends with .html")
     if options.limit is not None and options.limit < 1:
         parser.error(f"--limit: got {options.limit}; allowed: at least 1")
     return options
@@ -92,13 +105,23 @@ def report(options: argparse.Namespace) -> None:
         choice = Choice(options.identity, conditions, limit, options.all)
         board = find_board(client, options, choice, counter)
     if options.json:
-        sys.stdout.write(render_json(board))
+        write_out(render_json(board))
     elif options.csv:
-        sys.stdout.write(render_csv(board))
+        write_out(render_csv(board))
     elif options.html is not None:
         write_html(client, options, board)
     else:
         show(board)
+
+
+def write_out(text: str) -> None:
+    """Write text to standard output, as much of it as its reader wants."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def find_board(
@@ -141,13 +164,21 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
 
     say = make_say(make_console())
     title = name_page(options.targets, options.experiment)
+    chosen = [*options.where, options.identity, options.limit, options.all]
+    is_whole = not any(chosen)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", title)[:80]
-    path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html")
+    if not is_whole or len(options.targets) > 1:  # a page of its own for each request
+        request = repr([options.targets, chosen]).encode()
+        slug += f"_{hashlib.sha256(request).hexdigest()[:8]}"
+    path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html").expanduser()
     with LiveCount("runs with curves and pictures") as counter:
         exhibits = read_exhibits(client, board, counter.show)
     write_page(path, render_report(title, board, exhibits))
     say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")
-    if len(options.targets) == 1 and options.targets[0].startswith(STUDY):
+    for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):
+        say(f"pictures are missing, and nothing was logged: {fault}")
+        return
+    if len(options.targets) == 1 and options.targets[0].startswith(STUDY) and is_whole:
         study = options.targets[0].removeprefix(STUDY)
         parent = find_parent(client, options.experiment, study)
         add_file(client, parent.run_id, path, "report")

@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 PLAIN_WIDTH = 160
 
@@ -60,12 +61,15 @@ def show_controls(text: str) -> str:
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return rows of text under their headings, all columns but the first to the right."""
+    """Return rows of text under their headings, all columns but the first to the right.
+
+    The text is shown as it is: no markup, and control characters spelt out.
+    """
     table = Table(box=None, pad_edge=False)
     for index, name in enumerate(columns):
-        table.add_column(name, justify="right" if index else "left")
+        table.add_column(Text(show_controls(name)), justify="right" if index else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(show_controls(cell)) for cell in row))
     return table
 
 

@@ -20,18 +20,18 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import add_place, report_faults
+from dcgan_sweeps.command import INTERRUPTED, add_place, report_faults, take_signals
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
-    DATABASE_FILE,
     Client,
     Store,
     answering,
     connect,
     find_store,
-    measure_tables,
+    open_store,
 )
-from dcgan_sweeps.tracking.targets import STUDY, find_parent, find_run
+from dcgan_sweeps.tracking.targets import STUDY, find_parent, find_run, is_run_name
 
 HOST = "127.0.0.1"
 KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models
@@ -53,19 +53,22 @@ class Server:
 
 def main() -> int:
     options = read_options()
+    take_signals()
     try:
         store = find_store(options.uri, options.dir)
         if store.uri.startswith(("http://", "https://")):
             problem = f"{store} is a server already; open it in a browser"
             raise RequestError([Fault("--uri", problem)])
-        client = connect(store)
-        if store.artifact_root is not None:
-            measure_tables(store.artifact_root.parent / DATABASE_FILE)
+        # Without a target the UI may wait for the first run of a store that is made here.
+        client = open_store(options.uri, options.dir) if options.target else connect(store)
         with answering():
             page = find_page(client, options)
         servers = plan_servers(options, store)
     except RequestError as error:
         return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print("interrupted before anything was started", file=sys.stderr)
+        return INTERRUPTED
     return serve(servers, page, str(store))
 
 
@@ -84,6 +87,8 @@ def read_options() -> argparse.Namespace:
     )
     add_place(parser)
     options = parser.parse_args()
+    if options.optuna and options.target is None and is_run_name(options.optuna):
+        options.target, options.optuna = options.optuna, ""  # --optuna study:NAME
     if not 1 <= options.port <= 65535:
         parser.error(f"--port: got {options.port}; allowed: 1 to 65535")
     return options
@@ -99,7 +104,10 @@ def find_page(client: Client, options: argparse.Namespace) -> str:
         study = options.target.removeprefix(STUDY)
         run = find_parent(client, options.experiment, study)
     else:
-        run, _ = find_run(client, options.experiment, options.target)
+        if RUN_ID.fullmatch(options.target):
+            run = read_run(client, options.target, "TARGET")  # that of a study's parent too
+        else:
+            run, _ = find_run(client, options.experiment, options.target)
     return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}{KIND}"
 
 
@@ -114,7 +122,10 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
         command += ["--default-artifact-root", store.artifact_root.as_uri()]
     servers = [Server("MLflow UI", command, environment, f"http://{HOST}:{port}")]
     if options.optuna is not None:
+        from dcgan_sweeps.sweep.storage import open_storage
+
         journal = find_journal(options)
+        open_storage(options.optuna or None, journal)
         port = choose_port(port + 1)
         command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
         named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
@@ -145,7 +156,7 @@ def choose_port(first: int) -> int:
 
 
 def find_free_port(first: int) -> int:
-    """Return the first port from `first` on that nobody listens at."""
+    """Return the first port from `first` on that nobody listens at; raises RequestError."""
     for port in range(first, 65536):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -154,7 +165,7 @@ def find_free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise OSError(f"no free port from {first} on")
+    raise RequestError([Fault("--port", f"got {first}; there is no free port from there on")])
 
 
 def serve(servers: Sequence[Server], page: str, store: str) -> int:
@@ -174,7 +185,10 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
                 return 1
             hint = f"{page}   store: {store}   Ctrl-C ends it" if each is started[0] else ""
             print(f"{each.server.name}: {each.server.address}{hint}", flush=True)
-        started[0].process.wait()
+        while (ended := find_ended(started)) is None:
+            time.sleep(1)
+        print(ended.read_errors(), file=sys.stderr)
+        print(f"{ended.server.name} has ended", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
@@ -195,6 +209,11 @@ class Started:
         """Return what the server has said."""
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace")
+
+
+def find_ended(started: Sequence[Started]) -> Started | None:
+    """Return the first server that runs no more, None while all of them do."""
+    return next((each for each in started if each.process.poll() is not None), None)
 
 
 def start(server: Server) -> Started:

@@ -47,8 +47,11 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
     write_png(png, draw_grid(images_u8[:SHOWN], columns))
     unfinished = npz.with_name(f".{npz.name}")
-    np.savez_compressed(unfinished, images_u8=images_u8, latents=latents)
-    unfinished.replace(npz)
+    try:
+        np.savez_compressed(unfinished, images_u8=images_u8, latents=latents)
+        unfinished.replace(npz)
+    finally:
+        unfinished.unlink(missing_ok=True)
     if not wish.walk:
         return [png, npz]
     write_walk(gif, sample, latents[:WALKERS], random)

@@ -111,6 +111,10 @@ def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, fl
         return [], mixed.faults[0].problem
     a, b = read_scores(one)[digest], read_scores(other)[digest]
     scores = [(name, a[name], b[name]) for name in SHOWN if name in a and name in b]
+    stopped = [run for run in (one, other) if run.outcome != "complete"]
+    if stopped:
+        ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'not ended'}" for run in stopped)
+        return scores, f"not ranked: {ends}, its score is of another epoch"
     return scores, judge(one, other, a["fcd"], b["fcd"])
 
 

@@ -52,7 +52,9 @@ def read_conditions(texts: Iterable[str]) -> list[Condition]:
     """Return what the texts ask for, of which "and" joins several in one; raises RequestError with
     a fault for each that cannot be read."""
     faults, found = [], []
-    for text in (part for each in texts for part in re.split(r"\s+and\s+", each)):
+    for text in (
+        part for each in texts for part in re.split(r"\s+and\s+", each, flags=re.IGNORECASE)
+    ):
         parts = FORM.fullmatch(text)
         if parts is None or not parts["value"]:
             faults.append(Fault("--where", f"got {text}; allowed: {ALLOWED}"))
@@ -74,6 +76,7 @@ def meets(run: LoggedRun, conditions: Sequence[Condition]) -> bool:
 def find_value(run: LoggedRun, key: str) -> str | None:
     """Return a run's parameter, metric, tag or attribute of that name, None where it has none."""
     attributes = {"name": run.name, "status": run.status, "outcome": run.outcome}
+    attributes |= {"run_id": run.run_id, "wall_s": "" if run.wall_s is None else str(run.wall_s)}
     for values in (run.params, run.metrics, attributes, run.tags):
         if key in values:
             return str(values[key])

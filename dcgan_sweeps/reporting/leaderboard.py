@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from dcgan_sweeps.tracking.scores import choose_identity, describe_identities, r
 from dcgan_sweeps.tracking.store import Client
 
 NOT_VARIED = ("signature", "trial", "score.identity", "runner")
+FEWEST = 100
 LAST = ("complete", "pruned")  # what comes first on a board; then all others
 Runs = Iterable[LoggedRun]
 
@@ -100,7 +102,10 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
     ranks = rank_tied([read_scores(run)[digest]["fcd"] for run in rivals])
     others = sorted(
         (run for run in chosen if run.outcome != "complete"),
-        key=lambda run: (run.outcome not in LAST, run.metrics.get(SCORE, float("inf"))),
+        key=lambda run: (
+            run.outcome not in LAST,
+            read_scores(run).get(digest, {}).get("fcd", math.inf),
+        ),
     )
     repeats = Counter(run.params.get("signature", "") for run in runs)
     rows = [
@@ -152,7 +157,7 @@ def rank_experiment(
         f" and params.`score.identity` {sign} '{digest}'"
         for sign in ("=", "!=")
     )
-    size = PAGE if choice.limit is None or choice.conditions else choice.limit + 1
+    size = PAGE if choice.limit is None or choice.conditions else max(choice.limit, FEWEST) + 1
     ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
     runs = [*_take(ordered, choice)]
     board = rank_runs(runs, dataclasses.replace(choice, identity=digest))
@@ -160,7 +165,8 @@ def rank_experiment(
     if others is None:
         return board
     name, words = next(iter(describe_identities([others]).items()))
-    hint = f"left out are scores of another identity, {name} ({words}): --identity {name}"
+    said = f"{name} ({words})" if words else name
+    hint = f"left out are scores of another identity, {said}: --identity {name}"
     return dataclasses.replace(board, left_out="; ".join(filter(None, [board.left_out, hint])))
 
 
@@ -183,8 +189,9 @@ def _count(runs: Runs, say: Callable[[int], None]) -> Iterator[LoggedRun]:
 
 
 def _take(runs: Runs, choice: Choice) -> Iterator[LoggedRun]:
-    """Yield the runs that compete, until one more meets the conditions than the limit allows."""
-    left = None if choice.limit is None else choice.limit + 1
+    """Yield the runs that compete, until one more meets the conditions than the limit allows, or
+    FEWEST: repeats of a run have its score, and come next to it."""
+    left = None if choice.limit is None else max(choice.limit, FEWEST) + 1
     for run in runs:
         if _competes(run):
             yield run

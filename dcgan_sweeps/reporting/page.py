@@ -6,6 +6,7 @@ write_page(path, render_page("report", "study lr", content, figures=figures))
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import shlex
 import sys
@@ -78,6 +79,7 @@ def write_page(path: Path, page: str) -> None:
         unfinished.write_text(page, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         problem = f"got {path}; it cannot be written ({error.strerror})"
         raise RequestError([Fault("--html", problem)]) from error

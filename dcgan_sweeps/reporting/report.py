@@ -18,6 +18,7 @@ from dcgan_sweeps.reporting.page import as_image, render_page
 from dcgan_sweeps.terminal import format_duration, shorten_keys
 from dcgan_sweeps.tracking.store import Client
 
+GIFS = 10  # runs with their GIF, the best: it is larger than all else of a run
 EXHIBITS = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
 
 
@@ -25,8 +26,8 @@ def read_exhibits(client: Client, board: Board, say: Callable[[int], None]) -> d
     """Return {run id: what there is to see of it} of the best runs; `say` gets how many are
     read."""
     exhibits: dict[str, Exhibit] = {}
-    for row in board.rows[:EXHIBITS]:
-        exhibits[row.run.run_id] = read_exhibit(client, row.run)
+    for index, row in enumerate(board.rows[:EXHIBITS]):
+        exhibits[row.run.run_id] = read_exhibit(client, row.run, with_gif=index < GIFS)
         say(len(exhibits))
     return exhibits
 
@@ -76,6 +77,7 @@ def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> di
     }
     sort |= {"run": run.run_id, "name": row.name, "fcd": row.score, "time": run.wall_s}
     facts = {
+        **run.tags,
         "name": run.name,
         "outcome": run.outcome,
         "run_id": run.run_id,
@@ -134,6 +136,7 @@ def describe_exhibit(exhibit: Exhibit) -> dict[str, Any]:
     return {
         "curves": curves,
         "grids": {epoch: as_image(file) for epoch, file in exhibit.grids.items()},
+        "gif": as_image(exhibit.gif, "gif") if exhibit.gif else None,
     }
 
 

@@ -181,12 +181,18 @@ def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, byte
 
 def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:
     """Return the text of a run's artifact, or None where there is none of that name."""
+    content = read_file(client, run_id, path)
+    return None if content is None else content.decode()
+
+
+def read_file(client: MlflowClient, run_id: str, path: str) -> bytes | None:
+    """Return the content of a run's artifact, or None where there is none of that name."""
     parent = str(Path(path).parent)
     listed = client.list_artifacts(run_id, None if parent == "." else parent)
     if path not in {each.path for each in listed}:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        return Path(client.download_artifacts(run_id, path, folder)).read_text()
+        return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
 
 
 def find_generator(client: MlflowClient, run: LoggedRun) -> LoggedModel | None:

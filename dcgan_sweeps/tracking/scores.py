@@ -5,6 +5,7 @@ read_scores(run)["9e72f2631201066b"]["fcd"]
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -22,13 +23,15 @@ def name_prefix(run: LoggedRun, digest: str) -> str:
 
 
 def read_scores(run: LoggedRun) -> dict[str, dict[str, float]]:
-    """Return {identity: {name: last value}}, the run's own identity first."""
+    """Return {identity: {name: last value}}, the run's own identity first; what is not finite is no
+    score."""
     scores: dict[str, dict[str, float]] = {}
     own = run.params.get("score.identity", "")
-    if own and SCORE in run.metrics:
-        named = {k.removeprefix(OWN): v for k, v in run.metrics.items() if k.startswith(OWN)}
+    metrics = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
+    if own and SCORE in metrics:
+        named = {k.removeprefix(OWN): v for k, v in metrics.items() if k.startswith(OWN)}
         scores[own] = named
-    for metric, value in run.metrics.items():
+    for metric, value in metrics.items():
         added = ADDED.fullmatch(metric)
         if added is not None:
             scores.setdefault(added["digest"], {})[added["name"]] = value

@@ -59,21 +59,19 @@ def find_folder(run: LoggedRun) -> RunFolder | None:
     return RunFolder(Path(named)) if named and Path(named).is_dir() else None
 
 
-def close_stale(client: MlflowClient, runs: Sequence[LoggedRun]) -> None:
-    """End runs as interrupted: each can still be resumed, as can the study of a trial.
-
-    One that somebody goes on with just now is left alone.
-    """
-    for run in runs:
-        folder = find_folder(run)
-        if folder is None:
-            continue
-        try:
-            lock = folder.lock()
-        except BlockingIOError:
-            continue
-        with lock:
-            if STUDY in run.tags and TRIAL not in run.tags:
-                end_run(client, run.run_id, "interrupted", REASON)
-            else:
-                end_dead(client, run.run_id, folder, "interrupted", REASON)
+def close_stale(client: MlflowClient, run: LoggedRun) -> bool:
+    """End a run as interrupted, so that it can be resumed, as can the study of a trial; return
+    whether that was done: one that somebody goes on with just now is left alone."""
+    folder = find_folder(run)
+    if folder is None:
+        return False
+    try:
+        lock = folder.lock()
+    except BlockingIOError:
+        return False
+    with lock:
+        if STUDY in run.tags and TRIAL not in run.tags:
+            end_run(client, run.run_id, "interrupted", REASON)
+        else:
+            end_dead(client, run.run_id, folder, "interrupted", REASON)
+    return True

@@ -41,6 +41,13 @@ class Store:
     def __str__(self) -> str:
         return mask_secrets(self.uri)
 
+    @property
+    def exists(self) -> bool:
+        """Whether it is there already, as far as can be told without opening it: MLflow makes an
+        SQLite file that is not."""
+        path = self.uri.removeprefix("sqlite:///")
+        return path == self.uri or Path(path).is_file()
+
 
 def find_store(uri: str | None, folder: str) -> Store:
     """Return the store of `uri`, or the SQLite one in `folder` where it is None."""
@@ -53,9 +60,13 @@ def find_store(uri: str | None, folder: str) -> Store:
 def open_store(uri: str | None, folder: str) -> MlflowClient:
     """Return a client of a store that is there already; raises RequestError where there is none."""
     store = find_store(uri, folder)
+    if uri == "":
+        raise RequestError([Fault("tracking.uri", "got nothing; allowed: an address, or none")])
+    if not store.exists and store.artifact_root is None:
+        raise RequestError([Fault("tracking.uri", f"got {store}; there is no such file")])
     if store.artifact_root is not None:
         root = store.artifact_root.parent
-        if not (root / DATABASE_FILE).is_file():
+        if not store.exists:
             raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
         measure_tables(root / DATABASE_FILE)
     return connect(store)

@@ -6,6 +6,7 @@ runs = find_all(client, "dcgan_sweeps", ["study:lr", run_id])
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from dcgan_sweeps.tracking.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
-ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits)"
+ID_START = re.compile(r"[0-9a-f]{8,32}")
+ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits, or the first 8)"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Place:
 
 def is_run_name(target: str) -> bool:
     """Return whether `target` has the form of what names a logged run."""
-    return target == BEST or target.startswith(STUDY) or RUN_ID.fullmatch(target) is not None
+    return target == BEST or target.startswith(STUDY) or ID_START.fullmatch(target) is not None
 
 
 def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
@@ -43,7 +45,11 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
         return find_best(client, experiment)
     if target.startswith(STUDY):
         return find_best_trial(client, experiment, target.removeprefix(STUDY))
-    run = read_run(client, _require_name(target), "TARGET")
+    run = read_run(client, _find_id(client, experiment, target), "TARGET")
+    if STUDY_TAG in run.tags and TRIAL not in run.tags:
+        study = run.tags[STUDY_TAG]
+        problem = f"got {target}, the parent run of study {study}; allowed: study:{study}"
+        raise RequestError([Fault("TARGET", problem)])
     return run, f"run {run.run_id}, {run.name}"
 
 
@@ -139,7 +145,16 @@ def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRu
     return find_runs(client, experiment, f"tags.{STUDY_TAG} = '{study}'")
 
 
-def _require_name(target: str) -> str:
-    if not RUN_ID.fullmatch(target):
+def _find_id(client: Client, experiment: str, target: str) -> str:
+    """Return the id of the run that `target` is the beginning of; raises RequestError."""
+    if RUN_ID.fullmatch(target):
+        return target
+    if not ID_START.fullmatch(target):
         raise RequestError([Fault("TARGET", f"got {target}; {ALLOWED}")])
-    return target
+    found = [
+        run.run_id for run in find_runs(client, experiment, f"attributes.run_id LIKE '{target}%'")
+    ]
+    if len(found) != 1:
+        what = f"runs that begin so: {', '.join(found)}" if found else "no run begins so"
+        raise RequestError([Fault("TARGET", f"got {target}; {what}")])
+    return found[0]

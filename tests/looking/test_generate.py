@@ -37,7 +37,7 @@ def test_the_images_are_those_of_the_seed(gallery, tmp_path):
 
 def test_a_walk_moves_and_comes_back(gallery, tmp_path):
     words = ["--count", "4", "--interpolate", f"--out={tmp_path}"]
-    gallery.do("generate", gallery.best.run_id, *words)
+    gallery.do("generate", gallery.best.run_id[:8], *words)
     with Image.open(read(tmp_path, ".gif")) as gif:
         frames = []
         for index in range(gif.n_frames):
@@ -50,10 +50,10 @@ def test_a_walk_moves_and_comes_back(gallery, tmp_path):
     assert min(steps) > 0
 
 
-def test_a_run_without_a_generator_is_refused_by_name(gallery):
+def test_the_parent_of_a_study_is_refused_by_name(gallery):
     parent = gallery.parent.run_id
     printed = gallery.do("generate", parent, status=2)
-    assert f"TARGET: got {parent}, which logged no generator" in printed
+    assert f"got {parent}, the parent run of study demo; allowed: study:demo" in printed
 
 
 def test_a_generator_that_cannot_be_loaded_is_refused_by_name(gallery, tmp_path):

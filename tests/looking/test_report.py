@@ -54,11 +54,32 @@ def test_an_experiment_has_its_trials_and_runs_and_no_parent(gallery):
         (["--where", "optimizer.rate < 1"], "no run has optimizer.rate"),
         (["--where", "optimizer.lr"], "--where: got optimizer.lr; allowed: "),
         (["study:none"], "has no trial of it"),
+        (["0123abcd"], "TARGET: got 0123abcd; no run begins so"),
+        (["--html", "page.txt"], "--html: got page.txt; allowed: a name that ends with .html"),
+        (["--uri", "sqlite:///new.db"], "there is no such file"),
         (["--dir", "nowhere"], "there is no mlflow.db in"),
     ],
 )
 def test_what_cannot_be_reported_is_refused_by_name(gallery, words, line):
     assert line in gallery.do("report", *words, status=2)
+
+
+def test_a_part_of_a_study_does_not_take_the_place_of_its_page(gallery):
+    before = gallery.client.list_artifacts(gallery.parent.run_id, "report")
+    gallery.do("report", "--html", "study:demo", "--limit", "1")
+    assert gallery.client.list_artifacts(gallery.parent.run_id, "report") == before
+    assert [*gallery.folder.glob("mlruns/reports/study_demo_*.html")]
+
+
+def test_markup_and_control_characters_in_a_name_are_shown(gallery):
+    run = gallery.trials[0]
+    gallery.client.set_tag(run.run_id, "mlflow.runName", "evil [/b] \x1b[31m")
+    try:
+        printed = gallery.do("compare", run.run_id, gallery.best.run_id)
+        assert "evil [/b] \\x1b[31m" in printed
+        assert "\x1b" not in gallery.do("report", run.run_id)
+    finally:
+        gallery.client.set_tag(run.run_id, "mlflow.runName", run.name)
 
 
 def test_the_page_of_a_study_is_logged_to_its_parent(gallery):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gallery import TRIALS
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +100,16 @@ def test_a_trial_opens_with_its_curves_grids_and_command(gallery, address, open_
     page.keyboard.press("Escape")
     assert not page.locator("#run").is_visible()
     assert errors == []
+
+
+def test_the_gif_of_a_trial_can_be_saved(address, open_page, tmp_path):
+    page = open_page(address)
+    page.locator("#leaderboard tbody tr").first.click()
+    with page.expect_download() as saved:
+        page.click("#gif")
+    saved.value.save_as(tmp_path / "saved.gif")
+    with Image.open(tmp_path / "saved.gif") as gif:
+        assert (gif.format, gif.n_frames) == ("GIF", 3)  # epochs 0, 1 and 2
 
 
 def test_playing_goes_through_the_epochs_as_the_gif_does(address, open_page):

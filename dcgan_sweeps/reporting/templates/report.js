@@ -12,7 +12,7 @@ function number(text) { const value = text === "" ? NaN : Number(text); return N
 
 // Reads "key < value and key = value", as --where does; throws what is wrong with it.
 function readConditions(text) {
-  return text.split(/\s+and\s+/).filter((part) => part.trim()).map((part) => {
+  return text.split(/\s+and\s+/i).filter((part) => part.trim()).map((part) => {
     const found = /^\s*([\w./-]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*$/.exec(part);
     if (!found) throw new Error(`cannot read "${part.trim()}"`);
     const [, key, sign, value] = found;
@@ -156,6 +156,9 @@ function open(id) {
   byId("run").showModal();
   byId("run").scrollTop = 0;
   showSamples(exhibit.grids, row.name);
+  // The best runs have their GIF in the page; of the others the MLflow run does.
+  byId("gif").hidden = !exhibit.gif;
+  if (exhibit.gif) Object.assign(byId("gif"), { href: exhibit.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
   const curve = (name) => exhibit.curves[name] ?? {};
   draw(byId("run-scores"), lines([curve("score/fcd"), curve("score/fcd_test")], ["score/fcd", "score/fcd_test"], "epoch", "score"));
   draw(byId("run-losses"), lines([curve("loss/discriminator"), curve("loss/generator")], ["loss/discriminator", "loss/generator"], "optimizer step", "loss"));
