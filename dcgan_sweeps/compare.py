@@ -13,7 +13,7 @@ from pathlib import Path
 from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, take_signals
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
-from dcgan_sweeps.terminal import make_console, make_say, make_table
+from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -105,13 +105,13 @@ def show(sides: tuple[Side, Side], comparison: Comparison) -> None:
     ]
     if rows:
         cells = [[*texts, "" if decisive else "changes no result"] for *texts, decisive in rows]
-        console.print(make_table(("what differs", "A", "B", ""), cells))
+        print_table(console, make_table(("what differs", "A", "B", ""), cells))
     else:
         say("configuration, code and environment are the same")
     say("")
     if comparison.scores:
         scores = [(name, f"{a:.4g}", f"{b:.4g}") for name, a, b in comparison.scores]
-        console.print(make_table(("score", "A", "B"), scores))
+        print_table(console, make_table(("score", "A", "B"), scores))
     say(comparison.verdict)
 
 

@@ -23,7 +23,7 @@ from dcgan_sweeps.command import (
     take_signals,
 )
 from dcgan_sweeps.config import Config, RequestError
-from dcgan_sweeps.terminal import make_console, make_table
+from dcgan_sweeps.terminal import make_console, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # A documented run writes 25 MB, its checkpoints included.
@@ -83,7 +83,7 @@ def examine(config: Config) -> int:
     )
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
-    make_console().print(table)
+    print_table(make_console(), table)
     return DONE if all(check.works for check in checks) else ANSWER_IS_NO
 
 

@@ -19,7 +19,7 @@ from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
-from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table
+from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -143,7 +143,7 @@ def show(board: Board) -> None:
     for index, name in enumerate(columns):
         if name in LEFT:
             table.columns[index].justify = "left"
-    console.print(table)
+    print_table(console, table)
     console.print()
     words = f" ({board.description})" if board.description else ""
     say(f"score identity {board.identity}{words}; lower is better")

@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 PLAIN_WIDTH = 160
+UNFOLDED = 10_000  # characters of a line that is for other programs
 
 
 def make_console(file: IO[str] | None = None) -> Console:
@@ -71,6 +72,12 @@ def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(show_controls(cell)) for cell in row))
     return table
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where there is no terminal, in lines as long as they are."""
+    wide = Console(file=console.file, width=UNFOLDED, highlight=False)
+    (console if console.is_terminal else wide).print(table)
 
 
 def render_plain(table: Table) -> str:

@@ -125,7 +125,9 @@ def test_the_limit_is_kept(folder):
     identity = find_runs(folder)[0].data.params["score.identity"]
     printed = finish(folder, [*REPORT, "--limit", "1", "--identity", identity])
     assert "the best 1 alone are shown (--limit)" in printed
-    assert "--limit: got 0; allowed: 1 to" in finish(folder, [*REPORT, "--limit", "0"], status=2)
+    assert "--limit: got 0; allowed: at least 1" in finish(
+        folder, [*REPORT, "--limit", "0"], status=2
+    )
 
 
 def test_a_run_without_a_generator_is_refused_by_name(folder):

@@ -83,6 +83,6 @@ def test_a_long_download_says_how_much_has_come(tmp_path, monkeypatch):
 
 
 def test_a_download_that_fails_says_its_last_line(tmp_path):
-    code = "import sys; print('first'); sys.exit('no such host')"
+    code = "import sys; print('first', flush=True); sys.exit('no such host')"
     with pytest.raises(FetchError, match="failed: no such host"):
         sources._run([sys.executable, "-c", code], tmp_path, sources.os.environ, print)
