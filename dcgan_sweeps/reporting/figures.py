@@ -144,9 +144,9 @@ def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
                 opacity=0.75,
             )
             seen.add(outcome)
-    figure.update_layout(
-        xaxis={"title": "epoch", "tickformat": "d"}, yaxis_title=LOWER, showlegend=True
-    )
+    last = max((epoch for each in exhibits for epoch in each.curves.get(SCORE, {})), default=0)
+    ticks = {"dtick": 1} if last <= 20 else {}  # no half epochs
+    figure.update_layout(xaxis={"title": "epoch", **ticks}, yaxis_title=LOWER, showlegend=True)
     return _as_figure(
         "epochs",
         "Score, epoch by epoch",
