@@ -21,10 +21,10 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from dcgan_sweeps.tracking.store import open_store
 from dcgan_sweeps.tracking.targets import find_best_trial
+from dcgan_sweeps.ui import KIND
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader")
-KIND = "?workflowType=machine_learning"
 COLOURS = 128
 
 

@@ -102,6 +102,19 @@ def report_faults(faults: Sequence[Fault]) -> int:
     return REQUEST_WAS_WRONG
 
 
+def answer(work: Callable[[], int], interrupted: str) -> int:
+    """Do the work of a verb and return its exit status, that of a wrong request and of Ctrl-C too;
+    `interrupted` is what is said of the latter."""
+    take_signals()
+    try:
+        return work()
+    except RequestError as error:
+        return report_faults(error.faults)
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return INTERRUPTED
+
+
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
     parser.add_argument(

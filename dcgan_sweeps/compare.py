@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, take_signals
+from dcgan_sweeps.command import DONE, add_place, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
@@ -32,24 +32,23 @@ CURVES = {
 
 def main() -> int:
     options = read_options()
-    take_signals()
-    try:
-        with answering():
-            client = open_store(options.uri, options.dir)
-            sides = read_sides(client, options)
-            comparison = compare(*sides)
-            step = find_step(sides, options.step)
-            path = write_comparison(sides, comparison, step, options)
-            moved = find_moved_experiments(client, find_store(options.uri, options.dir))
-        show(sides, comparison)
-        for fault in moved:
-            make_say(make_console())(f"pictures are missing: {fault}")
-        make_say(make_console())(f"side by side: {path.resolve().as_uri()}")
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted, nothing was written", file=sys.stderr)
-        return INTERRUPTED
+    return answer(lambda: compare_runs(options), "interrupted, nothing was written")
+
+
+def compare_runs(options: argparse.Namespace) -> int:
+    """Print and write the comparison and return the exit status; raises RequestError."""
+    with answering():
+        client = open_store(options.uri, options.dir)
+        sides = read_sides(client, options)
+        comparison = compare(*sides)
+        step = find_step(sides, options.step)
+        path = write_comparison(sides, comparison, step, options)
+        moved = find_moved_experiments(client, find_store(options.uri, options.dir))
+    show(sides, comparison)
+    say = make_say(make_console())
+    for fault in moved:
+        say(f"pictures are missing: {fault}")
+    say(f"side by side: {path.resolve().as_uri()}")
     return DONE
 
 

@@ -17,10 +17,8 @@ from packaging.requirements import Requirement
 from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
-    INTERRUPTED,
+    answer,
     compose_request,
-    report_faults,
-    take_signals,
 )
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.terminal import make_console, make_table, print_table
@@ -61,21 +59,14 @@ def main() -> int:
         help="end the runs whose process is gone as interrupted; they can still be resumed",
     )
     options = parser.parse_args()
-    take_signals()
-    try:
-        config = compose_request("config", options.overrides)
-        if options.close_stale:
-            close(config)
-        return examine(config)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return answer(lambda: examine(options), "interrupted")
 
 
-def examine(config: Config) -> int:
-    """Print the table of all checks; return the exit status."""
+def examine(options: argparse.Namespace) -> int:
+    """Print the table of all checks and return the exit status; raises RequestError."""
+    config = compose_request("config", options.overrides)
+    if options.close_stale:
+        close(config)
     checks = [run_check(name, check, config) for name, check in CHECKS.items()]
     table = make_table(
         ("", "check", "found", "remedy"),

@@ -10,14 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import (
-    DONE,
-    INTERRUPTED,
-    add_place,
-    compose_request,
-    report_faults,
-    take_signals,
-)
+from dcgan_sweeps.command import DONE, add_place, answer, compose_request
 from dcgan_sweeps.config import Fault, RequestError
 
 MOST = 100_000
@@ -25,14 +18,7 @@ MOST = 100_000
 
 def main() -> int:
     options = read_options()
-    take_signals()
-    try:
-        return generate(options)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return answer(lambda: generate(options), "interrupted")
 
 
 def read_options() -> argparse.Namespace:

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, add_place, report_faults, take_signals
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.command import DONE, add_place, answer
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
@@ -34,16 +33,7 @@ LIMIT = 100  # of what a person reads; what another program reads is whole
 
 def main() -> int:
     options = read_options()
-    take_signals()
-    try:
-        with answering():
-            report(options)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted, nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    return DONE
+    return answer(lambda: report(options), "interrupted, nothing was written")
 
 
 def read_options() -> argparse.Namespace:
@@ -95,23 +85,25 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def report(options: argparse.Namespace) -> None:
-    """Print or write what was asked for; raises RequestError."""
+def report(options: argparse.Namespace) -> int:
+    """Print or write what was asked for and return the exit status; raises RequestError."""
     conditions = read_conditions(options.where)
     is_whole = options.json or options.csv or options.html is not None
     limit = options.limit or (None if is_whole else LIMIT)
-    client = open_store(options.uri, options.dir)
-    with LiveCount("runs read") as counter:
-        choice = Choice(options.identity, conditions, limit, options.all)
-        board = find_board(client, options, choice, counter)
-    if options.json:
-        write_out(render_json(board))
-    elif options.csv:
-        write_out(render_csv(board))
-    elif options.html is not None:
-        write_html(client, options, board)
-    else:
-        show(board)
+    choice = Choice(options.identity, conditions, limit, options.all)
+    with answering():
+        client = open_store(options.uri, options.dir)
+        with LiveCount("runs read") as counter:
+            board = find_board(client, options, choice, counter)
+        if options.json:
+            write_out(render_json(board))
+        elif options.csv:
+            write_out(render_csv(board))
+        elif options.html is not None:
+            write_html(client, options, board)
+        else:
+            show(board)
+    return DONE
 
 
 def write_out(text: str) -> None:

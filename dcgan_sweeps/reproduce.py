@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
-    INTERRUPTED,
     REQUEST_WAS_WRONG,
     add_place,
-    report_faults,
-    take_signals,
+    answer,
 )
 from dcgan_sweeps.config import Fault, RequestError
 
@@ -33,14 +31,7 @@ TOLERANCE = 0.22
 
 def main() -> int:
     options = read_options()
-    take_signals()
-    try:
-        return reproduce(options)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
-        return INTERRUPTED
+    return answer(lambda: reproduce(options), "interrupted before anything was started")
 
 
 def read_options() -> argparse.Namespace:

@@ -21,7 +21,8 @@ from optuna import visualization
 
 from dcgan_sweeps.reporting.exhibit import Exhibit
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.reporting.study import as_study, rank_params
+from dcgan_sweeps.reporting.study import as_study
+from dcgan_sweeps.sweep.importances import find_importances
 from dcgan_sweeps.tracking.archive import SCORE, LoggedRun
 
 COLOURS = {  # of a run, by its outcome, with the dash of its line
@@ -50,7 +51,7 @@ def draw_figures(board: Board, exhibits: Mapping[str, Exhibit]) -> tuple[list[Pl
     """Return the figures of a board, and its parameters, the most important first; `exhibits` are
     by run id."""
     study = as_study(board.rows, board.varied)
-    importances = rank_params(study)
+    importances = find_importances(study, seed=0)
     known = {key for trial in study.trials for key in trial.params}
     params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
     figures = [*draw_study(study, params, importances)]

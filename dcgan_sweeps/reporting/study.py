@@ -17,13 +17,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dcgan_sweeps.reporting.leaderboard import Row
 
 LOG_RATIO = 10  # values that span more than this, all positive, are shown on a logarithmic axis
-FEWEST = 4  # complete trials, below which importances say nothing
 
 
 def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
@@ -78,19 +76,6 @@ def convert(text: str, space: BaseDistribution) -> float | int | str:
     if isinstance(space, CategoricalDistribution):
         return text
     return int(text) if isinstance(space, IntDistribution) else float(text)
-
-
-def rank_params(study: optuna.Study) -> dict[str, float]:
-    """Return {parameter: share of the score's variance}, the largest first; {} where the complete
-    trials are too few or too alike to tell. Hutter et al. 2014, by Optuna."""
-    complete = study.get_trials(states=(TrialState.COMPLETE,))
-    if len({trial.value for trial in complete}) < FEWEST or not complete[0].params:
-        return {}
-    try:
-        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-    except (RuntimeError, ValueError):  # no parameter that all of them have
-        return {}
-    return dict(found)
 
 
 def _read(row: Row, key: str) -> str | None:

@@ -11,11 +11,11 @@ import shlex
 from pathlib import Path
 
 import optuna
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.importances import find_importances
 from dcgan_sweeps.sweep.leaderboard import (
     COLUMNS,
     Row,
@@ -93,22 +93,6 @@ def find_best(trials: list[FrozenTrial]) -> FrozenTrial | None:
         and math.isfinite(each.value)
     ]
     return min(ranked, key=lambda each: each.value or 0.0, default=None)
-
-
-def find_importances(study: optuna.Study, seed: int) -> dict[str, float]:
-    """Return {parameter: share of the score's variance}, by fANOVA over the complete trials.
-
-    Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html. Empty where fewer than four
-    trials say anything, or none of them differs.
-    """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    values = {each.value for each in complete}
-    if len(values) < 4 or math.inf in values or not complete[0].params:
-        return {}
-    try:
-        return dict(get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed)))
-    except (RuntimeError, ValueError):  # no parameter that all of them have
-        return {}
 
 
 def record_ending(

@@ -81,15 +81,17 @@ def test_a_child_shows_its_parameters_and_its_scores(gallery, look, keep):
     page.get_by_text("optimizer.lr", exact=True).first.scroll_into_view_if_needed()
     page.get_by_text(best.params["optimizer.lr"]).first.wait_for()
     page.get_by_text("score/fcd", exact=True).first.wait_for()
+    assert page.get_by_text(best.params["optimizer.lr"]).count() > 0
+    assert page.get_by_text("score/fcd", exact=True).count() > 0
     keep(page, "mlflow_child")
 
 
 def test_loss_curves_are_drawn(gallery, look, keep):
     page = look(f"/runs/{gallery.best.run_id}/model-metrics{KIND}")
     page.get_by_text("loss", exact=True).first.wait_for()
-    page.wait_for_function(
-        "document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line').length >= 4"
-    )
+    lines = page.locator(".js-plotly-plot .scatterlayer .js-line")
+    lines.nth(3).wait_for(state="attached")
+    assert lines.count() >= 4  # of the discriminator's outputs, and of both losses
     keep(page, "mlflow_curves")
 
 
