@@ -24,6 +24,7 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
+SQLITE = "sqlite:///"
 DATABASE_FILE = "mlflow.db"
 # The UI shows what belongs to training, and nothing of language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -42,11 +43,15 @@ class Store:
         return mask_secrets(self.uri)
 
     @property
+    def database(self) -> Path | None:
+        """Its SQLite file; None where it is a server, or another kind of database."""
+        path = self.uri.removeprefix(SQLITE).partition("?")[0]
+        return Path(path) if self.uri.startswith(SQLITE) and path != ":memory:" else None
+
+    @property
     def exists(self) -> bool:
-        """Whether it is there already, as far as can be told without opening it: MLflow makes an
-        SQLite file that is not."""
-        path = self.uri.removeprefix("sqlite:///")
-        return path == self.uri or Path(path).is_file()
+        """Whether it is there already, as far as can be told without opening it."""
+        return self.database is None or self.database.is_file()
 
 
 def find_store(uri: str | None, folder: str) -> Store:
@@ -54,7 +59,7 @@ def find_store(uri: str | None, folder: str) -> Store:
     if uri is not None:
         return Store(uri, None)
     root = Path(folder).expanduser().resolve()
-    return Store(f"sqlite:///{root / DATABASE_FILE}", root / "artifacts")
+    return Store(f"{SQLITE}{root / DATABASE_FILE}", root / "artifacts")
 
 
 def open_store(uri: str | None, folder: str) -> MlflowClient:
@@ -122,7 +127,9 @@ def connect(store: Store) -> MlflowClient:
     try:
         if store.artifact_root is not None:
             store.artifact_root.mkdir(parents=True, exist_ok=True)
-        with _environment(FIRST_CONTACT), _alone(store):
+        if not store.exists:
+            _make(store)
+        with _environment(FIRST_CONTACT):
             client = MlflowClient(tracking_uri=store.uri)
             client.search_experiments(max_results=1)
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
@@ -168,13 +175,29 @@ def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
     ]
 
 
+def _make(store: Store) -> None:
+    """Make a store's SQLite file, under another name until it is whole: MLflow makes it in some
+    hundred steps, and cannot go on with one in whose midst it was killed."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with _alone(store):
+        if store.database is None or store.exists:  # by another process, meanwhile
+            return
+        draft = store.database.with_name(f".{store.database.name}.new")
+        for left in draft.parent.glob(f"{draft.name}*"):
+            left.unlink()
+        SqlAlchemyStore(f"{SQLITE}{draft}", "mlruns").engine.dispose()
+        draft.rename(store.database)
+
+
 @contextmanager
 def _alone(store: Store) -> Iterator[None]:
-    """Keep other processes of ours from making the same local store, or experiment, just now."""
-    if store.artifact_root is None:
+    """Keep other processes of ours from making the same store, or experiment, just now."""
+    if store.database is None:
         yield
         return
-    with (store.artifact_root.parent / ".mlflow.lock").open("a") as file:
+    store.database.parent.mkdir(parents=True, exist_ok=True)
+    with (store.database.parent / ".mlflow.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

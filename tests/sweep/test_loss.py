@@ -133,9 +133,11 @@ def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
         process = start(tmp_path, *words)
         try:
             process.wait(chance.uniform(2, 11))
-            break  # it came to its end
         except subprocess.TimeoutExpired:
             kills += 1
+        else:
+            finish(process)
+            break
         jobs = list_jobs(process)
         if jobs and chance.random() < 0.3:
             chance.choice(jobs).kill()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -22,6 +25,29 @@ def test_the_local_store_is_absolute_and_made_where_it_is_missing(tmp_path, monk
     assert store.uri == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     assert experiment.artifact_location == (tmp_path / "mlruns" / "artifacts" / "e").as_uri()
     assert find_experiment(client, store, "e") == experiment.experiment_id
+
+
+KILLED_IN_THE_MAKING = """
+import os, signal, sys
+from alembic.runtime.migration import HeadMaintainer
+from dcgan_sweeps.tracking.store import connect, find_store
+
+HeadMaintainer.update_to_step = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+connect(find_store(None if sys.argv[1] == "local" else sys.argv[1], "mlruns"))
+"""
+
+
+@pytest.mark.parametrize("uri", [None, "sqlite:///own.db"])
+def test_a_store_whose_making_was_killed_is_made_again(tmp_path, monkeypatch, uri):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns").mkdir()
+    store = find_store(uri, "mlruns")
+    words = [sys.executable, "-c", KILLED_IN_THE_MAKING, uri or "local"]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    assert not store.exists
+    client = connect(store)
+    assert client.get_experiment(find_experiment(client, store, "e")).name == "e"
+    assert not [path for path in tmp_path.rglob("*") if "new" in path.name]
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password():
