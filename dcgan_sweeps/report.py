@@ -142,8 +142,8 @@ def show(board: Board) -> None:
     if any(row.rank.endswith("=") for row in board.rows):
         noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
         say(f"= are tied: within {noise}, as two seeds of one configuration (docs/score.md)")
-    if board.left_out:
-        say(board.left_out)
+    for note in board.notes:
+        say(note)
 
 
 def write_html(client: Client, options: argparse.Namespace, board: Board) -> None:

@@ -63,6 +63,7 @@ def test_another_count_is_logged_beside_the_first_and_makes_runs_comparable(fold
     printed = finish(folder, [*REPORT, *ids])
     assert "(120 images, " in printed
     assert all(each[:8] in printed for each in ids)
+    assert all(f"--identity {identity}" in printed for identity in own)
     assert [run.data.params["score.identity"] for run in find_runs(folder)] == [
         run.data.params["score.identity"] for run in runs
     ]

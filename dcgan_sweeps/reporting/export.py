@@ -67,6 +67,7 @@ def render_json(board: Board) -> str:
         "identity": board.identity,
         "description": board.description,
         "left_out": board.left_out,
+        "other_identities": dict(board.others),
         "varied": list(board.varied),
         "runs": [as_record(row) for row in board.rows],
     }

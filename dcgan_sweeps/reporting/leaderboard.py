@@ -10,8 +10,8 @@ import dataclasses
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import is_signed
@@ -81,6 +81,14 @@ class Board:
     description: str  # of the identity, in words; "" where no run says
     varied: tuple[str, ...]  # the parameters by which the rows differ
     left_out: str  # in words, "" where nothing was
+    others: Mapping[str, str] = field(default_factory=dict)  # {identity: words} not shown here
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not on this board, in words: runs, and scores of other identities."""
+        others = (f"{each} ({words})" if words else each for each, words in self.others.items())
+        hints = (f"there are scores of another identity: --identity {other}" for other in others)
+        return (*filter(None, [self.left_out]), *hints)
 
 
 def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
@@ -119,8 +127,9 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
         rows = rows[: choice.limit]
         notes.append(f"the best {choice.limit} alone are shown (--limit)")
     varied = find_varied([row.run for row in rows])
-    words = describe_identities(scored)[digest]
-    return Board(tuple(rows), digest, words, varied, "; ".join(notes))
+    known = describe_identities(scored)
+    words = known.pop(digest)
+    return Board(tuple(rows), digest, words, varied, "; ".join(notes), known)
 
 
 def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
@@ -162,12 +171,9 @@ def rank_experiment(
     runs = [*_take(ordered, choice)]
     board = rank_runs(runs, dataclasses.replace(choice, identity=digest))
     others = next(_read(client, experiment, other, "start_time DESC", 1), None)
-    if others is None:
-        return board
-    name, words = next(iter(describe_identities([others]).items()))
-    said = f"{name} ({words})" if words else name
-    hint = f"left out are scores of another identity, {said}: --identity {name}"
-    return dataclasses.replace(board, left_out="; ".join(filter(None, [board.left_out, hint])))
+    known = {**board.others, **(describe_identities([others]) if others else {})}
+    known.pop(digest, None)
+    return dataclasses.replace(board, others=known)
 
 
 def _read(

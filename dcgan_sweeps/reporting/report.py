@@ -146,7 +146,7 @@ def summarise(board: Board, pictured: int) -> str:
     counts = ", ".join(f"{outcomes.count(name)} {name}" for name in dict.fromkeys(outcomes))
     words = f" ({board.description})" if board.description else ""
     parts = [f"{len(board.rows)} runs: {counts}", f"score identity {board.identity}{words}"]
-    parts += [f"{board.left_out}"] if board.left_out else []
+    parts += board.notes
     if pictured < len(board.rows):
         parts.append(f"curves and samples are here of the first {pictured}")
     return "; ".join(parts) + "."

@@ -42,9 +42,8 @@ def describe_identities(runs: Sequence[LoggedRun]) -> dict[str, str]:
     """Return {identity: what it is, in words} of everything these runs were scored by."""
     words = {digest: "" for run in runs for digest in read_scores(run)}
     for run in runs:
-        words |= {
-            tag.removeprefix(TAG): text for tag, text in run.tags.items() if tag.startswith(TAG)
-        }
+        for digest in words:
+            words[digest] = run.tags.get(f"{TAG}{digest}", words[digest])
     return words
 
 

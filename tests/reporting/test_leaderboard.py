@@ -61,6 +61,15 @@ def test_a_run_without_the_score_that_is_compared_is_left_out_and_counted():
     assert board.left_out == "1 left out: no score of this identity"
 
 
+def test_scores_that_were_added_later_are_named():
+    run = make_run(1, 30.0, tags=[(f"score.identity.{'c' * 16}", "90 images")])
+    run = dataclasses.replace(run, metrics={**run.metrics, f"score_{'c' * 16}/fcd": 40.0})
+    board = rank_runs([run, make_run(2, 60.0)], Choice())
+    assert board.identity == IDENTITY
+    (note,) = board.notes
+    assert note.endswith(f"--identity {'c' * 16} (90 images)")
+
+
 def test_the_parameters_that_vary_are_those_that_can_change_a_result():
     runs = [
         make_run(1, optimizer__lr="1e-3", tracking__dir="a", runner__threads="1", trial="0"),
