@@ -67,6 +67,7 @@ def set_up_device(runner: Runner) -> Device:
     threads = runner.threads or count_cores()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_blas(threads)
     # This graph rewrite orders its products otherwise in each trace of the same function, and
     # with them the rounding: runs of one seed then differ from the first step on.
     tf.config.optimizer.set_experimental_options({"constant_folding": False})
@@ -89,6 +90,18 @@ def set_up_device(runner: Runner) -> Device:
             "deterministic": "asked for" if gpus else "a CPU is",
         },
     )
+
+
+def limit_blas(threads: int) -> None:
+    """Let NumPy's and SciPy's linear algebra have as many threads as TensorFlow.
+
+    They take one for each core of the machine; where a process may use fewer, those wait for each
+    other, and small matrices take thirty times as long.
+    """
+    import scipy.linalg  # noqa: F401 - what is loaded later would not be limited
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(threads, user_api="blas")
 
 
 def limit_memory(gpu: object, limit_mib: int | None) -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from dcgan_sweeps.config import RequestError, Runner
@@ -38,3 +42,23 @@ def test_a_gpu_that_is_not_there_is_refused():
 def test_what_was_chosen_is_one_line_with_reasons(device):
     assert "\n" not in device.describe()
     assert "2 threads (asked for)" in device.describe()
+
+
+ON_ONE_THREAD = """
+import os, numpy, scipy.linalg
+from threadpoolctl import threadpool_info
+from dcgan_sweeps.config import Runner
+from dcgan_sweeps.device import set_up_device
+
+set_up_device(Runner("cpu", "float32", "off", 1, True))
+print({each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"})
+"""
+
+
+def test_linear_algebra_has_the_threads_that_were_asked_for():
+    # What a machine of more cores does by itself, whatever the process may use of them.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    printed = subprocess.check_output(
+        [sys.executable, "-c", ON_ONE_THREAD], env=environment, text=True
+    )
+    assert printed.strip() == "{1}"
