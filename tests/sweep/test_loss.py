@@ -150,12 +150,11 @@ def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
 
 def test_a_trial_stopped_by_the_time_limit_loses_no_step_without_checkpoints(tmp_path):
     words = [*LONG, "seed=0", "train.checkpoint_every=null"]
-    slow = {"0": {"sleep_s": 0.3}}
-    do(tmp_path, *words, "hydra.sweeper.timeout_min=0.3", **slow)
-    printed = do(tmp_path, *words)
-    assert re.search(r"trial +0 started, on from epoch \d", printed)
+    # 40 s of steps: the limit comes in their midst, wherever a slow machine has begun with them.
+    do(tmp_path, *words, "hydra.sweeper.timeout_min=0.4", **{"0": {"sleep_s": 1}})
+    do(tmp_path, *words)
     log = (tmp_path / "mlruns/studies/s/trials/0000.log").read_text()
-    assert re.search(r"trial 0 goes on from step \d+", log)
+    assert re.search(r"trial 0 goes on from step [1-9]", log)
     find_all(tmp_path, 1)
 
 
