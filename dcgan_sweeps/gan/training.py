@@ -77,10 +77,14 @@ def train(
 
 
 def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
-    @tf.function(jit_compile=jit)  # type: ignore[untyped-decorator]
+    # One trace for any number of steps: a second one would take as long as the first.
+    any_steps = tf.TensorSpec((None, training.train.batch_size), tf.int32)
+
+    @tf.function(input_signature=[any_steps], jit_compile=jit)  # type: ignore[untyped-decorator]
     def run_steps(indices: tf.Tensor) -> tf.Tensor:
-        measured = tf.TensorArray(tf.float32, size=indices.shape[0], element_shape=(4,))
-        for i in tf.range(indices.shape[0]):
+        steps = tf.shape(indices)[0]
+        measured = tf.TensorArray(tf.float32, size=steps, element_shape=(4,))
+        for i in tf.range(steps):
             measured = measured.write(i, train_step(training, tf.gather(images, indices[i])))
         return measured.stack()
 
@@ -90,8 +94,8 @@ def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
 def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> Iterator[Block]:
     size = training.train.steps_per_call
     for start in range(0, len(indices), size):
+        run_steps.get_concrete_function()  # traced outside of what is timed
         chosen = tf.constant(indices[start : start + size])
-        run_steps.get_concrete_function(chosen)  # traced outside of what is timed
         done = int(training.step.numpy())
         begin = time.perf_counter()
         measured = run_steps(chosen).numpy()
