@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import INTERRUPTED, add_place, report_faults, take_signals
+from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
@@ -53,7 +53,7 @@ class Server:
 
 def main() -> int:
     options = read_options()
-    take_signals()
+    begin()
     try:
         store = find_store(options.uri, options.dir)
         if store.uri.startswith(("http://", "https://")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, take_signals
+from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, begin
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.data.images import read_fashion_mnist
 from dcgan_sweeps.data.sources import fetch, find_source
@@ -13,7 +13,7 @@ from dcgan_sweeps.data.sources import fetch, find_source
 
 def main() -> int:
     argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
-    take_signals()
+    begin()
     try:
         images = read_fashion_mnist(find_source(None) or fetch(print))
     except RequestError as error:

@@ -17,10 +17,10 @@ from dcgan_sweeps.command import (
     DONE,
     INTERRUPTED,
     add_place,
+    begin,
     compose_request,
     quote,
     report_faults,
-    take_signals,
 )
 from dcgan_sweeps.config import Config, Fault, RequestError
 
@@ -40,7 +40,7 @@ GROUPS = ("score", "runner", "data.dir")
 
 def main() -> int:
     options = read_options()
-    take_signals()
+    begin()
     try:
         return score(options)
     except RequestError as error:

@@ -3,13 +3,13 @@
 Nothing here may compute: TensorFlow's threads and devices are each trial's own to set.
 """
 
+import gc
 import importlib
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 from dcgan_sweeps.device import quiet_import
-from dcgan_sweeps.tracking.store import import_stores
 
 IMPORTED = (
     "dcgan_sweeps.data.images",
@@ -20,7 +20,12 @@ IMPORTED = (
     "optuna.storages",
 )
 
+# What is imported here stays: it is looked through for garbage seldom, and by no trial.
+gc.set_threshold(10_000)
 with quiet_import():
+    from dcgan_sweeps.tracking.store import import_stores
+
     import_stores()
     for name in IMPORTED:
         importlib.import_module(name)
+gc.freeze()
