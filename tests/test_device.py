@@ -45,7 +45,6 @@ def test_what_was_chosen_is_one_line_with_reasons(device):
 
 
 ON_ONE_THREAD = """
-import os, numpy, scipy.linalg
 from threadpoolctl import threadpool_info
 from dcgan_sweeps.config import Runner
 from dcgan_sweeps.device import set_up_device

@@ -24,7 +24,7 @@ from dcgan_sweeps.gan.step import Training, train_step
 
 Series = npt.NDArray[np.float32]
 MEMORY_ERRORS = (tf.errors.ResourceExhaustedError, MemoryError)  # of a GPU, of the machine
-RunSteps = Any  # a tf.function: indices (k, batch) -> what was measured (k, 4)
+RunSteps = Any  # a traced function: indices (k, batch) -> what was measured (k, 4)
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,12 @@ def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
             measured = measured.write(i, train_step(training, tf.gather(images, indices[i])))
         return measured.stack()
 
-    return run_steps
+    return run_steps.get_concrete_function()  # traced outside of what is timed
 
 
 def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> Iterator[Block]:
     size = training.train.steps_per_call
     for start in range(0, len(indices), size):
-        run_steps.get_concrete_function()  # traced outside of what is timed
         chosen = tf.constant(indices[start : start + size])
         done = int(training.step.numpy())
         begin = time.perf_counter()

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
-    INTERRUPTED,
     add_place,
-    begin,
+    answer,
     compose_request,
     quote,
-    report_faults,
 )
 from dcgan_sweeps.config import Config, Fault, RequestError
 
@@ -40,14 +38,8 @@ GROUPS = ("score", "runner", "data.dir")
 
 def main() -> int:
     options = read_options()
-    begin()
-    try:
-        return score(options)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted; what was scored is logged, the same command does the rest")
-        return INTERRUPTED
+    said = "interrupted; what was scored is logged, the same command does the rest"
+    return answer(lambda: score(options), said)
 
 
 def read_options() -> argparse.Namespace:
