@@ -43,6 +43,7 @@ from dcgan_sweeps.config import (
 )
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
+DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 
 
@@ -121,12 +122,21 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
     parser.add_argument(
-        "--dir", type=_expand, default="mlruns", help="folder of the local store (mlruns)"
+        "--dir", type=_expand, default=DIR, help="folder of the local store (%(default)s)"
     )
     parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument(
-        "--experiment", default="dcgan_sweeps", help="of best and study:NAME (dcgan_sweeps)"
+        "--experiment", default=EXPERIMENT, help="of best and study:NAME (%(default)s)"
     )
+
+
+def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> list[str]:
+    """Return the words of add_place that lead another command to the same runs: of the default
+    place none."""
+    words = [] if uri is None else [f"--uri={uri}"]
+    if uri is None and folder != DIR:
+        words.append(f"--dir={folder}")
+    return words if experiment == EXPERIMENT else [*words, f"--experiment={experiment}"]
 
 
 def _expand(path: str) -> str:

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer
+from dcgan_sweeps.command import DONE, add_place, answer, name_place
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
 from dcgan_sweeps.score.noise import TRAINING_NOISE
 from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table, print_table
+from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -165,7 +166,9 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html").expanduser()
     with LiveCount("runs with curves and pictures") as counter:
         exhibits = read_exhibits(client, board, counter.show)
-    write_page(path, render_report(title, board, exhibits))
+    uri = None if options.uri is None else mask_secrets(options.uri)
+    place = name_place(options.dir, uri)
+    write_page(path, render_report(title, board, exhibits, place))
     say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")
     for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):
         say(f"pictures are missing, and nothing was logged: {fault}")

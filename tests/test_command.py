@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import argparse
 import sys
 
 import pytest
 
-from dcgan_sweeps.command import run_command
+from dcgan_sweeps.command import add_place, name_place, run_command
 
 
 def answer(monkeypatch, capsys, *words):
@@ -12,6 +13,23 @@ def answer(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["dcgan_sweeps.run", *words])
     status = run_command("config", lambda request: 0)
     return status, capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (("mlruns", None), []),
+        (("else where", None), ["--dir=else where"]),
+        (("mlruns", "sqlite:///own.db"), ["--uri=sqlite:///own.db"]),
+        (("there", None, "mine"), ["--dir=there", "--experiment=mine"]),
+    ],
+)
+def test_a_place_is_named_as_it_is_read(place, words):
+    parser = argparse.ArgumentParser()
+    add_place(parser)
+    read = parser.parse_args(name_place(*place))
+    assert name_place(*place) == words
+    assert (read.dir, read.uri, read.experiment)[: len(place)] == place
 
 
 def test_hydras_own_flags_are_no_overrides(monkeypatch, capsys):

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote
+from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
 from dcgan_sweeps.execution.parts import Parts
@@ -142,10 +142,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
         "pictures": str(recorder.folder.samples),
         "logging": f"training waited {waited_s:.2f} s, the writer used {cpu_s:.2f} s of CPU",
     }
-    where = _where(plan)
     if recorder.tracker.run_id is not None:
         facts["run"] = recorder.tracker.run_id
-        facts["look"] = shlex.join(["python", "-m", "dcgan_sweeps.ui", *where])
+        facts["look"] = _say_where_to_look(plan.config.tracking)
     if execution.outcome in ("interrupted", "failed"):
         facts["go on"] = _say_how_to_go_on(plan, recorder)
     if execution.outcome == "failed":
@@ -161,9 +160,11 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
         )
 
 
-def _where(plan: Plan) -> list[str]:
-    tracking = plan.config.tracking
-    return [] if tracking.uri is not None else [f"--dir={tracking.dir}"]
+def _say_where_to_look(tracking: Tracking) -> str:
+    uri = None if tracking.uri is None else mask_secrets(tracking.uri)
+    if uri is not None and uri.startswith(("http://", "https://")):
+        return uri
+    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *name_place(tracking.dir, uri)])
 
 
 def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:

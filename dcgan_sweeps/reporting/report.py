@@ -6,7 +6,8 @@ page = render_report("study lr", board, read_exhibits(client, board, say))
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dcgan_sweeps.reporting.condition import as_number
@@ -18,6 +19,7 @@ from dcgan_sweeps.reporting.page import as_image, render_page
 from dcgan_sweeps.terminal import format_duration, shorten_keys
 from dcgan_sweeps.tracking.store import Client
 
+REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
 GIFS = 10  # runs with their GIF, the best: it is larger than all else of a run
 EXHIBITS = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
 
@@ -32,8 +34,10 @@ def read_exhibits(client: Client, board: Board, say: Callable[[int], None]) -> d
     return exhibits
 
 
-def render_report(title: str, board: Board, exhibits: Mapping[str, Exhibit]) -> str:
-    """Return the page of a board."""
+def render_report(
+    title: str, board: Board, exhibits: Mapping[str, Exhibit], place: Sequence[str] = ()
+) -> str:
+    """Return the page of a board; `place` are the words that lead a command to its runs."""
     figures, params = draw_figures(board, exhibits)
     differing = find_differing(board)
     cells = tabulate(board)
@@ -42,6 +46,7 @@ def render_report(title: str, board: Board, exhibits: Mapping[str, Exhibit]) -> 
         "columns": list(cells),
         "rows": [
             describe_row(row, {name: column[index] for name, column in cells.items()}, differing)
+            | {"command": shlex.join([*REPRODUCE, row.run.run_id, *place])}
             for index, row in enumerate(board.rows)
         ],
         "common": {key: value for key, value in first.items() if key not in differing},
@@ -95,7 +100,6 @@ def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> di
         "params": {key: run.params[key] for key in differing if key in run.params},
         "facts": {key: value for key, value in facts.items() if is_shown(value)},
         "summary": describe_run(row),
-        "command": f"python -m dcgan_sweeps.reproduce {run.run_id}",
     }
 
 

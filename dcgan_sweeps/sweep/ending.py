@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
+from dcgan_sweeps.command import name_place
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.importances import find_importances
 from dcgan_sweeps.sweep.leaderboard import (
@@ -31,6 +32,7 @@ from dcgan_sweeps.sweep.view import count_states
 from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_keys
 from dcgan_sweeps.tracking import children
 from dcgan_sweeps.tracking.scores import describe_mixed
+from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SHOWN = 20  # rows in the terminal
 STATUS_OF_ENDING = {"interrupted": "KILLED", "time limit": "KILLED", "failures": "FAILED"}
@@ -62,7 +64,7 @@ def conclude(
         facts |= {
             "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
             "run it": shlex.join(["python", "-m", "dcgan_sweeps.run", f"@{files[-1]}"]),
-            "reproduce": f"python -m dcgan_sweeps.reproduce study:{folder.name}",
+            "reproduce": _name_command("reproduce", folder, request),
         }
     if importances:
         facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
@@ -77,10 +79,18 @@ def conclude(
     if len(rows) > SHOWN:
         make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
     if record.client is not None:
-        facts["look"] = f"python -m dcgan_sweeps.report study:{folder.name} --html"
+        facts["look"] = _name_command("report", folder, request, "--html")
     console.print()
     print_facts(console, facts)
     return counts
+
+
+def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *words: str) -> str:
+    tracking = request.config.tracking
+    uri = None if tracking.uri is None else mask_secrets(tracking.uri)
+    place = name_place(tracking.dir, uri, tracking.experiment)
+    command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
+    return shlex.join([*command, *words, *place])
 
 
 def find_best(trials: list[FrozenTrial]) -> FrozenTrial | None:
