@@ -144,10 +144,14 @@ def _expand(path: str) -> str:
 
 
 def quote(value: str) -> str:
-    """Return text as a value in Hydra's override grammar."""
-    if re.fullmatch(r"[\w./:@%+-]*", value):
+    """Return text as a value in Hydra's override grammar, which reads back as that text."""
+    if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
         return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # OmegaConf looks ${...} up, unless an odd number of backslashes is before it.
+    literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    # A backslash is one of its own, but before a quote, or at the end.
+    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal)
+    return "'" + doubled.replace("'", "\\'") + "'"
 
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
