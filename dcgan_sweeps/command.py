@@ -41,6 +41,7 @@ from dcgan_sweeps.config import (
     register_schemas,
     walk,
 )
+from dcgan_sweeps.places import resolve_places, show_path
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
@@ -134,8 +135,8 @@ def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> li
     """Return the words of add_place that lead another command to the same runs: of the default
     place none."""
     words = [] if uri is None else [f"--uri={uri}"]
-    if uri is None and folder != DIR:
-        words.append(f"--dir={folder}")
+    if uri is None and show_path(folder) != DIR:
+        words.append(f"--dir={show_path(folder)}")
     return words if experiment == EXPERIMENT else [*words, f"--experiment={experiment}"]
 
 
@@ -157,7 +158,8 @@ def quote(value: str) -> str:
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
     try:
-        return compose(config_name, words, SCHEMAS[config_name][1])
+        composed = compose(config_name, words, SCHEMAS[config_name][1])
+        return resolve_places(composed, Path.cwd())
     except (HydraException, OmegaConfBaseException) as error:
         GlobalHydra.instance().clear()
         raise RequestError(find_request_faults(config_name, words, error)) from error
@@ -246,7 +248,9 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
         if not group.startswith("hydra/")
     }
     words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
-    return Request(config, tuple(words), choices)
+    # As it is: Hydra does not quote what OmegaConf would look up.
+    folder = Path(runtime.runtime._get_node("cwd")._value())
+    return Request(resolve_places(config, folder), tuple(words), choices)
 
 
 def _refuse_search(choices: Mapping[str, str]) -> None:

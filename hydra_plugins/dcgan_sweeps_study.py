@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded
 from dcgan_sweeps.config import Config, freeze, make_schema
+from dcgan_sweeps.places import resolve_places
 from dcgan_sweeps.sweep.settings import StudySettings, check_settings
 
 ConfigStore.instance().store(
@@ -103,7 +104,7 @@ class Composer:
             composed = self.loader.load_sweep_config(self.config, list(words))
         with open_dict(composed):
             del composed["hydra"]
-        config: Config = freeze(composed)
+        config: Config = resolve_places(freeze(composed), Path.cwd())
         return config
 
 
