@@ -27,7 +27,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_sweeps.config import (
@@ -148,17 +148,22 @@ def quote(value: str) -> str:
     """Return text as a value in Hydra's override grammar, which reads back as that text."""
     if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
         return value
-    # OmegaConf looks ${...} up, unless an odd number of backslashes is before it.
-    literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     # A backslash is one of its own, but before a quote, or at the end.
-    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal)
+    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", escape_lookups(value))
     return "'" + doubled.replace("'", "\\'") + "'"
+
+
+def escape_lookups(text: str) -> str:
+    """Return text in which OmegaConf looks nothing up: ${...} has an odd number of backslashes
+    before it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
     try:
-        composed = compose(config_name, words, SCHEMAS[config_name][1])
+        schema: type[Any] = SCHEMAS[config_name][1]
+        composed = compose(config_name, words, schema)
         return resolve_places(composed, Path.cwd())
     except (HydraException, OmegaConfBaseException) as error:
         GlobalHydra.instance().clear()
@@ -249,7 +254,8 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
     }
     words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
     # As it is: Hydra does not quote what OmegaConf would look up.
-    folder = Path(runtime.runtime._get_node("cwd")._value())
+    written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
+    folder = Path(written["hydra"]["runtime"]["cwd"])
     return Request(resolve_places(config, folder), tuple(words), choices)
 
 

@@ -24,7 +24,7 @@ def resolve_places(config: Any, folder: Path) -> Any:
     """
     faults: list[Fault] = []
     for group, key in PATHS:
-        part = getattr(config, group, None)
+        part: Any = getattr(config, group, None)
         path = getattr(part, key, None)
         if path is None:
             continue

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import optuna
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
-from dcgan_sweeps.config import Config, Fault, RequestError, find_conf_dir
+from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run
-from dcgan_sweeps.sweep.folder import StudyFolder, name_study
+from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
 from dcgan_sweeps.sweep.inventory import find_slots
 from dcgan_sweeps.sweep.record import open_record
 from dcgan_sweeps.sweep.request import StudyRequest
@@ -52,6 +52,9 @@ class Launch(Protocol):
     @property
     def compose(self) -> Callable[[Sequence[str]], Config]: ...
 
+    @property
+    def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
+
     def __call__(self, words: Sequence[str], number: int) -> Any: ...
     def stop(self) -> None: ...
 
@@ -59,17 +62,21 @@ class Launch(Protocol):
 StartLauncher = Callable[[Path, Path], Launch]
 
 
-def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
-    """Do a study, or go on with it, and return the exit status; raises RequestError."""
+def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLauncher) -> int:
+    """Do a study, or go on with it, and return the exit status; raises RequestError.
+
+    `configs` are the files that the request was composed from, as they are now.
+    """
     console = make_console()
     settings, tracking = request.settings, request.config.tracking
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
+    name = settings.study_name or name_study(request.words, request.search)
+    folder = StudyFolder.at(Path(tracking.dir), name)
+    require_unchanged(request, folder)
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE
-    name = settings.study_name or name_study(request.words, request.search)
-    folder = StudyFolder.at(Path(tracking.dir), name)
     if settings.storage is not None:
         open_storage(settings.storage, folder.journal)
     if tracking.name != "none":
@@ -78,7 +85,10 @@ def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
     with folder.lock(), catch_interrupts() as interrupts:
-        begin(request, folder)
+        if not folder.has_begun:
+            folder.copy_conf(configs)
+        elif changed := folder.find_changed_configs(configs):
+            say(f"not heeded, since the study began before they were changed: {', '.join(changed)}")
         storage = open_storage(settings.storage, folder.journal)
         study = optuna.create_study(
             storage=storage,
@@ -102,7 +112,7 @@ def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
                     at_a_time = 0 if request.launcher == SERIAL else parallel
                     ending = controller.run(at_a_time, interrupts)
                 interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, request, folder, study, record, ending)
+                counts = conclude(console, request, folder, study, record, launch, ending)
         except (StoreFailedError, RequestError) as error:
             reason = mask_secrets(str(error))
             say(f"{reason}; go on with it: {say_how_to_go_on(request, folder.name)}")
@@ -126,11 +136,9 @@ def choose_parallel(request: StudyRequest, slots: Slots) -> int:
     return asked
 
 
-def begin(request: StudyRequest, folder: StudyFolder) -> None:
-    """Copy conf/ into the folder of a new study; raises RequestError for one that was asked
-    something else."""
+def require_unchanged(request: StudyRequest, folder: StudyFolder) -> None:
+    """Raise RequestError for a study that has begun and was asked something else."""
     if not folder.has_begun:
-        folder.copy_conf(find_conf_dir())
         return
     before, now = folder.read(), request.describe()
     faults = [
