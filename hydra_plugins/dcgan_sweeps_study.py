@@ -54,6 +54,7 @@ class StudySweeper(Sweeper):
         from dcgan_sweeps.sweep.configs import read_configs
         from dcgan_sweeps.sweep.request import read_study_request
         from dcgan_sweeps.sweep.study import run_study
+        from dcgan_sweeps.terminal import make_console, make_say
 
         configs = read_configs(list_sources(self.master))
         folder = find_begun(self.master)
@@ -68,6 +69,7 @@ class StudySweeper(Sweeper):
             {group: str(choice) for group, choice in choices.items()},
             self.loader,
             Composer(self.loader, self.master),
+            make_say(make_console()),
         )
         raise StudyEnded(run_study(request, configs, self._start_launcher))
 

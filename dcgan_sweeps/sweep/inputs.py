@@ -1,0 +1,53 @@
+"""What the trials of a study read before they train: checked once, before any is started.
+
+check_inputs([config, ...], say=print)
+
+A single run is refused for the same faults; nothing here loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dcgan_sweeps.config import Config, Conflict, Fault, RequestError
+from dcgan_sweeps.data.images import Images, load_images
+from dcgan_sweeps.execution.parts import choose_rows
+from dcgan_sweeps.score.identity import read_arrays
+
+Say = Callable[[str], None]
+
+
+def check_inputs(configs: Sequence[Config], say: Say) -> None:
+    """Raise RequestError with every fault that would keep a run of one of these from its start.
+
+    Values that only conflict with others are each trial's own matter.
+    """
+    faults: dict[str, Fault] = {}
+    images: dict[object, Images | RequestError] = {}
+    checked: set[str | None] = set()
+    for config in configs:
+        try:
+            if config.score.name != "none" and config.score.classifier not in checked:
+                checked.add(config.score.classifier)
+                read_arrays(config.score.classifier)
+            choose_rows(config, _load(config, images, say))
+        except RequestError as error:
+            found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
+            faults |= {str(fault): fault for fault in found}
+    if faults:
+        raise RequestError(list(faults.values()))
+
+
+def _load(config: Config, images: dict[object, Images | RequestError], say: Say) -> Images:
+    """Return the images of a configuration, read once for all that have the same."""
+    key = (config.data.name, config.data.dir, config.data.count)
+    if key not in images:
+        images.clear()  # one data set at a time is in memory
+        try:
+            images[key] = load_images(config.data, say)
+        except RequestError as error:
+            images[key] = error
+    found = images[key]
+    if isinstance(found, RequestError):
+        raise found
+    return found
