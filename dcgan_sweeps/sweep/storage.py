@@ -6,19 +6,24 @@ storage = open_storage(None, folder / "journal.log")
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.store import StoreFailedError
 
 
 class FileLock(BaseJournalFileLock):
@@ -64,11 +69,52 @@ def drop_cut_off_line(path: Path) -> None:
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """Return the storage at `url`, or the journal file where it is None; raises RequestError."""
     optuna.logging.set_verbosity(logging.ERROR)
+    return _open_journal(journal) if url is None else _open_database(url)
+
+
+def _open_journal(journal: Path) -> BaseStorage:
     try:
-        if url is not None:
-            return RDBStorage(url)
         return JournalStorage(JournalFileBackend(str(journal), FileLock(journal)))
+    # Whatever Optuna stumbles on in lines that it did not write.
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        problem = (
+            f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
+        )
+        raise RequestError([Fault("hydra.sweeper.storage", problem)]) from error
+
+
+def _find_damage(journal: Path) -> str:
+    """Return which line of a journal cannot be read, in words; "" where each can by itself."""
+    with journal.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                is_entry = isinstance(json.loads(line), dict)
+            except (ValueError, RecursionError):
+                is_entry = False
+            if not is_entry:
+                return f" in line {number}"
+    return ""
+
+
+def _open_database(url: str) -> BaseStorage:
+    try:
+        return RDBStorage(url)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         reason = mask_secrets(str(error)).strip().partition("\n")[0]
-        problem = f"got {mask_secrets(str(url))}; it does not answer ({reason})"
+        problem = f"got {mask_secrets(url)}; it does not answer ({reason})"
         raise RequestError([Fault("hydra.sweeper.storage", problem)]) from error
+
+
+@contextmanager
+def storage_failures() -> Iterator[None]:
+    """Turn what the system or a database refuses in the midst of a study into a StoreFailedError:
+    a full disk, a database that was restarted."""
+    try:
+        yield
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        raise StoreFailedError(f"{place}{error.strerror or error}") from error
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ or error
+        reason = mask_secrets(str(cause)).strip().partition("\n")[0]
+        raise StoreFailedError(f"the trials' storage failed: {reason}") from error
