@@ -8,6 +8,7 @@ A single run is refused for the same faults; nothing here loads TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError
 from dcgan_sweeps.data.images import Images, load_images
@@ -22,20 +23,23 @@ def check_inputs(configs: Sequence[Config], say: Say) -> None:
 
     Values that only conflict with others are each trial's own matter.
     """
-    faults: dict[str, Fault] = {}
     images: dict[object, Images | RequestError] = {}
-    checked: set[str | None] = set()
-    for config in configs:
+    classifiers = {each.score.classifier: None for each in configs if each.score.name != "none"}
+    checks: list[Callable[[], object]] = [partial(read_arrays, each) for each in classifiers]
+    checks += [partial(_check_images, each, images, say) for each in configs]
+    faults: dict[str, Fault] = {}
+    for check in checks:
         try:
-            if config.score.name != "none" and config.score.classifier not in checked:
-                checked.add(config.score.classifier)
-                read_arrays(config.score.classifier)
-            choose_rows(config, _load(config, images, say))
+            check()
         except RequestError as error:
             found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
             faults |= {str(fault): fault for fault in found}
     if faults:
         raise RequestError(list(faults.values()))
+
+
+def _check_images(config: Config, images: dict[object, Images | RequestError], say: Say) -> None:
+    choose_rows(config, _load(config, images, say))
 
 
 def _load(config: Config, images: dict[object, Images | RequestError], say: Say) -> Images:
