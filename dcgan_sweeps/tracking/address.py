@@ -56,7 +56,7 @@ def read_address(uri: str) -> str:
     hint = ""
     if kind == "file" or "://" not in uri:
         hint = "; MLflow keeps no runs in plain folders any more: tracking.dir=FOLDER is a store"
-    raise _refuse(f"got {mask_secrets(uri)}; {ALLOWED}{hint}")
+    raise _refuse(f"got {mask_secrets(uri)!r}; {ALLOWED}{hint}")
 
 
 def write_sqlite(file: Path) -> str:
@@ -94,7 +94,7 @@ def resolve_folder(key: str, folder: str) -> Path:
     try:
         path = Path(os.path.realpath(Path(folder).expanduser()))
         str(path).encode()  # addresses and databases are UTF-8
-    except (ValueError, RuntimeError) as error:  # a NUL, half a sign, or ~USER of nobody
+    except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
         raise RequestError([Fault(key, f"got {folder!r}; no folder has that name")]) from error
     return path
 

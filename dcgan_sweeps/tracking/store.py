@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import sqlite3
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import IO
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.address import (
@@ -45,13 +47,14 @@ DATABASE_FILE, LOCK_FILE = "mlflow.db", ".mlflow.lock"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 # A server that is down shall be found out in seconds; MLflow's own patience is minutes.
 FIRST_CONTACT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PATIENCE_S),
 }
 # An experiment's name that is its folder's as well. One that ends as a digest does is not: it
 # might be the folder of another.
 FOLDER_NAME = re.compile(r"(?!.*-[0-9a-f]{16}$)\w[\w .,=+@-]{0,99}(?<! )")
 LONGEST_NAME = 500  # of an experiment, in MLflow
+LONGEST_REASON = 300  # characters of what a server answered
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        reason = mask_secrets(str(error)).strip().splitlines()[0]
-        raise RequestError([Fault("tracking.uri", f"the store failed: {reason}")]) from error
+        problem = f"the store failed: {find_reason(error)}"
+        raise RequestError([Fault("tracking.uri", problem)]) from error
 
 
 class StoreFailedError(Exception):
@@ -145,8 +148,7 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        reason = mask_secrets(str(error)).strip().splitlines()[0]
-        raise StoreFailedError(f"the store failed: {reason}") from error
+        raise StoreFailedError(f"the store failed: {find_reason(error)}") from error
 
 
 def connect(store: Store) -> MlflowClient:
@@ -170,6 +172,8 @@ def prepare_logging() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It prints a traceback for each error that it also raises.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    # It warns of each way to credentials that is not there; that there is none, it raises.
+    logging.getLogger("mlflow.utils.databricks_utils").setLevel(logging.ERROR)
 
 
 def _contact(store: Store) -> MlflowClient:
@@ -197,12 +201,13 @@ def find_reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return (
-                cause.strerror if cause.filename is None else f"{cause.filename}: {cause.strerror}"
-            )
+            place = "" if cause.filename is None else f"{cause.filename}: "
+            return place + cause.strerror
+        if isinstance(cause, (ConnectionError, ResponseError)):
+            return str(cause)
         cause = cause.__cause__ or cause.__context__
     lines = mask_secrets(str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return textwrap.shorten(lines[0], LONGEST_REASON) if lines else type(error).__name__
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
@@ -210,10 +215,7 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
 
     Raises RequestError for one that was deleted, and for a name that MLflow does not take.
     """
-    if "\0" in name or len(name) > LONGEST_NAME:
-        shown = name if len(name) <= LONGEST_NAME else f"{len(name)} signs"
-        problem = f"got {shown!r}; allowed: at most {LONGEST_NAME} signs, none of them NUL"
-        raise RequestError([Fault("tracking.experiment", problem)])
+    require_name(name)
     with _alone(store):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
@@ -226,13 +228,26 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
     return str(experiment.experiment_id)
 
 
+def require_name(experiment: str) -> None:
+    """Raise RequestError for a name that no experiment can have."""
+    try:
+        experiment.encode()
+        is_text = "\0" not in experiment and bool(experiment.strip())
+    except UnicodeEncodeError:  # half a character, of a command line that is not UTF-8
+        is_text = False
+    if not is_text or len(experiment) > LONGEST_NAME:
+        shown = textwrap.shorten(repr(experiment), 100)
+        problem = f"got {shown}; allowed: 1 to {LONGEST_NAME} characters of text, not all blank"
+        raise RequestError([Fault("tracking.experiment", problem)])
+
+
 def name_folder(experiment: str) -> str:
     """Return the name of an experiment's folder: its own, or one of its letters and a digest
     where its own might be a path, part of an address, or too long."""
     if FOLDER_NAME.fullmatch(experiment) and len(experiment.encode()) <= 100:
         return experiment
     slug = re.sub(r"[^A-Za-z0-9]+", "_", experiment)[:60].strip("_")
-    digest = hashlib.sha256(experiment.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    digest = hashlib.sha256(experiment.encode()).hexdigest()[:16]
     return f"{slug or 'experiment'}-{digest}"
 
 
