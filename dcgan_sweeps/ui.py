@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
+from dcgan_sweeps.command import add_place, answer, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
@@ -53,23 +53,22 @@ class Server:
 
 def main() -> int:
     options = read_options()
-    begin()
-    try:
-        store = find_store(options.uri, options.dir)
-        if store.uri.startswith(("http://", "https://")):
-            problem = f"{store} is a server already; open it in a browser"
-            raise RequestError([Fault("--uri", problem)])
-        # Without a target the UI may wait for the first run of a store that is made here.
-        client = open_store(options.uri, options.dir) if options.target else connect(store)
-        with answering():
-            page = find_page(client, options)
-        servers = plan_servers(options, store)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
-        return INTERRUPTED
-    return serve(servers, page, str(store))
+    return answer(lambda: open_ui(options), "interrupted before anything was started")
+
+
+def open_ui(options: argparse.Namespace) -> int:
+    """Run the servers that were asked for and return the exit status; raises RequestError."""
+    store = find_store(options.uri, options.dir)
+    if store.uri.lower().startswith(("http://", "https://")):
+        problem = f"{store} is a server already; open it in a browser"
+        raise RequestError([Fault("--uri", problem)])
+    # Without a target the UI may wait for the first run of a store that is made here.
+    client = open_store(options.uri, options.dir) if options.target else connect(store)
+    with answering():
+        page = find_page(client, options)
+    servers = plan_servers(options, store)
+    with started():
+        return serve(servers, page, str(store))
 
 
 def read_options() -> argparse.Namespace:

@@ -6,7 +6,6 @@ find_file(uri)  # Path("/home/me/runs.db")
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import urllib.parse
@@ -16,6 +15,7 @@ from pathlib import Path
 import sqlalchemy
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.place import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SQLITE, DATABASES = "sqlite", ("postgresql", "mysql", "mssql")
@@ -84,19 +84,6 @@ def is_database(uri: str) -> bool:
 def show_address(uri: str) -> str:
     """Return an address as it may be printed, without its password."""
     return mask_secrets(sqlalchemy.make_url(uri).render_as_string() if is_database(uri) else uri)
-
-
-def resolve_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute; it need not be there.
-
-    Raises RequestError, as a fault of `key`, for a name that no folder can have.
-    """
-    try:
-        path = Path(os.path.realpath(Path(folder).expanduser()))
-        str(path).encode()  # addresses and databases are UTF-8
-    except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
-        raise RequestError([Fault(key, f"got {folder!r}; no folder has that name")]) from error
-    return path
 
 
 def _read_sqlite(uri: str) -> str:

@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import sqlite3
-import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.address import (
     find_file,
     read_address,
-    resolve_folder,
     show_address,
     write_sqlite,
 )
@@ -39,6 +37,7 @@ from dcgan_sweeps.tracking.inspection import (
     is_there,
     require_store,
 )
+from dcgan_sweeps.tracking.place import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
@@ -207,7 +206,7 @@ def find_reason(error: BaseException) -> str:
             return str(cause)
         cause = cause.__cause__ or cause.__context__
     lines = mask_secrets(str(error)).strip().splitlines()
-    return textwrap.shorten(lines[0], LONGEST_REASON) if lines else type(error).__name__
+    return lines[0][:LONGEST_REASON] if lines else type(error).__name__
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
@@ -236,7 +235,7 @@ def require_name(experiment: str) -> None:
     except UnicodeEncodeError:  # half a character, of a command line that is not UTF-8
         is_text = False
     if not is_text or len(experiment) > LONGEST_NAME:
-        shown = textwrap.shorten(repr(experiment), 100)
+        shown = repr(experiment[:60]) + " ..." * (len(experiment) > 60)
         problem = f"got {shown}; allowed: 1 to {LONGEST_NAME} characters of text, not all blank"
         raise RequestError([Fault("tracking.experiment", problem)])
 

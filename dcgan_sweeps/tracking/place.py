@@ -1,0 +1,26 @@
+"""The folder that a request names, absolute.
+
+root = resolve_folder("tracking.dir", "mlruns")
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dcgan_sweeps.config import Fault, RequestError
+
+
+def resolve_folder(key: str, folder: str) -> Path:
+    """Return a folder that was asked for, absolute; it need not be there.
+
+    Raises RequestError, as a fault of `key`, for a name that no folder can have.
+    """
+    try:
+        # Path.resolve() raises RuntimeError for links that lead in a circle; here the first use of
+        # the folder says so, as the system does.
+        path = Path(os.path.realpath(Path(folder).expanduser()))
+        str(path).encode()  # addresses and databases are UTF-8
+    except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
+        raise RequestError([Fault(key, f"got {folder!r}; no folder has that name")]) from error
+    return path
