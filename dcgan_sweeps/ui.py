@@ -23,6 +23,7 @@ from typing import IO
 from dcgan_sweeps.command import add_place, answer, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
+from dcgan_sweeps.tracking.place import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.store import (
     Client,
     Store,
@@ -138,7 +139,10 @@ def find_journal(options: argparse.Namespace) -> Path:
     none, and no other storage is named."""
     target = options.target or ""
     study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
-    journal = Path(options.dir).expanduser() / "studies" / study / "journal.log"
+    if study and not STUDY_NAME.fullmatch(study):  # it might be a path
+        problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
+        raise RequestError([Fault("TARGET", problem)])
+    journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
         got = f"there is no {journal}" if study else f"got {target or 'no study'}"
         problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"

@@ -1,4 +1,4 @@
-"""The folder that a request names, absolute.
+"""The folder that a request names, absolute, and the names that are folders of ours.
 
 root = resolve_folder("tracking.dir", "mlruns")
 """
@@ -6,9 +6,13 @@ root = resolve_folder("tracking.dir", "mlruns")
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from dcgan_sweeps.config import Fault, RequestError
+
+STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+STUDY_NAMES = "letters, digits, '.', '_' and '-', at most 120, the first a letter or a digit"
 
 
 def resolve_folder(key: str, folder: str) -> Path:
