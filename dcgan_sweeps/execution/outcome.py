@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote, started
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
@@ -72,8 +72,10 @@ def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) ->
     require_same_score(plan, parts)
     with catch_interrupts() as interrupts:
         recorder = open_record(plan)
-        execution = _record_run(plan, parts, recorder, interrupts, console, judge)
-    print_ending(console, plan, execution, time.perf_counter() - begin)
+        with started():
+            execution = _record_run(plan, parts, recorder, interrupts, console, judge)
+    with started():
+        print_ending(console, plan, execution, time.perf_counter() - begin)
     return execution
 
 

@@ -29,11 +29,11 @@ from dcgan_sweeps.logged_config import (
     read_meanings,
     replace_keys,
 )
+from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_newest
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
-from dcgan_sweeps.tracking.place import resolve_folder
 from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.place import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 STUDY_FILE = "study.json"  # written last: with it the study has begun

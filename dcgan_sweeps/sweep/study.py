@@ -34,6 +34,7 @@ from dcgan_sweeps.tracking.store import (
     answering,
     connect,
     find_store,
+    require_places,
     store_failures,
 )
 
@@ -63,6 +64,7 @@ def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
     """Do a study, or go on with it, and return the exit status; raises RequestError."""
     console = make_console()
     settings, tracking = request.settings, request.config.tracking
+    require_places(tracking)
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
     if settings.dry_run:

@@ -15,7 +15,7 @@ from pathlib import Path
 import sqlalchemy
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.tracking.place import resolve_folder
+from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SQLITE, DATABASES = "sqlite", ("postgresql", "mysql", "mssql")

@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import show
 from dcgan_sweeps.tracking.address import find_file, is_database, show_address
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def is_there(file: Path, key: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise RequestError([Fault(key, f"got {file}; {error.strerror}")]) from error
+        raise RequestError([Fault(key, f"got {show(str(file))}; {error.strerror}")]) from error
     if not stat.S_ISREG(found.st_mode):
         raise RequestError([Fault(key, f"got {file}; it is no file")])
     return found.st_size > 0

@@ -24,7 +24,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from urllib3.exceptions import ResponseError
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.place import require_folder, resolve_folder
 from dcgan_sweeps.tracking.address import (
     find_file,
     read_address,
@@ -37,7 +38,6 @@ from dcgan_sweeps.tracking.inspection import (
     is_there,
     require_store,
 )
-from dcgan_sweeps.tracking.place import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
@@ -225,6 +225,17 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
         raise RequestError([Fault("tracking.experiment", problem)])
     return str(experiment.experiment_id)
+
+
+def require_places(tracking: Tracking) -> None:
+    """Raise RequestError for a folder, a store or an experiment that nothing can be recorded in,
+    before any of them is made or changed."""
+    require_folder("tracking.dir", tracking.dir)
+    require_name(tracking.experiment)
+    if tracking.name != "none":
+        store = find_store(tracking.uri, tracking.dir)
+        with _naming(store):
+            require_store(store.uri, store.key)
 
 
 def require_name(experiment: str) -> None:
