@@ -309,8 +309,10 @@ def _draft(file: Path) -> None:
 
     draft = file.with_name(f".{file.name}.new")
     _remove(draft)
+    # As an address, in which no quotes are left: MLflow writes it into a statement as it stands.
+    root = Path("mlruns").absolute().as_uri()
     try:
-        SqlAlchemyStore(write_sqlite(draft), "mlruns").engine.dispose()
+        SqlAlchemyStore(write_sqlite(draft), root).engine.dispose()
         draft.rename(file)
     finally:
         _remove(draft)
