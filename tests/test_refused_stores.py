@@ -5,13 +5,16 @@ All are asked for in a folder that `places` fills: a plain file, folders, links,
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 from refusals import ask, require_refusal
 
+from dcgan_sweeps.command import answer, started
+from dcgan_sweeps.data import sources
 from dcgan_sweeps.tracking import store
 
 LONG = "x" * 10_000
@@ -198,3 +201,46 @@ def test_a_folder_is_refused(folder, fault, monkeypatch, capsys, places):
 @pytest.mark.parametrize(("verb", "words", "fault"), OTHERS, ids=name)
 def test_it_is_refused(verb, words, fault, monkeypatch, capsys, places):
     require_refusal(ask(monkeypatch, capsys, places, verb, *words), [fault])
+
+
+REFUSALS = [
+    (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied"),
+    (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    (OSError(errno.EXDEV, "Not here", "a", None, "b\nc"), "a: b c: Not here"),
+    (ConnectionResetError("gone"), "gone"),
+    (OSError(), "OSError"),
+]
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+@pytest.mark.parametrize(("error", "said"), REFUSALS, ids=lambda each: str(each)[:30])
+def test_what_the_system_refuses_is_one_line(error, said, is_started, capsys):
+    def work():
+        with started() if is_started else nullcontext():
+            raise error
+
+    assert answer(work, "interrupted") == (1 if is_started else 2)
+    printed = capsys.readouterr().err
+    assert printed == f"{said}{'' if is_started else '; nothing was started'}\n"
+
+
+def test_a_fault_of_ours_is_not_the_requests():
+    def work():
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        answer(work, "interrupted")
+
+
+def test_data_without_a_place_for_them_is_refused(monkeypatch, capsys, places):
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", places / "nowhere")
+    refused = ask(monkeypatch, capsys, places, "data", XDG_CACHE_HOME=str(places / "file"))
+    require_refusal(refused, [f"{places}/file/dcgan_sweeps/fashion-mnist: cannot be used"])
+
+
+@pytest.mark.parametrize("words", [["--html=file/x.html"], ["--html=loop/x.html"]])
+def test_a_page_that_cannot_be_written_is_refused(words, monkeypatch, capsys, places):
+    refused = ask(monkeypatch, capsys, places, "report", "--dir=store", *words)
+    assert refused.status == 2
+    assert "Traceback" not in refused.err
+    assert refused.left == ()
