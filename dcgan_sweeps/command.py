@@ -15,7 +15,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,7 +42,8 @@ from dcgan_sweeps.config import (
     register_schemas,
     walk,
 )
-from dcgan_sweeps.places import resolve_places, show_path
+from dcgan_sweeps.place import resolve_places, show_path
+from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
@@ -63,6 +65,10 @@ OF_THE_STUDY = ("search=", "sampler=", "pruner=")
 
 class RunFailed(Exception):
     """One run of several did not end well, and no study keeps the others going."""
+
+
+class WorkFailed(Exception):
+    """The system refused something after work was started; the message says what."""
 
 
 class StudyEnded(Exception):
@@ -90,9 +96,11 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
         return _run_hydra(config_name, work, job)
     except RequestError as error:
         return report_faults(error.faults)
-    except RunFailed as error:
+    except (RunFailed, WorkFailed) as error:
         print(error, file=sys.stderr)
         return ANSWER_IS_NO
+    except OSError as error:
+        return report_refusal(error)
     except KeyboardInterrupt:
         print("interrupted before anything was started", file=sys.stderr)
         return INTERRUPTED
@@ -107,6 +115,33 @@ def report_faults(faults: Sequence[Fault]) -> int:
     return REQUEST_WAS_WRONG
 
 
+def report_refusal(error: OSError) -> int:
+    """Print what the system refused before anything was started; return the exit status."""
+    if isinstance(error, BrokenPipeError):  # whoever reads wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
+        return ANSWER_IS_NO
+    print(f"{describe_refusal(error)}; nothing was started", file=sys.stderr)
+    return REQUEST_WAS_WRONG
+
+
+def describe_refusal(error: OSError) -> str:
+    """Return in one line what the system refused, and where."""
+    reason = error.strerror or str(error) or type(error).__name__
+    places = [str(each) for each in (error.filename, error.filename2) if each is not None]
+    return mask_secrets(" ".join(f"{': '.join([*places, reason])}".split()))
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """Turn what the system refuses from here on into a WorkFailed: something was started."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WorkFailed(describe_refusal(error)) from error
+
+
 def answer(work: Callable[[], int], interrupted: str) -> int:
     """Do the work of a verb and return its exit status, that of a wrong request and of Ctrl-C too;
     `interrupted` is what is said of the latter."""
@@ -115,6 +150,11 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
         return work()
     except RequestError as error:
         return report_faults(error.faults)
+    except WorkFailed as error:
+        print(error, file=sys.stderr)
+        return ANSWER_IS_NO
+    except OSError as error:
+        return report_refusal(error)
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return INTERRUPTED
@@ -141,7 +181,8 @@ def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> li
 
 
 def _expand(path: str) -> str:
-    return str(Path(path).expanduser())
+    # Unlike that of a Path it leaves the ~ of nobody, which is refused where a store is looked for.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def quote(value: str) -> str:

@@ -9,6 +9,7 @@ Defaults live in conf/ alone; a field here states its type and its allowed value
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -315,7 +316,7 @@ def freeze(composed: DictConfig) -> Any:
     if faults:
         raise RequestError(faults)
     config = OmegaConf.to_object(composed)
-    faults = find_faults(config) or find_conflicts(config)
+    faults = [*find_faults(config), *find_broken_text(config)] or find_conflicts(config)
     if faults:
         raise RequestError(faults)
     return config
@@ -385,6 +386,16 @@ def find_faults(config: Any) -> list[Fault]:
         Fault(key, f"got {value}; allowed: {describe_allowed(leaf)}")
         for key, value, leaf in walk(config)
         if value is not None and value not in leaf.metadata.get("allowed", [value])
+    ]
+
+
+def find_broken_text(config: Any) -> list[Fault]:
+    """Return a fault for every text that can be no name of anything: with a NUL in it, or with half
+    a character, as a file that is not UTF-8 may give."""
+    return [
+        Fault(key, f"got {value!r}; allowed: text without NUL, in UTF-8")
+        for key, value, _ in walk(config)
+        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value)
     ]
 
 

@@ -199,7 +199,9 @@ def check_stale(config: Config) -> str:
 
 
 def check_disk(config: Config) -> str:
-    place = find_existing(Path(config.tracking.dir).expanduser().resolve())
+    from dcgan_sweeps.place import resolve_folder
+
+    place = find_existing(resolve_folder("tracking.dir", config.tracking.dir))
     free_gib = shutil.disk_usage(place).free / 2**30
     finding = f"{free_gib:.1f} GiB free at {place}"
     if free_gib < LEAST_FREE_GIB:

@@ -45,6 +45,7 @@ def read_options() -> argparse.Namespace:
 
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.place import resolve_folder
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
     from dcgan_sweeps.tracking.targets import find_run
@@ -64,7 +65,7 @@ def generate(options: argparse.Namespace) -> int:
 
     with answering():
         generator = load_generator(client, run)
-    folder = Path(options.out or Path(options.dir) / "generated").resolve()
+    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"

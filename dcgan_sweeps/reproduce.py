@@ -76,13 +76,14 @@ def read_options() -> argparse.Namespace:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.place import resolve_folder
     from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering
     from dcgan_sweeps.tracking.targets import Place
 
     console = make_console()
-    place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)
+    place = Place(str(resolve_folder("--dir", options.dir)), options.uri, options.experiment)
     with answering():
         original = find_original(options.target, place)
     say = make_say(console)

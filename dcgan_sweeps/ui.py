@@ -20,8 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
+from dcgan_sweeps.command import add_place, answer, started
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
     Client,
@@ -53,23 +54,22 @@ class Server:
 
 def main() -> int:
     options = read_options()
-    begin()
-    try:
-        store = find_store(options.uri, options.dir)
-        if store.uri.startswith(("http://", "https://")):
-            problem = f"{store} is a server already; open it in a browser"
-            raise RequestError([Fault("--uri", problem)])
-        # Without a target the UI may wait for the first run of a store that is made here.
-        client = open_store(options.uri, options.dir) if options.target else connect(store)
-        with answering():
-            page = find_page(client, options)
-        servers = plan_servers(options, store)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
-        return INTERRUPTED
-    return serve(servers, page, str(store))
+    return answer(lambda: open_ui(options), "interrupted before anything was started")
+
+
+def open_ui(options: argparse.Namespace) -> int:
+    """Run the servers that were asked for and return the exit status; raises RequestError."""
+    store = find_store(options.uri, options.dir)
+    if store.uri.lower().startswith(("http://", "https://")):
+        problem = f"{store} is a server already; open it in a browser"
+        raise RequestError([Fault("--uri", problem)])
+    # Without a target the UI may wait for the first run of a store that is made here.
+    client = open_store(options.uri, options.dir) if options.target else connect(store)
+    with answering():
+        page = find_page(client, options)
+    servers = plan_servers(options, store)
+    with started():
+        return serve(servers, page, str(store))
 
 
 def read_options() -> argparse.Namespace:
@@ -139,7 +139,10 @@ def find_journal(options: argparse.Namespace) -> Path:
     none, and no other storage is named."""
     target = options.target or ""
     study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
-    journal = Path(options.dir).expanduser() / "studies" / study / "journal.log"
+    if study and not STUDY_NAME.fullmatch(study):  # it might be a path
+        problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
+        raise RequestError([Fault("TARGET", problem)])
+    journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
         got = f"there is no {journal}" if study else f"got {target or 'no study'}"
         problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"

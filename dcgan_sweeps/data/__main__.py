@@ -5,23 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, begin
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.command import DONE, answer
 from dcgan_sweeps.data.images import read_fashion_mnist
 from dcgan_sweeps.data.sources import fetch, find_source
 
 
 def main() -> int:
     argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
-    begin()
-    try:
-        images = read_fashion_mnist(find_source(None) or fetch(print))
-    except RequestError as error:
-        print(error, file=sys.stderr)
-        return REQUEST_WAS_WRONG
-    except KeyboardInterrupt:
-        print("interrupted; what was fetched so far is not kept", file=sys.stderr)
-        return INTERRUPTED
+    return answer(get_images, "interrupted; what was fetched so far is not kept")
+
+
+def get_images() -> int:
+    """Fetch the images where they are not here, verify them, and return the exit status."""
+    images = read_fashion_mnist(find_source(None) or fetch(print))
     print(f"data: Fashion-MNIST, verified, from {images.source}")
     return DONE
 

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DIR, DONE, INTERRUPTED, name_place, quote
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DIR,
+    DONE,
+    INTERRUPTED,
+    name_place,
+    quote,
+    started,
+)
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
@@ -25,7 +33,7 @@ from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
-from dcgan_sweeps.places import show_path
+from dcgan_sweeps.place import show_path
 from dcgan_sweeps.terminal import format_duration, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
@@ -73,8 +81,10 @@ def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) ->
     require_same_score(plan, parts)
     with catch_interrupts() as interrupts:
         recorder = open_record(plan)
-        execution = _record_run(plan, parts, recorder, interrupts, console, judge)
-    print_ending(console, plan, execution, time.perf_counter() - begin)
+        with started():
+            execution = _record_run(plan, parts, recorder, interrupts, console, judge)
+    with started():
+        print_ending(console, plan, execution, time.perf_counter() - begin)
     return execution
 
 

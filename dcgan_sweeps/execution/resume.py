@@ -29,6 +29,7 @@ from dcgan_sweeps.logged_config import (
     read_meanings,
     replace_keys,
 )
+from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_newest
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
@@ -96,7 +97,7 @@ def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun
     if RUN_ID.fullmatch(target):
         run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
         return find_folder(run, tracking), run
-    folder = RunFolder(Path(target).expanduser().resolve())
+    folder = RunFolder(resolve_folder("resume", target))
     if not (folder.root / RUN_FILE).is_file():
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
         raise RequestError([Fault("resume", problem)])

@@ -15,6 +15,7 @@ import yaml
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.logged_config import flatten_nested, read_logged, sign
+from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.tracking.archive import LoggedRun, find_runs, read_artifact, read_series
 from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
 from dcgan_sweeps.tracking.store import Client, open_store
@@ -40,8 +41,8 @@ def find_original(target: str, place: Place) -> Original:
 
     Raises RequestError for what cannot be found, or cannot be read under today's schema.
     """
-    path = Path(target).expanduser()
     if not is_run_name(target):
+        path = resolve_folder("TARGET", target)
         if path.is_file():
             return read_file(path, place)
         problem = f"got {target}; {ALLOWED}, or a config file (.yaml)"
@@ -94,7 +95,6 @@ def find_edits(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str,
 
 def read_file(path: Path, place: Place) -> Original:
     """Return the run that a config file is of: the one beside it, else one of its signature."""
-    path = path.resolve()
     nested = _parse(path.read_text(errors="replace"), str(path))
     folder = next(
         (each for each in (path.parent, path.parent.parent) if (each / "history.jsonl").is_file()),

@@ -19,6 +19,7 @@ from dcgan_sweeps.command import (
     answer,
     compose_request,
     quote,
+    started,
 )
 from dcgan_sweeps.config import Config, Fault, RequestError
 
@@ -85,7 +86,7 @@ def score(options: argparse.Namespace) -> int:
     with answering():
         pairs = load_all(client, runs, Judges(config), console)
     try:
-        with store_failures():
+        with store_failures(), started():
             rows = score_runs(client, pairs, console)
     except StoreFailedError as error:
         make_say(console)(f"{error}; what was scored before is logged")

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Configs = Mapping[str, bytes]  # of a search path: name below its folder, content
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 STUDY_FILE = "study.json"  # written last: with it the study has begun
 
 
@@ -34,11 +33,10 @@ class StudyFolder:
     @classmethod
     def at(cls, parent: Path, name: str) -> StudyFolder:
         """Return the folder of the study of a name; raises RequestError for no file name."""
-        if not NAME.fullmatch(name):
-            allowed = "letters, digits, '.', '_' and '-', at most 120, the first no sign"
-            problem = f"got {name}; allowed: {allowed}"
+        if not STUDY_NAME.fullmatch(name):
+            problem = f"got {name}; allowed: {STUDY_NAMES}"
             raise RequestError([Fault("hydra.sweeper.study_name", problem)])
-        return cls(parent.expanduser().resolve() / "studies" / name)
+        return cls(resolve_folder("tracking.dir", str(parent)) / "studies" / name)
 
     @property
     def name(self) -> str:

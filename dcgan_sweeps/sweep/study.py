@@ -34,6 +34,7 @@ from dcgan_sweeps.tracking.store import (
     answering,
     connect,
     find_store,
+    require_places,
     store_failures,
 )
 
@@ -70,6 +71,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     console = make_console()
     say = make_say(console)
     settings = request.settings
+    require_places(request.config.tracking)
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
     name = settings.study_name or name_study(request.words, request.search)

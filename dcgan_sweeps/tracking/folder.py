@@ -19,6 +19,7 @@ from typing import IO, Any
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 RUN_FILE = "run.json"  # whose folder it is
@@ -38,7 +39,7 @@ class RunFolder:
         """
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60].strip("_")
         stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{slug}"
-        runs = parent.expanduser().resolve() / "runs"
+        runs = resolve_folder("tracking.dir", str(parent)) / "runs"
         for attempt in range(1, 1000):
             root = runs / (stem if attempt == 1 else f"{stem}_{attempt}")
             try:

@@ -31,7 +31,7 @@ from dcgan_sweeps.tracking.pictures import (
     write_png,
 )
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
+from dcgan_sweeps.tracking.store import connect, find_experiment, find_store, require_places
 from dcgan_sweeps.tracking.tracker import (
     Logged,
     MlflowTracker,
@@ -53,6 +53,7 @@ def open_recorder(
 
     Raises RequestError before either.
     """
+    require_places(tracking)
     name = mask_secrets(name)
     if tracking.name == "none":
         folder = _make_folder(tracking, name, place)

@@ -8,28 +8,52 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from urllib3.exceptions import ResponseError
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.place import require_folder, resolve_folder
+from dcgan_sweeps.tracking.address import (
+    find_file,
+    read_address,
+    show_address,
+    write_sqlite,
+)
+from dcgan_sweeps.tracking.inspection import (
+    PATIENCE_S,
+    answer_within,
+    is_there,
+    require_store,
+)
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
-SQLITE = "sqlite:///"
-DATABASE_FILE = "mlflow.db"
+DATABASE_FILE, LOCK_FILE = "mlflow.db", ".mlflow.lock"
 # The UI shows what belongs to training, and nothing of language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 # A server that is down shall be found out in seconds; MLflow's own patience is minutes.
-FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+FIRST_CONTACT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PATIENCE_S),
+}
+# An experiment's name that is its folder's as well. One that ends as a digest does is not: it
+# might be the folder of another.
+FOLDER_NAME = re.compile(r"(?!.*-[0-9a-f]{16}$)\w[\w .,=+@-]{0,99}(?<! )")
+LONGEST_NAME = 500  # of an experiment, in MLflow
+LONGEST_REASON = 300  # characters of what a server answered
 
 
 @dataclass(frozen=True)
@@ -40,41 +64,50 @@ class Store:
     artifact_root: Path | None
 
     def __str__(self) -> str:
-        return mask_secrets(self.uri)
+        return show_address(self.uri)
 
     @property
     def database(self) -> Path | None:
         """Its SQLite file; None where it is a server, or another kind of database."""
-        path = self.uri.removeprefix(SQLITE).partition("?")[0]
-        return Path(path) if self.uri.startswith(SQLITE) and path != ":memory:" else None
+        return find_file(self.uri)
 
     @property
     def exists(self) -> bool:
         """Whether it is there already, as far as can be told without opening it."""
-        return self.database is None or self.database.is_file()
+        return self.database is None or is_there(self.database, self.key)
+
+    @property
+    def key(self) -> str:
+        """The key by which it was asked for."""
+        return "tracking.uri" if self.artifact_root is None else "tracking.dir"
 
 
 def find_store(uri: str | None, folder: str) -> Store:
-    """Return the store of `uri`, or the SQLite one in `folder` where it is None."""
+    """Return the store of `uri`, or the SQLite one in `folder` where it is None.
+
+    Raises RequestError for what cannot be a store.
+    """
     if uri is not None:
-        return Store(uri, None)
-    root = Path(folder).expanduser().resolve()
-    return Store(f"{SQLITE}{root / DATABASE_FILE}", root / "artifacts")
+        return Store(read_address(uri), None)
+    root = resolve_folder("tracking.dir", folder)
+    return Store(write_sqlite(root / DATABASE_FILE), root / "artifacts")
 
 
 def open_store(uri: str | None, folder: str) -> MlflowClient:
     """Return a client of a store that is there already; raises RequestError where there is none."""
     store = find_store(uri, folder)
-    if uri == "":
-        raise RequestError([Fault("tracking.uri", "got nothing; allowed: an address, or none")])
     if not store.exists and store.artifact_root is None:
         raise RequestError([Fault("tracking.uri", f"got {store}; there is no such file")])
     if store.artifact_root is not None:
         root = store.artifact_root.parent
         if not store.exists:
             raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
-        measure_tables(root / DATABASE_FILE)
-    return connect(store)
+    prepare_logging()
+    with _naming(store):
+        require_store(store.uri, store.key)
+        if store.artifact_root is not None:
+            measure_tables(store.artifact_root.parent / DATABASE_FILE)
+        return _contact(store)
 
 
 def measure_tables(database: Path) -> None:
@@ -100,8 +133,8 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        reason = mask_secrets(str(error)).strip().splitlines()[0]
-        raise RequestError([Fault("tracking.uri", f"the store failed: {reason}")]) from error
+        problem = f"the store failed: {find_reason(error)}"
+        raise RequestError([Fault("tracking.uri", problem)]) from error
 
 
 class StoreFailedError(Exception):
@@ -114,46 +147,118 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        reason = mask_secrets(str(error)).strip().splitlines()[0]
-        raise StoreFailedError(f"the store failed: {reason}") from error
+        raise StoreFailedError(f"the store failed: {find_reason(error)}") from error
 
 
 def connect(store: Store) -> MlflowClient:
-    """Return a client of a store that has answered; raises RequestError naming it otherwise."""
+    """Return a client of a store, made where there is none, that has answered in seconds.
+
+    Raises RequestError naming it otherwise, before anything of it is made or changed.
+    """
+    prepare_logging()
+    with _naming(store):
+        require_store(store.uri, store.key)
+        if not store.exists:
+            _make(store)
+        if store.artifact_root is not None:
+            store.artifact_root.mkdir(parents=True, exist_ok=True)
+        return _contact(store)
+
+
+def prepare_logging() -> None:
+    """Keep what MLflow says while it opens a store from the terminal."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It prints a traceback for each error that it also raises.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    try:
-        if store.artifact_root is not None:
-            store.artifact_root.mkdir(parents=True, exist_ok=True)
-        if not store.exists:
-            _make(store)
-        with _environment(FIRST_CONTACT):
-            client = MlflowClient(tracking_uri=store.uri)
-            client.search_experiments(max_results=1)
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        reason = mask_secrets(str(error)).strip().splitlines()[0]
-        fault = Fault("tracking.uri", f"{store} does not answer ({reason})")
-        raise RequestError([fault]) from error
+    # It warns of each way to credentials that is not there; that there is none, it raises.
+    logging.getLogger("mlflow.utils.databricks_utils").setLevel(logging.ERROR)
+
+
+def _contact(store: Store) -> MlflowClient:
+    client = MlflowClient(tracking_uri=store.uri)
+    with _environment(FIRST_CONTACT):
+        answer_within(PATIENCE_S, lambda: client.search_experiments(max_results=1))
     return client
+
+
+@contextmanager
+def _naming(store: Store) -> Iterator[None]:
+    """Turn what a store raises at the first contact into a RequestError that names it."""
+    try:
+        yield
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+        reason = (
+            f"nothing in {PATIENCE_S} s" if isinstance(error, TimeoutError) else find_reason(error)
+        )
+        problem = f"{store} does not answer ({reason})"
+        raise RequestError([Fault(store.key, problem)]) from error
+
+
+def find_reason(error: BaseException) -> str:
+    """Return in one line why a store failed: what the system said, where that is behind it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            place = "" if cause.filename is None else f"{cause.filename}: "
+            return place + cause.strerror
+        if isinstance(cause, (ConnectionError, ResponseError)):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    lines = mask_secrets(str(error)).strip().splitlines()
+    return lines[0][:LONGEST_REASON] if lines else type(error).__name__
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
     """Return the id of an experiment, made where it is missing.
 
-    Raises RequestError for one that was deleted.
+    Raises RequestError for one that was deleted, and for a name that MLflow does not take.
     """
+    require_name(name)
     with _alone(store):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             root = store.artifact_root
-            place = None if root is None else (root / name).as_uri()
+            place = None if root is None else (root / name_folder(name)).as_uri()
             return client.create_experiment(name, place, tags=KIND)
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
         raise RequestError([Fault("tracking.experiment", problem)])
     return str(experiment.experiment_id)
+
+
+def require_places(tracking: Tracking) -> None:
+    """Raise RequestError for a folder, a store or an experiment that nothing can be recorded in,
+    before any of them is made or changed."""
+    require_folder("tracking.dir", tracking.dir)
+    require_name(tracking.experiment)
+    if tracking.name != "none":
+        store = find_store(tracking.uri, tracking.dir)
+        with _naming(store):
+            require_store(store.uri, store.key)
+
+
+def require_name(experiment: str) -> None:
+    """Raise RequestError for a name that no experiment can have."""
+    try:
+        experiment.encode()
+        is_text = "\0" not in experiment and bool(experiment.strip())
+    except UnicodeEncodeError:  # half a character, of a command line that is not UTF-8
+        is_text = False
+    if not is_text or len(experiment) > LONGEST_NAME:
+        shown = repr(experiment[:60]) + " ..." * (len(experiment) > 60)
+        problem = f"got {shown}; allowed: 1 to {LONGEST_NAME} characters of text, not all blank"
+        raise RequestError([Fault("tracking.experiment", problem)])
+
+
+def name_folder(experiment: str) -> str:
+    """Return the name of an experiment's folder: its own, or one of its letters and a digest
+    where its own might be a path, part of an address, or too long."""
+    if FOLDER_NAME.fullmatch(experiment) and len(experiment.encode()) <= 100:
+        return experiment
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", experiment)[:60].strip("_")
+    digest = hashlib.sha256(experiment.encode()).hexdigest()[:16]
+    return f"{slug or 'experiment'}-{digest}"
 
 
 def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
@@ -177,17 +282,46 @@ def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
 
 def _make(store: Store) -> None:
     """Make a store's SQLite file, under another name until it is whole: MLflow makes it in some
-    hundred steps, and cannot go on with one in whose midst it was killed."""
+    hundred steps, and cannot go on with one in whose midst it was killed.
+
+    Where that fails, nothing is left.
+    """
+    file = store.database
+    if file is None:
+        return
+    missing = [folder for folder in file.parents if not folder.exists()]
+    had_lock = (file.parent / LOCK_FILE).exists()
+    try:
+        with _alone(store):
+            if not store.exists:  # by another process, meanwhile
+                _draft(file)
+    except BaseException:
+        if not had_lock:
+            (file.parent / LOCK_FILE).unlink(missing_ok=True)
+        for folder in missing:  # the innermost first
+            with contextlib.suppress(OSError):  # never made, or in use by another by now
+                folder.rmdir()
+        raise
+
+
+def _draft(file: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with _alone(store):
-        if store.database is None or store.exists:  # by another process, meanwhile
-            return
-        draft = store.database.with_name(f".{store.database.name}.new")
-        for left in draft.parent.glob(f"{draft.name}*"):
-            left.unlink()
-        SqlAlchemyStore(f"{SQLITE}{draft}", "mlruns").engine.dispose()
-        draft.rename(store.database)
+    draft = file.with_name(f".{file.name}.new")
+    _remove(draft)
+    # As an address, in which no quotes are left: MLflow writes it into a statement as it stands.
+    root = Path("mlruns").absolute().as_uri()
+    try:
+        SqlAlchemyStore(write_sqlite(draft), root).engine.dispose()
+        draft.rename(file)
+    finally:
+        _remove(draft)
+
+
+def _remove(draft: Path) -> None:
+    """Remove a draft, and what SQLite has beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -197,9 +331,19 @@ def _alone(store: Store) -> Iterator[None]:
         yield
         return
     store.database.parent.mkdir(parents=True, exist_ok=True)
-    with (store.database.parent / ".mlflow.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _lock(store.database.parent / LOCK_FILE):
         yield
+
+
+def _lock(path: Path) -> IO[str]:
+    """Return a file, open and locked, that is still the one at `path`: a process that could not
+    make its store has removed its own."""
+    while True:
+        file = path.open("a")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            return file
+        file.close()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.tracking.archive import RUN_ID, SCORE, LoggedRun, find_runs, read_run
 from dcgan_sweeps.tracking.children import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.children import TRIAL
@@ -140,8 +141,10 @@ def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
 
 
 def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
-    if "'" in study:
-        raise RequestError([Fault("TARGET", f"got study:{study}; allowed: the name of a study")])
+    # Into a filter of MLflow's, which quotes nothing.
+    if not STUDY_NAME.fullmatch(study):
+        problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
+        raise RequestError([Fault("TARGET", problem)])
     return find_runs(client, experiment, f"tags.{STUDY_TAG} = '{study}'")
 
 

@@ -7,7 +7,15 @@ import sys
 import time
 from collections.abc import Mapping
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, Request, run_command
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    Request,
+    WorkFailed,
+    describe_refusal,
+    run_command,
+)
 from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, print_facts
@@ -68,6 +76,9 @@ def train(request: Request) -> int:
     except KeyboardInterrupt:
         outcome, reason = "interrupted", f"at {format_duration(time.perf_counter() - begin)}"
         return INTERRUPTED
+    except OSError as error:
+        reason = describe_refusal(error)
+        raise WorkFailed(reason) from error
     finally:
         recorder.finish(outcome, reason)
     print_facts(

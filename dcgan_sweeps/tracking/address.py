@@ -1,0 +1,145 @@
+"""The address of an MLflow store: read, checked and written by SQLAlchemy's own means.
+
+uri = read_address("sqlite:///runs.db")  # sqlite:////home/me/runs.db
+find_file(uri)  # Path("/home/me/runs.db")
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import urllib.parse
+from importlib import metadata
+from pathlib import Path
+
+import sqlalchemy
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.tracking.secrets import mask_secrets
+
+SQLITE, DATABASES = "sqlite", ("postgresql", "mysql", "mssql")
+HTTP, DATABRICKS = ("http", "https"), ("databricks", "databricks-uc", "uc")
+PLUGINS = "mlflow.tracking_store"  # entry points, by which packages add schemes to MLflow
+ALLOWED = "allowed: http(s)://HOST:PORT, sqlite:///FILE, postgresql://, mysql:// or mssql://"
+# The packages that bring a driver, where they have another name than its module.
+PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+# What SQLite's driver reads of a query; uri=true would make the name of the file another language.
+SQLITE_OPTIONS = {
+    "timeout",
+    "isolation_level",
+    "detect_types",
+    "check_same_thread",
+    "cached_statements",
+}
+UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
+
+
+def read_address(uri: str) -> str:
+    """Return the address of a store as MLflow is given it, a SQLite file's absolute.
+
+    Raises RequestError for what MLflow cannot open here, such as a database without its driver.
+    """
+    if not uri.strip():
+        raise _refuse("got nothing; allowed: an address, or none")
+    scheme = uri.partition(":")[0].lower()
+    kind = scheme.partition("+")[0]
+    if kind == SQLITE:
+        return _read_sqlite(uri)
+    if kind in DATABASES:
+        return _read_database(uri)
+    if scheme in HTTP:
+        return _read_http(uri)
+    plugins = {each.name for each in metadata.entry_points(group=PLUGINS)}
+    if scheme in {*DATABRICKS, *plugins}:
+        return uri
+    hint = ""
+    if kind == "file" or "://" not in uri:
+        hint = "; MLflow keeps no runs in plain folders any more: tracking.dir=FOLDER is a store"
+    raise _refuse(f"got {mask_secrets(uri)!r}; {ALLOWED}{hint}")
+
+
+def write_sqlite(file: Path) -> str:
+    """Return the address of a SQLite file, whatever signs its folders have in their names."""
+    plain = sqlalchemy.URL.create(SQLITE, database=str(file)).render_as_string()
+    if plain == f"{SQLITE}:///{file}":
+        return plain
+    # MLflow makes the parent folder of what follows sqlite:///, read as it stands: a stray folder
+    # `My%2520Project` beside `My%20Project`. Under the driver's full name it does not.
+    return sqlalchemy.URL.create("sqlite+pysqlite", database=str(file)).render_as_string()
+
+
+def find_file(uri: str) -> Path | None:
+    """Return the SQLite file of an address; None where it is a server's, or another database's."""
+    if not uri.startswith(SQLITE):
+        return None
+    return Path(sqlalchemy.make_url(uri).database or "")
+
+
+def is_database(uri: str) -> bool:
+    """Return whether an address is that of a database, which MLflow opens by SQLAlchemy."""
+    return uri.startswith((SQLITE, *DATABASES))
+
+
+def show_address(uri: str) -> str:
+    """Return an address as it may be printed, without its password."""
+    return mask_secrets(sqlalchemy.make_url(uri).render_as_string() if is_database(uri) else uri)
+
+
+def _read_sqlite(uri: str) -> str:
+    url = _parse(uri)
+    file = url.database or ""
+    allowed = "allowed: sqlite:///FILE, or sqlite:////FOLDER/FILE"
+    if file in ("", ":memory:"):
+        raise _refuse(f"got {uri}, which is kept in memory and gone at the end; {allowed}")
+    stray = set(url.query) - SQLITE_OPTIONS
+    if url.drivername not in (SQLITE, "sqlite+pysqlite") or url.host or url.username or stray:
+        raise _refuse(f"got {mask_secrets(uri)}; {allowed}")
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except (ValueError, sqlalchemy.exc.ArgumentError) as error:
+        raise _refuse(f"got {uri}; an option after ? is wrong ({error})") from error
+    absolute = write_sqlite(resolve_folder("tracking.uri", file))
+    return sqlalchemy.make_url(absolute).set(query=url.query).render_as_string()
+
+
+def _read_database(uri: str) -> str:
+    url = _parse(uri)
+    try:
+        url.get_dialect().import_dbapi()
+    except sqlalchemy.exc.NoSuchModuleError as error:
+        problem = f"got {show_address(uri)}; SQLAlchemy knows no driver {url.drivername}"
+        raise _refuse(problem) from error
+    except ImportError as error:
+        name = error.name or url.get_driver_name()
+        remedy = f"pip install {shlex.quote(PACKAGES.get(name, name))}"
+        problem = f"got {show_address(uri)}; its driver {name} is not installed: {remedy}"
+        raise _refuse(problem) from error
+    return uri
+
+
+def _parse(uri: str) -> sqlalchemy.URL:
+    try:
+        url = sqlalchemy.make_url(uri)
+        if url.port is not None and not 0 < url.port < 65536:
+            raise ValueError(f"port {url.port}")
+    except (ValueError, sqlalchemy.exc.ArgumentError) as error:
+        raise _refuse(
+            f"got {mask_secrets(uri)}; no address can be read there; {ALLOWED}"
+        ) from error
+    return url
+
+
+def _read_http(uri: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or above 65535; half a [::1]
+        is_whole = False
+    if not is_whole or UNWRITABLE.search(uri):
+        raise _refuse(f"got {mask_secrets(uri)!r}; allowed: http(s)://HOST:PORT")
+    return uri
+
+
+def _refuse(problem: str) -> RequestError:
+    return RequestError([Fault("tracking.uri", problem)])

@@ -1,0 +1,149 @@
+"""Looks at a database before MLflow opens it: is it there, and is it a store of this MLflow's?
+
+require_store(uri, "tracking.uri")  # raises RequestError; nothing is changed
+"""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import stat
+import threading
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import mlflow
+import sqlalchemy
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.place import show
+from dcgan_sweeps.tracking.address import find_file, is_database, show_address
+
+T = TypeVar("T")
+PATIENCE_S = 10  # a server that is down, or says nothing, is found out in this time
+HEADER = 20  # bytes of a SQLite file, of which the last two say how it is written
+WRITE_AHEAD = b"\x02\x02"
+SCHEMA = "alembic_version"  # the table that says of which schema the others are
+OURS = {"experiments", "runs"}  # tables that each MLflow has had
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The tables of a database, and the revision of their schema where it has one."""
+
+    tables: frozenset[str]
+    revision: str | None
+
+
+def require_store(uri: str, key: str) -> None:
+    """Raise RequestError, as a fault of `key`, for a database that is no store of this MLflow's,
+    nor an empty one; what is none, as a server, is not looked at.
+
+    MLflow would add its tables to those of another program. Nothing is changed here.
+    """
+    file = find_file(uri)
+    if not is_database(uri) or (file is not None and not is_there(file, key)):
+        return
+    contents = answer_within(PATIENCE_S, lambda: read_contents(uri))
+    # A server's database may be shared, but not with another that has a schema by this name.
+    is_taken = bool(contents.tables) if file is not None else SCHEMA in contents.tables
+    if is_taken and not contents.tables >= OURS:
+        some = ", ".join(sorted(contents.tables)[:5])
+        raise _refuse(uri, key, f"which is no MLflow store, but has the tables {some}")
+    if contents.revision is not None:
+        _require_schema(uri, key, contents.revision)
+
+
+def is_there(file: Path, key: str) -> bool:
+    """Return whether a SQLite file is there; raises RequestError, as a fault of `key`, for a folder
+    and its like."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise RequestError([Fault(key, f"got {show(str(file))}; {error.strerror}")]) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise RequestError([Fault(key, f"got {file}; it is no file")])
+    return found.st_size > 0
+
+
+def read_contents(uri: str) -> Contents:
+    """Return what a database holds; raises what SQLAlchemy does where it does not answer."""
+    file = find_file(uri)
+    if file is None:
+        return _read(sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool))
+    try:
+        return _read(_open_sqlite(file, _choose_mode(file)))
+    except sqlalchemy.exc.OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        # Its writer was killed: whoever reads next takes back what was half written.
+        return _read(_open_sqlite(file, "mode=rw"))
+
+
+def _choose_mode(file: Path) -> str:
+    """Return how a file is opened so that nothing is written: one that is written ahead would get
+    two files beside it, unless it has them already."""
+    with file.open("rb") as content:
+        is_ahead = content.read(HEADER)[-2:] == WRITE_AHEAD
+    return "immutable=1" if is_ahead and not Path(f"{file}-wal").exists() else "mode=ro"
+
+
+def _open_sqlite(file: Path, mode: str) -> sqlalchemy.Engine:
+    address = f"file:{urllib.parse.quote(str(file))}?{mode}"
+    return sqlalchemy.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(address, timeout=PATIENCE_S / 2, uri=True),
+        poolclass=sqlalchemy.NullPool,
+    )
+
+
+def _read(engine: sqlalchemy.Engine) -> Contents:
+    with engine.connect() as connection:
+        tables = frozenset(sqlalchemy.inspect(connection).get_table_names())
+        query = sqlalchemy.text(f"SELECT version_num FROM {SCHEMA}")
+        revision = connection.execute(query).scalar() if SCHEMA in tables else None
+    return Contents(tables, None if revision is None else str(revision))
+
+
+def _require_schema(uri: str, key: str, revision: str) -> None:
+    script = ScriptDirectory(Path(mlflow.__path__[0], "store", "db_migrations"))
+    head = script.get_current_head()
+    if revision == head:
+        return
+    try:
+        script.get_revision(revision)
+    except CommandError as error:
+        problem = f"of a newer MLflow than {mlflow.__version__} (schema {revision}); pip install -U"
+        raise _refuse(uri, key, f"{problem} mlflow") from error
+    remedy = f"make a copy of it, then: mlflow db upgrade {shlex.quote(show_address(uri))}"
+    raise _refuse(uri, key, f"whose schema is out-of-date ({revision}, not {head}); {remedy}")
+
+
+def answer_within(limit_s: float, call: Callable[[], T]) -> T:
+    """Return what `call` returns, and raise what it raises; TimeoutError where it takes longer.
+
+    It is made in a thread, which is left behind then: not every driver has a limit of its own, and
+    the look-up of a name has none.
+    """
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:  # raised again where the answer is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="store-contact", daemon=True).start()
+    return future.result(limit_s)
+
+
+def _refuse(uri: str, key: str, problem: str) -> RequestError:
+    return RequestError([Fault(key, f"got {show_address(uri)}, {problem}")])
