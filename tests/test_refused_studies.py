@@ -7,6 +7,7 @@ import pytest
 from refusals import ask, require_refusal
 
 TINY = ["experiment=tiny", "train.epochs=1", "runner.threads=1"]
+STORAGE = "hydra.sweeper.storage"
 SAMPLER, PRUNER = "hydra.sweeper.sampler", "hydra.sweeper.pruner"
 
 REQUESTS = [
@@ -179,6 +180,27 @@ REQUESTS = [
     (
         ["data.dir=/nowhere", "score.classifier=/nowhere", "seed=0,1"],
         ["score.classifier: got /nowhere", "/nowhere/train-images-idx3-ubyte: there is no such"],
+    ),
+    # Where trials are kept.
+    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://, which is kept in memory"]),
+    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:, which"]),
+    (
+        ["seed=0,1", f"{STORAGE}=sqlite:////dev/null/x.db"],
+        [f"{STORAGE}: got /dev/null/x.db; Not a"],
+    ),
+    (["seed=0,1", f"{STORAGE}=sqlite:///."], [f"{STORAGE}: got "]),
+    (["seed=0,1", f"{STORAGE}=nonsense"], [f"{STORAGE}: got nonsense; allowed: sqlite:///FILE"]),
+    (
+        ["seed=0,1", f"{STORAGE}=redis://127.0.0.1:1/0"],
+        [f"{STORAGE}: got redis://127.0.0.1:1/0; al"],
+    ),
+    (
+        ["seed=0,1", f"{STORAGE}=http://127.0.0.1:1"],
+        [f"{STORAGE}: got http://127.0.0.1:1; allowed"],
+    ),
+    (
+        ["seed=0,1", f"{STORAGE}=postgresql://u:PW@127.0.0.1:1/x"],
+        [f"{STORAGE}: got postgresql://u:***@127.0.0.1:1/x; its driver psycopg"],
     ),
     # Grids that nobody can mean.
     (

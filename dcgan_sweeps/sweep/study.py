@@ -25,7 +25,7 @@ from dcgan_sweeps.sweep.record import StudyRecord, open_record
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.slots import Slots
-from dcgan_sweeps.sweep.storage import open_storage, storage_failures
+from dcgan_sweeps.sweep.storage import open_storage, require_database, storage_failures
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -77,10 +77,13 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     name = settings.study_name or name_study(request.words, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     require_unchanged(request, folder)
+    if settings.storage is not None:
+        require_database(settings.storage)
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE
-    check_places(request, folder)
+    if request.config.tracking.name != "none":
+        connect(find_store(request.config.tracking.uri, request.config.tracking.dir))
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     resuming = say_how_to_go_on(request, folder.name)
     say(f"go on with it: {resuming}")
@@ -109,15 +112,6 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
             say(f"go on with it: {resuming}")
         return STATUS_OF_ENDING[ending]
     return DONE if counts["complete"] else ANSWER_IS_NO
-
-
-def check_places(request: StudyRequest, folder: StudyFolder) -> None:
-    """Raise RequestError where the trials' storage, or the store of their runs, does not answer."""
-    tracking = request.config.tracking
-    if request.settings.storage is not None:
-        open_storage(request.settings.storage, folder.journal)
-    if tracking.name != "none":
-        connect(find_store(tracking.uri, tracking.dir))
 
 
 def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study, StudyRecord]:
