@@ -164,6 +164,43 @@ def test_best_txt_has_what_a_search_file_decides(tmp_path):
     assert "limit: 333" in show_config(tmp_path, f"@{best}")
 
 
+ANY_NAME = 'it\'s 100%20 "what?" #1 ${HOME} [a],b=c; ü\n~'
+
+
+def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_path):
+    folder = tmp_path / ANY_NAME
+    folder.mkdir()
+    printed = do(folder, *TINY, "train.epochs=1", "seed=0,1", "tracking.dir=my runs")
+    assert "2 complete" in printed
+    assert [path.name for path in tmp_path.iterdir()] == [ANY_NAME]
+    assert sorted(path.name for path in folder.iterdir()) == ["my runs"]
+    for name, shown in (("reproduce", "nothing differs"), ("look", "2 runs")):
+        command = re.search(rf"^{name} +python (-m .*)$", printed, re.M)[1]
+        only = " --check-only" if name == "reproduce" else ""
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} {command}{only}"],
+            cwd=folder,
+            env=INHERITED | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert shown in done.stdout
+
+
+@pytest.mark.parametrize("launcher", ["slots", "joblib"])
+def test_relative_places_are_those_of_where_the_command_was_given(tmp_path, launcher):
+    shutil.copytree(SHIPPED, tmp_path / "mine")
+    words = ["hydra.job.chdir=true", f"hydra/launcher={launcher}", "score.classifier=mine"]
+    places = ["tracking.dir=there", "hydra.sweeper.storage=sqlite:///trials.db"]
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", *words, *places)
+    assert "2 complete" in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "there", "trials.db"]
+    found = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")]
+    assert sorted(found) == ["there/mlflow.db", "trials.db"]
+
+
 def show_config(folder, *words):
     """Return what `run --cfg job` prints."""
     done = subprocess.run(
