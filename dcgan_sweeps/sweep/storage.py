@@ -18,7 +18,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.address import read_database, show_address
+from dcgan_sweeps.tracking.inspection import naming, require_tables
 from dcgan_sweeps.tracking.secrets import mask_secrets
+
+KEY = "hydra.sweeper.storage"
+OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
 
 
 class FileLock(BaseJournalFileLock):
@@ -64,6 +69,8 @@ def drop_cut_off_line(path: Path) -> None:
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """Return the storage at `url`, or the journal file where it is None; raises RequestError."""
     optuna.logging.set_verbosity(logging.ERROR)
+    if url is not None:
+        url = require_storage(url)
     try:
         if url is not None:
             return RDBStorage(url)
@@ -71,4 +78,13 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         reason = mask_secrets(str(error)).strip().partition("\n")[0]
         problem = f"got {mask_secrets(str(url))}; it does not answer ({reason})"
-        raise RequestError([Fault("hydra.sweeper.storage", problem)]) from error
+        raise RequestError([Fault(KEY, problem)]) from error
+
+
+def require_storage(url: str) -> str:
+    """Return the address of a database for Optuna; raises RequestError, before anything of it is
+    made or changed, for one that does not answer in seconds or is another program's."""
+    address = read_database(url, KEY)
+    with naming(show_address(address), KEY):
+        require_tables(address, KEY, "Optuna storage", OPTUNA)
+    return address
