@@ -26,7 +26,7 @@ from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import show
-from dcgan_sweeps.tracking.address import find_file, is_database, show_address
+from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, show_address
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 T = TypeVar("T")
@@ -83,7 +83,8 @@ def naming(name: str, key: str) -> Iterator[None]:
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
         is_late = isinstance(error, TimeoutError)
         reason = f"nothing in {PATIENCE_S} s" if is_late else find_reason(error)
-        raise RequestError([Fault(key, f"{name} does not answer ({reason})")]) from error
+        what = "cannot be opened" if name.startswith(SQLITE) else "does not answer"
+        raise RequestError([Fault(key, f"{name} {what} ({reason})")]) from error
 
 
 def find_reason(error: BaseException) -> str:
@@ -93,7 +94,7 @@ def find_reason(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.strerror:
             place = "" if cause.filename is None else f"{cause.filename}: "
             return place + cause.strerror
-        if isinstance(cause, (ConnectionError, ResponseError)):
+        if isinstance(cause, (ConnectionError, ResponseError, sqlite3.Error)):
             return str(cause)
         cause = cause.__cause__ or cause.__context__
     lines = mask_secrets(str(error)).strip().splitlines()
