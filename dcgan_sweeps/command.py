@@ -42,7 +42,7 @@ from dcgan_sweeps.config import (
     register_schemas,
     walk,
 )
-from dcgan_sweeps.place import resolve_places, show_path
+from dcgan_sweeps.paths import resolve_places, show, show_path
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -127,7 +127,7 @@ def report_refusal(error: OSError) -> int:
 def describe_refusal(error: OSError) -> str:
     """Return in one line what the system refused, and where."""
     reason = error.strerror or str(error) or type(error).__name__
-    places = [str(each) for each in (error.filename, error.filename2) if each is not None]
+    places = [show(str(each)) for each in (error.filename, error.filename2) if each is not None]
     return mask_secrets(" ".join(f"{': '.join([*places, reason])}".split()))
 
 

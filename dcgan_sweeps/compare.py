@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.store import (

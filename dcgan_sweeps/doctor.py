@@ -199,7 +199,7 @@ def check_stale(config: Config) -> str:
 
 
 def check_disk(config: Config) -> str:
-    from dcgan_sweeps.place import resolve_folder
+    from dcgan_sweeps.paths import resolve_folder
 
     place = find_existing(resolve_folder("tracking.dir", config.tracking.dir))
     free_gib = shutil.disk_usage(place).free / 2**30

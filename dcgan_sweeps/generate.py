@@ -45,7 +45,7 @@ def read_options() -> argparse.Namespace:
 
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
-    from dcgan_sweeps.place import resolve_folder
+    from dcgan_sweeps.paths import resolve_folder
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
     from dcgan_sweeps.tracking.targets import find_run

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer, name_place
-from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs

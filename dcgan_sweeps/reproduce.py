@@ -76,7 +76,7 @@ def read_options() -> argparse.Namespace:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
-    from dcgan_sweeps.place import resolve_folder
+    from dcgan_sweeps.paths import resolve_folder
     from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering

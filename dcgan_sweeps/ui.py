@@ -22,7 +22,7 @@ from typing import IO
 
 from dcgan_sweeps.command import add_place, answer, started
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
     Client,

@@ -46,11 +46,11 @@ ADDRESSES = [
     ("http://127.0.0.1:1", "tracking.uri: http://127.0.0.1:1 does not answer (Connection refused)"),
     ("databricks", "tracking.uri: databricks does not answer"),
     ("uc:http://127.0.0.1:1", "tracking.uri: uc:http://127.0.0.1:1 does not answer"),
-    ("postgresql://host:port/x", f"{URI} postgresql://host:port/x; no address can be read there"),
-    ("postgresql://host:99999/x", f"{URI} postgresql://host:99999/x; no address can be read"),
+    ("postgresql://host:port/x", f"{URI} postgresql://host:port/x; allowed: a database, as "),
+    ("postgresql://host:99999/x", f"{URI} postgresql://host:99999/x; allowed: a database, as "),
     ("postgresql+no://me:hunter2@h/x", f"{URI} postgresql+no://me:***@h/x; SQLAlchemy knows no"),
     ("oracle://host", f"{URI} 'oracle://host'; allowed: "),
-    ("sqlite:x.db", f"{URI} sqlite:x.db; no address can be read there"),
+    ("sqlite:x.db", f"{URI} sqlite:x.db; allowed: a database, as "),
     ("sqlite://", f"{URI} sqlite://, {MEMORY}"),
     ("sqlite:///", f"{URI} sqlite:///, {MEMORY}"),
     ("sqlite:///:memory:", f"{URI} sqlite:///:memory:, {MEMORY}"),
@@ -119,22 +119,38 @@ OTHERS = [
     ("run", [*TINY, "tracking.uri=sqlite:///older.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does"),
     ("run", [*TINY, "tracking.uri='sqlite://'"], f"{URI} sqlite://, {MEMORY}"),
-    ("run", [*TINY, "tracking.dir=file"], "tracking.dir: got file; "),
-    ("run", [*TINY, "tracking.dir=file/below"], "tracking.dir: got file/below; "),
-    ("run", [*TINY, "tracking.dir=loop"], "tracking.dir: got loop; Too many levels"),
-    ("run", [*TINY, f"tracking.dir={LONG}"], "tracking.dir: got xxx"),
-    ("run", [*TINY, "tracking=none", "tracking.dir=file/x"], "tracking.dir: got file/x; "),
+    ("run", [*TINY, "tracking.dir=file"], "tracking.dir: got "),
+    ("run", [*TINY, "tracking.dir=file/below"], "tracking.dir: got "),
+    ("run", [*TINY, "tracking.dir=loop"], "tracking.dir: got "),
+    ("run", [*TINY, f"tracking.dir={LONG}"], "tracking.dir: got "),
+    ("run", [*TINY, "tracking=none", "tracking.dir=file/x"], "tracking.dir: got "),
     ("run", [*TINY, "tracking.dir=foreign"], "tracking.dir: got sqlite:///"),
     ("run", [*TINY, f"tracking.experiment={'x' * 501}"], "tracking.experiment: got 'xxx"),
     (
         "run",
         [*TINY, "tracking.uri=sqlite:///new.db", "tracking.dir=file"],
-        "tracking.dir: got file",
+        "tracking.dir: got ",
     ),
-    ("run", ["-m", *TINY, "seed=0,1", "tracking.dir=file"], "tracking.dir: got file; "),
-    ("run", ["-m", *TINY, "seed=0,1", "tracking.dir=loop"], "tracking.dir: got loop; "),
+    ("run", ["-m", *TINY, "seed=0,1", "tracking.dir=file"], "tracking.dir: got "),
+    ("run", ["-m", *TINY, "seed=0,1", "tracking.dir=loop"], "tracking.dir: got "),
     ("run", ["-m", *TINY, "seed=0,1", "tracking.uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("run", ["-m", *TINY, "seed=0,1", f"tracking.experiment={'x' * 501}"], "tracking.experiment"),
+]
+
+STORAGE = "hydra.sweeper.storage: got"
+STORAGES = [
+    ("sqlite://", f"{STORAGE} sqlite://, {MEMORY}"),
+    ("sqlite:///:memory:", f"{STORAGE} sqlite:///:memory:, {MEMORY}"),
+    ("sqlite:///folder", f"{STORAGE} "),
+    ("sqlite:///loop", f"{STORAGE} "),
+    ("sqlite:///file/x.db", f"{STORAGE} "),
+    ("sqlite:///foreign.db", f"{STORAGE} sqlite:///"),
+    ("sqlite:///older.db", f"{STORAGE} sqlite:///"),
+    ("sqlite:///text.db", "hydra.sweeper.storage: sqlite:///"),
+    ("postgresql+no://me:hunter2@h/x", f"{STORAGE} postgresql+no://me:***@h/x; SQLAlchemy knows"),
+    ("mysql://host:port/x", f"{STORAGE} mysql://host:port/x; allowed: a database, as "),
+    ("journal.log", f"{STORAGE} journal.log; allowed: a database, as "),
+    ("redis://host", f"{STORAGE} redis://host; SQLAlchemy knows no driver redis"),
 ]
 
 
@@ -201,6 +217,14 @@ def test_a_folder_is_refused(folder, fault, monkeypatch, capsys, places):
 @pytest.mark.parametrize(("verb", "words", "fault"), OTHERS, ids=name)
 def test_it_is_refused(verb, words, fault, monkeypatch, capsys, places):
     require_refusal(ask(monkeypatch, capsys, places, verb, *words), [fault])
+
+
+@pytest.mark.parametrize(("storage", "fault"), STORAGES, ids=name)
+def test_a_storage_of_trials_is_refused(storage, fault, monkeypatch, capsys, places):
+    words = ["-m", *TINY, "seed=0,1", f"hydra.sweeper.storage='{storage}'"]
+    refused = ask(monkeypatch, capsys, places, "run", *words)
+    require_refusal(refused, [fault])
+    assert "hunter2" not in refused.err
 
 
 REFUSALS = [

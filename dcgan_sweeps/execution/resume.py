@@ -29,7 +29,7 @@ from dcgan_sweeps.logged_config import (
     read_meanings,
     replace_keys,
 )
-from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_newest
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder

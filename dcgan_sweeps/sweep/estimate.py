@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console
 
 from dcgan_sweeps.config import Config
-from dcgan_sweeps.place import resolve_folder
 from dcgan_sweeps.sweep.progress import count_steps
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.slots import Slots
@@ -71,10 +72,7 @@ def find_alike(config: Config) -> LoggedRun | None:
     tracking = config.tracking
     if tracking.name == "none":
         return None
-    if (
-        tracking.uri is None
-        and not (resolve_folder("tracking.dir", tracking.dir) / DATABASE_FILE).is_file()
-    ):
+    if tracking.uri is None and not (Path(tracking.dir).expanduser() / DATABASE_FILE).is_file():
         return None
     client = open_store(tracking.uri, tracking.dir)
     runs = find_runs(client, tracking.experiment, "tags.outcome = 'complete'")

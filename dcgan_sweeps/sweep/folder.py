@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 

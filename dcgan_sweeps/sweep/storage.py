@@ -9,7 +9,6 @@ import fcntl
 import json
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,19 +22,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import require_folder
-from dcgan_sweeps.tracking.address import find_file, is_database, read_address
-from dcgan_sweeps.tracking.inspection import (
-    PATIENCE_S,
-    answer_within,
-    is_there,
-    read_contents,
-)
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.address import read_database, show_address
+from dcgan_sweeps.tracking.inspection import naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError, find_reason
 
-STORAGE = "hydra.sweeper.storage"
-ALLOWED = "allowed: sqlite:///FILE, postgresql:// or mysql://"
+KEY = "hydra.sweeper.storage"
+OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
 
 
 class FileLock(BaseJournalFileLock):
@@ -92,7 +84,7 @@ def _open_journal(journal: Path) -> BaseStorage:
         problem = (
             f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
         )
-        raise RequestError([Fault(STORAGE, problem)]) from error
+        raise RequestError([Fault(KEY, problem)]) from error
 
 
 def _find_damage(journal: Path) -> str:
@@ -109,40 +101,21 @@ def _find_damage(journal: Path) -> str:
 
 
 def _open_database(url: str) -> BaseStorage:
-    require_database(url)
+    address = require_storage(url)
     try:
-        return RDBStorage(url)
+        return RDBStorage(address)
     except (sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError) as error:
-        raise _refuse(url, f"it does not answer ({find_reason(error)})") from error
+        problem = f"got {show_address(address)}; it does not answer ({find_reason(error)})"
+        raise RequestError([Fault(KEY, problem)]) from error
 
 
-def require_database(url: str) -> None:
-    """Raise RequestError for a database that does not answer in seconds, or cannot hold trials;
-    nothing is made or changed in it."""
-    if not is_database(url):
-        raise _refuse(url, ALLOWED)
-    try:
-        address = read_address(url)
-    except RequestError as error:
-        faults = [Fault(STORAGE, fault.problem) for fault in error.faults]
-        raise RequestError(faults) from error
-    file = find_file(address)
-    if file is not None and not is_there(file, STORAGE):
-        require_folder(STORAGE, str(file.parent))
-        return
-    try:
-        tables = answer_within(PATIENCE_S, lambda: read_contents(address)).tables
-    except TimeoutError as error:
-        raise _refuse(url, f"it does not answer (nothing in {PATIENCE_S} s)") from error
-    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise _refuse(url, f"it does not answer ({find_reason(error)})") from error
-    if file is not None and tables and "studies" not in tables:
-        some = ", ".join(sorted(tables)[:5])
-        raise _refuse(url, f"it holds no Optuna studies, but has the tables {some}")
-
-
-def _refuse(url: str, problem: str) -> RequestError:
-    return RequestError([Fault(STORAGE, f"got {mask_secrets(url)}; {problem}")])
+def require_storage(url: str) -> str:
+    """Return the address of a database for Optuna; raises RequestError, before anything of it is
+    made or changed, for one that does not answer in seconds or is another program's."""
+    address = read_database(url, KEY)
+    with naming(show_address(address), KEY):
+        require_tables(address, KEY, "Optuna storage", OPTUNA)
+    return address
 
 
 @contextmanager
@@ -152,8 +125,6 @@ def storage_failures() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = "" if error.filename is None else f"{error.filename}: "
-        raise StoreFailedError(f"{place}{error.strerror or error}") from error
+        raise StoreFailedError(find_reason(error)) from error
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
-        cause = error.__cause__ or error
-        raise StoreFailedError(f"the trials' storage failed: {find_reason(cause)}") from error
+        raise StoreFailedError(f"the trials' storage failed: {find_reason(error)}") from error

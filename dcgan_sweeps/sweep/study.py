@@ -25,7 +25,7 @@ from dcgan_sweeps.sweep.record import StudyRecord, open_record
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.slots import Slots
-from dcgan_sweeps.sweep.storage import open_storage, require_database, storage_failures
+from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -78,7 +78,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     require_unchanged(request, folder)
     if settings.storage is not None:
-        require_database(settings.storage)
+        require_storage(settings.storage)
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE

@@ -15,13 +15,15 @@ from pathlib import Path
 import sqlalchemy
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
+KEY = "tracking.uri"
 SQLITE, DATABASES = "sqlite", ("postgresql", "mysql", "mssql")
 HTTP, DATABRICKS = ("http", "https"), ("databricks", "databricks-uc", "uc")
 PLUGINS = "mlflow.tracking_store"  # entry points, by which packages add schemes to MLflow
 ALLOWED = "allowed: http(s)://HOST:PORT, sqlite:///FILE, postgresql://, mysql:// or mssql://"
+DATABASE = "allowed: a database, as sqlite:///FILE or postgresql://USER@HOST:PORT/NAME"
 # The packages that bring a driver, where they have another name than its module.
 PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 # What SQLite's driver reads of a query; uri=true would make the name of the file another language.
@@ -36,18 +38,16 @@ UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
 def read_address(uri: str) -> str:
-    """Return the address of a store as MLflow is given it, a SQLite file's absolute.
+    """Return the address of an MLflow store as MLflow is given it, a SQLite file's absolute.
 
     Raises RequestError for what MLflow cannot open here, such as a database without its driver.
     """
     if not uri.strip():
-        raise _refuse("got nothing; allowed: an address, or none")
+        raise _refuse(KEY, "got nothing; allowed: an address, or none")
     scheme = uri.partition(":")[0].lower()
     kind = scheme.partition("+")[0]
-    if kind == SQLITE:
-        return _read_sqlite(uri)
-    if kind in DATABASES:
-        return _read_database(uri)
+    if kind in (SQLITE, *DATABASES):
+        return read_database(uri, KEY)
     if scheme in HTTP:
         return _read_http(uri)
     plugins = {each.name for each in metadata.entry_points(group=PLUGINS)}
@@ -56,7 +56,7 @@ def read_address(uri: str) -> str:
     hint = ""
     if kind == "file" or "://" not in uri:
         hint = "; MLflow keeps no runs in plain folders any more: tracking.dir=FOLDER is a store"
-    raise _refuse(f"got {mask_secrets(uri)!r}; {ALLOWED}{hint}")
+    raise _refuse(KEY, f"got {mask_secrets(uri)!r}; {ALLOWED}{hint}")
 
 
 def write_sqlite(file: Path) -> str:
@@ -86,47 +86,56 @@ def show_address(uri: str) -> str:
     return mask_secrets(sqlalchemy.make_url(uri).render_as_string() if is_database(uri) else uri)
 
 
-def _read_sqlite(uri: str) -> str:
-    url = _parse(uri)
+def read_database(uri: str, key: str) -> str:
+    """Return the address of a database, a SQLite file's absolute; raises RequestError, as a fault
+    of `key`, for one that is kept in memory, or has no driver here."""
+    url = _parse(uri, key)
+    if url.get_backend_name() == SQLITE:
+        return _read_sqlite(url, uri, key)
+    _require_driver(url, uri, key)
+    return uri
+
+
+def _read_sqlite(url: sqlalchemy.URL, uri: str, key: str) -> str:
     file = url.database or ""
     allowed = "allowed: sqlite:///FILE, or sqlite:////FOLDER/FILE"
     if file in ("", ":memory:"):
-        raise _refuse(f"got {uri}, which is kept in memory and gone at the end; {allowed}")
+        raise _refuse(
+            key, f"got {mask_secrets(uri)}, which is kept in memory and gone at the end; {allowed}"
+        )
     stray = set(url.query) - SQLITE_OPTIONS
     if url.drivername not in (SQLITE, "sqlite+pysqlite") or url.host or url.username or stray:
-        raise _refuse(f"got {mask_secrets(uri)}; {allowed}")
+        raise _refuse(key, f"got {mask_secrets(uri)}; {allowed}")
     try:
         url.get_dialect()().create_connect_args(url)
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise _refuse(f"got {uri}; an option after ? is wrong ({error})") from error
-    absolute = write_sqlite(resolve_folder("tracking.uri", file))
+        raise _refuse(
+            key, f"got {mask_secrets(uri)}; an option after ? is wrong ({error})"
+        ) from error
+    absolute = write_sqlite(resolve_folder(key, file))
     return sqlalchemy.make_url(absolute).set(query=url.query).render_as_string()
 
 
-def _read_database(uri: str) -> str:
-    url = _parse(uri)
+def _require_driver(url: sqlalchemy.URL, uri: str, key: str) -> None:
     try:
         url.get_dialect().import_dbapi()
     except sqlalchemy.exc.NoSuchModuleError as error:
         problem = f"got {show_address(uri)}; SQLAlchemy knows no driver {url.drivername}"
-        raise _refuse(problem) from error
+        raise _refuse(key, problem) from error
     except ImportError as error:
         name = error.name or url.get_driver_name()
         remedy = f"pip install {shlex.quote(PACKAGES.get(name, name))}"
         problem = f"got {show_address(uri)}; its driver {name} is not installed: {remedy}"
-        raise _refuse(problem) from error
-    return uri
+        raise _refuse(key, problem) from error
 
 
-def _parse(uri: str) -> sqlalchemy.URL:
+def _parse(uri: str, key: str) -> sqlalchemy.URL:
     try:
         url = sqlalchemy.make_url(uri)
         if url.port is not None and not 0 < url.port < 65536:
             raise ValueError(f"port {url.port}")
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise _refuse(
-            f"got {mask_secrets(uri)}; no address can be read there; {ALLOWED}"
-        ) from error
+        raise _refuse(key, f"got {mask_secrets(uri)}; {DATABASE}") from error
     return url
 
 
@@ -137,9 +146,9 @@ def _read_http(uri: str) -> str:
     except ValueError:  # a port that is no number, or above 65535; half a [::1]
         is_whole = False
     if not is_whole or UNWRITABLE.search(uri):
-        raise _refuse(f"got {mask_secrets(uri)!r}; allowed: http(s)://HOST:PORT")
+        raise _refuse(KEY, f"got {mask_secrets(uri)!r}; allowed: http(s)://HOST:PORT")
     return uri
 
 
-def _refuse(problem: str) -> RequestError:
-    return RequestError([Fault("tracking.uri", problem)])
+def _refuse(key: str, problem: str) -> RequestError:
+    return RequestError([Fault(key, problem)])

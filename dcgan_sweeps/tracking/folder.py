@@ -19,7 +19,7 @@ from typing import IO, Any
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import resolve_folder
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 RUN_FILE = "run.json"  # whose folder it is

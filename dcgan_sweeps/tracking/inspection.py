@@ -10,8 +10,9 @@ import sqlite3
 import stat
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,17 +21,21 @@ import mlflow
 import sqlalchemy
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from mlflow.exceptions import MlflowException
+from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import show
-from dcgan_sweeps.tracking.address import find_file, is_database, show_address
+from dcgan_sweeps.paths import show
+from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, show_address
+from dcgan_sweeps.tracking.secrets import mask_secrets
 
 T = TypeVar("T")
 PATIENCE_S = 10  # a server that is down, or says nothing, is found out in this time
 HEADER = 20  # bytes of a SQLite file, of which the last two say how it is written
 WRITE_AHEAD = b"\x02\x02"
 SCHEMA = "alembic_version"  # the table that says of which schema the others are
-OURS = {"experiments", "runs"}  # tables that each MLflow has had
+MLFLOW = frozenset({"experiments", "runs"})  # tables of each MLflow that was
+LONGEST_REASON = 300  # characters of what a server answered
 
 
 @dataclass(frozen=True)
@@ -43,21 +48,57 @@ class Contents:
 
 def require_store(uri: str, key: str) -> None:
     """Raise RequestError, as a fault of `key`, for a database that is no store of this MLflow's,
-    nor an empty one; what is none, as a server, is not looked at.
+    nor an empty one; what is none, as a server, is not looked at. Nothing is changed."""
+    if not is_database(uri):
+        return
+    contents = require_tables(uri, key, "MLflow store", MLFLOW)
+    if contents.revision is not None:
+        _require_schema(uri, key, contents.revision)
 
-    MLflow would add its tables to those of another program. Nothing is changed here.
+
+def require_tables(uri: str, key: str, kind: str, own: Set[str]) -> Contents:
+    """Return what a database holds; raises RequestError, as a fault of `key`, for one of another
+    program, which has not the tables `own` that each `kind` has. Nothing is changed.
+
+    MLflow and Optuna would add their tables to those of the other.
     """
     file = find_file(uri)
-    if not is_database(uri) or (file is not None and not is_there(file, key)):
-        return
+    if file is not None and not is_there(file, key):
+        return Contents(frozenset(), None)
     contents = answer_within(PATIENCE_S, lambda: read_contents(uri))
     # A server's database may be shared, but not with another that has a schema by this name.
     is_taken = bool(contents.tables) if file is not None else SCHEMA in contents.tables
-    if is_taken and not contents.tables >= OURS:
+    if is_taken and not contents.tables >= own:
         some = ", ".join(sorted(contents.tables)[:5])
-        raise _refuse(uri, key, f"which is no MLflow store, but has the tables {some}")
-    if contents.revision is not None:
-        _require_schema(uri, key, contents.revision)
+        raise _refuse(uri, key, f"which is no {kind}, but has the tables {some}")
+    return contents
+
+
+@contextmanager
+def naming(name: str, key: str) -> Iterator[None]:
+    """Turn what a store raises at the first contact into a RequestError, a fault of `key`, that
+    names it."""
+    try:
+        yield
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+        is_late = isinstance(error, TimeoutError)
+        reason = f"nothing in {PATIENCE_S} s" if is_late else find_reason(error)
+        what = "cannot be opened" if name.startswith(SQLITE) else "does not answer"
+        raise RequestError([Fault(key, f"{name} {what} ({reason})")]) from error
+
+
+def find_reason(error: BaseException) -> str:
+    """Return in one line why a store failed: what the system said, where that is behind it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            place = "" if cause.filename is None else f"{cause.filename}: "
+            return place + cause.strerror
+        if isinstance(cause, (ConnectionError, ResponseError, sqlite3.Error)):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    lines = mask_secrets(str(error)).strip().splitlines()
+    return lines[0][:LONGEST_REASON] if lines else type(error).__name__
 
 
 def is_there(file: Path, key: str) -> bool:

@@ -22,10 +22,9 @@ from typing import IO
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError, Tracking
-from dcgan_sweeps.place import require_folder, resolve_folder
+from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.tracking.address import (
     find_file,
     read_address,
@@ -35,10 +34,11 @@ from dcgan_sweeps.tracking.address import (
 from dcgan_sweeps.tracking.inspection import (
     PATIENCE_S,
     answer_within,
+    find_reason,
     is_there,
+    naming,
     require_store,
 )
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
 DATABASE_FILE, LOCK_FILE = "mlflow.db", ".mlflow.lock"
@@ -53,7 +53,6 @@ FIRST_CONTACT = {
 # might be the folder of another.
 FOLDER_NAME = re.compile(r"(?!.*-[0-9a-f]{16}$)\w[\w .,=+@-]{0,99}(?<! )")
 LONGEST_NAME = 500  # of an experiment, in MLflow
-LONGEST_REASON = 300  # characters of what a server answered
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
         if not store.exists:
             raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
     prepare_logging()
-    with _naming(store):
+    with naming(str(store), store.key):
         require_store(store.uri, store.key)
         if store.artifact_root is not None:
             measure_tables(store.artifact_root.parent / DATABASE_FILE)
@@ -156,7 +155,7 @@ def connect(store: Store) -> MlflowClient:
     Raises RequestError naming it otherwise, before anything of it is made or changed.
     """
     prepare_logging()
-    with _naming(store):
+    with naming(str(store), store.key):
         require_store(store.uri, store.key)
         if not store.exists:
             _make(store)
@@ -180,33 +179,6 @@ def _contact(store: Store) -> MlflowClient:
     with _environment(FIRST_CONTACT):
         answer_within(PATIENCE_S, lambda: client.search_experiments(max_results=1))
     return client
-
-
-@contextmanager
-def _naming(store: Store) -> Iterator[None]:
-    """Turn what a store raises at the first contact into a RequestError that names it."""
-    try:
-        yield
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = (
-            f"nothing in {PATIENCE_S} s" if isinstance(error, TimeoutError) else find_reason(error)
-        )
-        problem = f"{store} does not answer ({reason})"
-        raise RequestError([Fault(store.key, problem)]) from error
-
-
-def find_reason(error: BaseException) -> str:
-    """Return in one line why a store failed: what the system said, where that is behind it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            place = "" if cause.filename is None else f"{cause.filename}: "
-            return place + cause.strerror
-        if isinstance(cause, (ConnectionError, ResponseError)):
-            return str(cause)
-        cause = cause.__cause__ or cause.__context__
-    lines = mask_secrets(str(error)).strip().splitlines()
-    return lines[0][:LONGEST_REASON] if lines else type(error).__name__
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
@@ -234,7 +206,7 @@ def require_places(tracking: Tracking) -> None:
     require_name(tracking.experiment)
     if tracking.name != "none":
         store = find_store(tracking.uri, tracking.dir)
-        with _naming(store):
+        with naming(str(store), store.key):
             require_store(store.uri, store.key)
 
 

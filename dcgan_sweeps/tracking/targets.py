@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.place import STUDY_NAME, STUDY_NAMES
+from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.tracking.archive import RUN_ID, SCORE, LoggedRun, find_runs, read_run
 from dcgan_sweeps.tracking.children import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.children import TRIAL

@@ -164,7 +164,7 @@ def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # the disk is full
     try:
-        with pytest.raises(RequestError, match=r"tracking\.dir: sqlite:///.* does not answer"):
+        with pytest.raises(RequestError, match=r"tracking\.dir: sqlite:///.* cannot be opened"):
             connect(store)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
