@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,6 +161,8 @@ def _describe_yaml(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     first = str(what).partition("\n")[0]
+    if "nesting depth" in first:  # libyaml has a limit of its own
+        return _too_deep()
     line = "" if mark is None else f"line {mark.line + 1} "
     return f"{line}is not valid YAML: {first}"
 
@@ -203,9 +204,4 @@ def _refuse_constant(constant: str) -> float:
 
 def _describe(content: Any) -> str:
     """Return what a value is, in words."""
-    known = TYPES.get(type(content))
-    if known is not None:
-        return known
-    if isinstance(content, float) and not math.isfinite(content):
-        return f"{content}"
-    return f"the {type(content).__name__} {content}"[:60]
+    return TYPES.get(type(content)) or f"{content}"[:60]

@@ -80,7 +80,8 @@ def _compare(key: str, before: Any, now: Any) -> list[str]:
         gone, come = Counter(map(str, before)), Counter(map(str, now))
         words = [f"{_show(each)} was logged, the file does not have it" for each in gone - come]
         words += [f"{_show(each)} was not logged, the file has it" for each in come - gone]
-        return [f"{key}: {each}" for each in words or ["its items have another order"]]
+        where = f"{key}: " if key else ""
+        return [f"{where}{each}" for each in words or ["its items have another order"]]
     if before is MISSING:
         return [f"{key} was not logged, the file has {_show(now)}"]
     if now is MISSING:
@@ -97,7 +98,7 @@ def digest(content: Any) -> str:
 def _flatten(content: Any) -> dict[str, Any]:
     """Return {dotted key: value} of a mapping; a list is one value, its items."""
     plain = _plain(content)
-    return flatten_nested(plain) if isinstance(plain, Mapping) else {"items": plain}
+    return flatten_nested(plain) if isinstance(plain, Mapping) else {"": plain}
 
 
 def _plain(content: Any) -> Any:
