@@ -7,15 +7,16 @@ of its artifacts, {model} that of its generator.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import json
+import re
 import shutil
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -27,11 +28,14 @@ from processes import TINY, list_runs, open_store
 from refusals import ask, require_refusal
 
 from dcgan_sweeps import run
+from dcgan_sweeps.config import Config, RequestError, compose
+from dcgan_sweeps.sweep.attempt import find_origin
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
     read_checkpoint,
     write_checkpoint,
 )
+from dcgan_sweeps.tracking.folder import RunFolder
 
 WORDS = ["score.companions=never", "train.checkpoint_every=2"]
 
@@ -76,7 +80,7 @@ def as_path(uri):
     return url2pathname(urlparse(uri).path)
 
 
-@contextmanager
+@contextlib.contextmanager
 def changed(path: Path, change: Callable[[Path], None]):
     """Change a file of the run, and put it back."""
     before = path.read_bytes()
@@ -363,7 +367,7 @@ def test_a_value_of_another_type_is_refused(change, file, fault, made, monkeypat
     with changed(path, change):
         answer = ask(monkeypatch, capsys, made.folder, "reproduce", made.find("{run}/config.yaml"))
     faults = 5 if fault == ": device." else 1
-    where = path.name if ": got " in fault else path  # a choice, not a type
+    where = path.name if fault.startswith(": device.") and "got " in fault else path
     require_refused(answer, [f"{where}{fault}"] * faults)
 
 
@@ -578,6 +582,52 @@ def test_an_untracked_run_whose_end_is_damaged_is_refused(last, untracked, monke
     require_refused(answer, [f"{path}{where}: "])
 
 
+# --- trials -----------------------------------------------------------------------------------
+
+
+def find_trial(folder, *words):
+    """Return what an earlier attempt at a trial left, its study asking for `words`."""
+    asked = compose("config", [*TINY, *WORDS, "tracking=none", *words], Config)
+    return find_origin(asked, RunFolder(folder), None, 0, lambda line: None)
+
+
+def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
+    origin = find_trial(untracked)
+    assert origin.provenance["device"]["threads"] == 2
+    assert origin.checkpoint.step == 20
+    origin.lock.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fault"),
+    [
+        ("provenance.json", set_json("device", "threads", value=1), "threads was logged as 2"),
+        ("provenance.json", write("[]"), "is a list; allowed: a mapping"),
+        ("config.yaml", set_yaml(optimizer__lr=0.01), "lr was logged as 0.001, the file has 0.01"),
+        ("overrides.yaml", write("3"), "is 3; allowed: a list"),
+        ("run.json", write(""), "is empty"),
+        ("samples/epoch_0000.png", write(""), "is not the grid that the run drew"),
+    ],
+)
+def test_a_trial_whose_file_was_edited_or_damaged_does_not_go_on(name, change, fault, untracked):
+    change(untracked / name)
+    with pytest.raises(RequestError, match=re.escape(fault)):
+        find_trial(untracked)
+
+
+def test_a_trial_of_which_the_study_asks_something_else_does_not_go_on(untracked):
+    with pytest.raises(RequestError, match=r"optimizer.lr: got 0.5; the trial began with 0.001"):
+        find_trial(untracked, "optimizer.lr=0.5")
+
+
+def test_a_trial_that_died_before_its_configuration_was_written_starts_over(tmp_path):
+    (tmp_path / "run.json").write_text('{"run_id": null}')
+    origin = find_trial(tmp_path)
+    assert origin.checkpoint is None
+    assert origin.provenance == {}
+    origin.lock.close()
+
+
 # --- what is no edit, and what is said --------------------------------------------------------
 
 COMPLETE = ["resume: the run is complete; train.epochs above 2 trains it longer"]
@@ -676,3 +726,17 @@ def test_reproduce_says_nothing_of_what_was_not_edited(made, monkeypatch, capsys
         answer = ask(monkeypatch, capsys, made.folder, "reproduce", *words)
         assert answer.status == 0, answer
         assert "edited since" not in answer.out
+
+
+def test_a_damaged_picture_in_the_store_stops_no_report(made, monkeypatch, capsys):
+    pictures = Path(made.places["artifacts"]) / "images"
+    gif = Path(made.places["artifacts"]) / "samples" / "progress.gif"
+    damaged = [*pictures.glob("*"), gif]
+    assert len(damaged) > 6
+    with contextlib.ExitStack() as stack:
+        for path in damaged:
+            stack.enter_context(changed(path, lambda path: path.write_bytes(b"")))
+        for words in (["report", "--html", "page.html"], ["compare", "{id}", "{id}"]):
+            answer = ask(monkeypatch, capsys, made.folder, words[0], *map(made.find, words[1:]))
+            assert answer.status == 0, answer
+            assert "Traceback" not in answer.err

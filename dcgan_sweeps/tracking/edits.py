@@ -86,7 +86,10 @@ def _compare(key: str, before: Any, now: Any) -> list[str]:
         return [f"{key} was not logged, the file has {_show(now)}"]
     if now is MISSING:
         return [f"{key} was logged as {_show(before)}, the file does not have it"]
-    return [f"{key} was logged as {_show(before)}, the file has {_show(now)}"]
+    shown = _show(before), _show(now)
+    if shown[0] == shown[1]:  # 1 and "1", or two long texts
+        shown = f"{before!r:.1000}", f"{now!r:.1000}"
+    return [f"{key} was logged as {shown[0]}, the file has {shown[1]}"]
 
 
 def digest(content: Any) -> str:
