@@ -200,7 +200,7 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
         (["best", "--epochs=3"], "--epochs: got 3; allowed: at most those of the run, 2"),
         (["best", "--dir=nowhere"], "tracking.dir: there is no mlflow.db in "),
-        ([str(ROOT / "docs" / "images" / "real.png")], "is no YAML"),
+        ([str(ROOT / "docs" / "images" / "real.png")], "is not text (byte 0)"),
         (["best", "--uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does not answer"),
     ],
 )
