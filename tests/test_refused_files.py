@@ -28,7 +28,9 @@ from processes import TINY, list_runs, open_store
 from refusals import ask, require_refusal
 
 from dcgan_sweeps import run
+from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
+from dcgan_sweeps.execution.resume import plan_resumed
 from dcgan_sweeps.sweep.attempt import find_origin
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
@@ -524,6 +526,15 @@ def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_signature
     require_refused(answer, [f"{folder / 'config.yaml'}: the run's signature is "])
 
 
+def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatch, capsys):
+    copy = Path(shutil.copytree(made.places["run"], made.folder / "copy"))
+    answer = ask(monkeypatch, capsys, made.folder, "run", f"resume={copy}", "train.epochs=3")
+    shutil.rmtree(copy)
+    require_refused(
+        answer, [f"{copy / 'run.json'}: names run {made.places['id']}, whose folder is"]
+    )
+
+
 # --- checkpoints ------------------------------------------------------------------------------
 
 
@@ -580,6 +591,45 @@ def test_an_untracked_run_whose_end_is_damaged_is_refused(last, untracked, monke
     answer = ask(monkeypatch, capsys, untracked.parent, "run", f"resume={untracked}")
     where = "" if last == "\x00" else f", line {number}"
     require_refused(answer, [f"{path}{where}: "])
+
+
+def plan(folder, say):
+    """Return the plan that trains the run in a folder longer."""
+    words = [f"resume={folder}", "train.epochs=3"]
+    return plan_resumed(Request(compose("config", words, Config), tuple(words), {}), say)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0\n", b"{}\n", b"\xff\xfe"])
+def test_a_damaged_history_is_put_back_to_what_the_checkpoint_has(content, untracked):
+    path = untracked / "history.jsonl"
+    before = path.read_text()
+    path.write_bytes(content)
+    said = []
+    planned = plan(untracked, said.append)
+    planned.origin.lock.close()
+    assert said[0] == f"{path} was changed; it is put back to what the checkpoint has"
+    assert before.startswith(planned.origin.checkpoint.history)
+
+
+def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(untracked):
+    (path,) = list_checkpoints(untracked / "checkpoints")
+    checkpoint = read_checkpoint(path)
+    facts = {key: value for key, value in checkpoint.facts.items() if key != "version"}
+    newer = dataclasses.replace(checkpoint, step=25, facts=facts)
+    damaged = write_checkpoint(path.parent, newer)
+    damaged.write_bytes(b"PK")
+    said = []
+    planned = plan(untracked, said.append)
+    planned.origin.lock.close()
+    assert planned.origin.checkpoint.step == 20
+    assert said[0].startswith(f"damaged checkpoint left out: {path.parent}/damaged_step_000000025")
+
+
+def test_a_missing_sample_grid_is_said(untracked):
+    (untracked / "samples" / "epoch_0001.png").unlink()
+    said = []
+    plan(untracked, said.append).origin.lock.close()
+    assert said[0].startswith("the sample grid of epoch 1 is missing: ")
 
 
 # --- trials -----------------------------------------------------------------------------------

@@ -131,9 +131,16 @@ def read_own_checkpoint(
             faults.append(Fault(str(frames[epoch]), problem))
     if faults:
         raise RequestError(faults)
-    if not folder.read_history().startswith(checkpoint.history):
+    before = checkpoint.history.encode()
+    if not folder.history.is_file() or not begins_with(folder.history, before):
         say(f"{folder.history} was changed; it is put back to what the checkpoint has")
     return checkpoint
+
+
+def begins_with(path: Path, content: bytes) -> bool:
+    """Return whether a file begins with some content."""
+    with path.open("rb") as file:
+        return file.read(len(content)) == content
 
 
 def plan_longer(plan: Plan) -> Plan:
@@ -172,7 +179,18 @@ def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun
     run_id = folder.read_run_id()
     if run_id is None:
         return folder, None
-    return folder, read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
+    run = read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
+    require_named(folder, run)
+    return folder, run
+
+
+def require_named(folder: RunFolder, run: LoggedRun) -> None:
+    """Raise RequestError where a folder says that it is that of a run which has another one: the
+    run would be written on in the name of this one. A folder may have been moved."""
+    named = Path(run.tags.get("folder", folder.root))
+    if named.name != folder.root.name:
+        problem = f"names run {run.run_id}, whose folder is {named}; allowed: a folder of that name"
+        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:

@@ -96,6 +96,7 @@ def reopen_recorder(
 
     `lock` is the folder's, held: two processes shall not go on with one run.
     """
+    folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
     if run is None:
         return Recorder(folder, NoTracker(), tracking, lock)
     client = connect(find_store(tracking.uri, tracking.dir))
