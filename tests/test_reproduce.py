@@ -132,7 +132,7 @@ def test_a_config_file_is_compared_with_the_history_beside_it(three, copy):
     assert read_verdict(do(three, "reproduce", str(copy / "config.yaml")))[0] == "identical"
     edit(copy / "config.yaml", "model", "dropout", 0.5)
     printed = do(three, "reproduce", str(copy / "config.yaml"), status=1)
-    assert "edited since: the run's signature is " in printed
+    assert "edited since: model.dropout was logged as 0.3, the file has 0.5" in printed
     assert read_verdict(printed)[0] == "different"
 
 
