@@ -20,7 +20,13 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
+from dcgan_sweeps.command import (
+    INTERRUPTED,
+    Parser,
+    add_place,
+    begin,
+    report_faults,
+)
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.store import (
@@ -73,7 +79,7 @@ def main() -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("dcgan_sweeps.ui", description=__doc__)
+    parser = Parser("dcgan_sweeps.ui", description=__doc__)
     parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="what to open: best, study:NAME, a run id"
     )

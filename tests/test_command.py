@@ -63,7 +63,7 @@ def test_all_faults_of_a_request_are_reported_at_once(monkeypatch, capsys):
     assert "  optimizer.lrr: there is no such key; did you mean optimizer.lr?" in lines
     assert "  model: got artcle; allowed: article; did you mean article?" in lines
     assert "  optimizer.lr: got abc; allowed: a number, above 0, at most 1" in lines
-    assert "  train.epochs: got -3; allowed: a whole number, at least 0" in lines
+    assert "  train.epochs: got -3; allowed: a whole number, at least 0, at most 1000000" in lines
 
 
 @pytest.mark.parametrize(

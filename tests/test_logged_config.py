@@ -57,7 +57,9 @@ def test_every_key_that_no_longer_fits_is_named():
 def test_a_value_that_is_no_longer_allowed_is_named():
     logged = nested()
     logged["train"]["epochs"] = -1
-    assert faults_of(logged) == ["train.epochs: got -1; allowed: a whole number, at least 0"]
+    assert faults_of(logged) == [
+        "train.epochs: got -1; allowed: a whole number, at least 0, at most 1000000"
+    ]
 
 
 def test_a_missing_key_that_changes_no_result_has_its_default():

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, begin
+from dcgan_sweeps.command import (
+    DONE,
+    INTERRUPTED,
+    REQUEST_WAS_WRONG,
+    Parser,
+    begin,
+)
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.data.images import read_fashion_mnist
 from dcgan_sweeps.data.sources import fetch, find_source
 
 
 def main() -> int:
-    argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
+    Parser("dcgan_sweeps.data", description=__doc__).parse_args()
     begin()
     try:
         images = read_fashion_mnist(find_source(None) or fetch(print))
