@@ -61,7 +61,7 @@ DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
-LONGEST_LINE = 1000  # characters of a fault
+LONGEST_LINE = 400  # characters of a fault
 LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
@@ -347,20 +347,20 @@ def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> Comma
         missing = [Fault("--config-name", f"got {name}; allowed: {config_name}")]
     if missing:
         raise RequestError(missing)
-    # What says that it is a sweep without -m is known once it is composed.
-    says_mode = any(find_key(word) == "hydra.mode" for word in asked.overrides)
-    own = read_own(asked.overrides, vocabulary)
-    is_sweep = asked.multirun or says_mode or "hydra.mode" in own.entries
-    return _read_words(name, asked.overrides, dataclasses.replace(vocabulary, is_sweep=is_sweep))
+    return _read_words(name, asked.overrides, vocabulary)
 
 
 def _read_words(name: str, words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
-    too_many = len(words) > MOST_WORDS
-    kept = words if too_many else keep_texts(words, vocabulary)
-    faults = find_word_faults(kept, vocabulary)
-    own = OwnFiles() if too_many else read_own(kept, vocabulary)
-    if faults or own.faults:
-        raise RequestError([*own.faults, *faults])
+    if len(words) > MOST_WORDS:
+        raise RequestError(find_word_faults(words, vocabulary))
+    kept = keep_texts(words, vocabulary)
+    own = read_own(kept, vocabulary)
+    # What makes it a sweep without -m is known once it is composed.
+    says_mode = {"hydra.mode"} & {*map(find_key, kept), *own.entries}
+    vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or bool(says_mode))
+    faults = [*own.faults, *find_word_faults(kept, vocabulary)]
+    if faults:
+        raise RequestError(faults)
     return CommandLine(name, tuple(kept), vocabulary, own)
 
 

@@ -318,8 +318,10 @@ def freeze(composed: DictConfig) -> Any:
     """
     schema = composed._metadata.object_type
     faults = find_unknown_keys(composed, schema)
-    faults += [Fault(key, "has no value") for key in sorted(OmegaConf.missing_keys(composed))]
     faults += find_dangling(composed)
+    if not faults:
+        missing = sorted(OmegaConf.missing_keys(composed))
+        faults += [Fault(key, "has no value") for key in missing]
     if faults:
         raise RequestError(faults)
     config = OmegaConf.to_object(composed)

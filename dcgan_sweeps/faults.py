@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,10 +123,13 @@ def read_vocabulary(
         raise RequestError(broken)
     of_path = [word for word in words if find_key(word) == "hydra.searchpath"]
     try:
-        _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])
-        if of_path:
-            overrides = [read_override(word) for word in of_path]
-            loader._process_config_searchpath(config_name, overrides, repository)
+        overrides = [read_override(word) for word in of_path]
+        with warnings.catch_warnings():
+            # A folder that is not there is refused, see find_missing_folders.
+            warnings.filterwarnings("ignore", "provider=.* is not available", UserWarning)
+            _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])
+            if overrides:
+                loader._process_config_searchpath(config_name, overrides, repository)
     except (Unreadable, HydraException, ValueError) as error:
         got = _show_got(of_path[-1]) if of_path else "a list in the primary configuration"
         problem = f"got {got}; {describe_error(error)}"
@@ -228,7 +232,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
     is_group = vocabulary.is_group(key) and override.package is None
     if not (is_group or vocabulary.keys.is_known(named)) or key == "hydra":
         names = [*vocabulary.keys.leaves, *vocabulary.groups]
-        return [Fault(named, f"there is no such key{find_nearest(key, names)}")]
+        return [Fault(named or word, f"there is no such key{find_nearest(key, names)}")]
     if override.is_delete() and not key.startswith("hydra"):
         remedy = "null stands for nothing, where a key allows it"
         return [Fault(word, f"no key and no group can be left out; {remedy}")]

@@ -24,6 +24,8 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer
 
+from dcgan_sweeps.keys import describe_error
+
 MOST_VALUES = 100_000  # of one range: more trials than anybody starts
 LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
 # In these, and outside of every function, a value is what was typed.
@@ -144,14 +146,14 @@ def _find_remedy(word: str, error: Exception) -> str:
     if any(character.isspace() for character in key):
         return "cannot be read as key=value: a key has no blank"
     if isinstance(error, ValueError) and not isinstance(error, HydraException):
-        return f"cannot be read: {_describe_error(error)}"
+        return f"cannot be read: {describe_error(error)}"
     if value.rstrip().endswith(","):
         return "ends with a comma: leave no blank after a comma, or quote the word"
     if "while evaluating" in str(error) or "Unknown function" in str(error):
-        return f"cannot be read: {_describe_error(error)}"
+        return f"cannot be read: {describe_error(error)}"
     quoted = _quote_for_shell(f"{key}={quote_text(value)}")
     if not _is_readable(f"{key}={quote_text(value)}"):
-        return f"cannot be read as key=value: {_describe_error(error)}"
+        return f"cannot be read as key=value: {describe_error(error)}"
     opened = _describe_unbalanced(value)
     return f"cannot be read{opened}; text with such signs is quoted: {quoted}"
 
@@ -185,9 +187,3 @@ def _quote_for_shell(word: str) -> str:
     if any(sign in word for sign in "$`\\!"):
         return shlex.quote(word)
     return '"' + word.replace('"', '\\"') + '"'
-
-
-def _describe_error(error: Exception) -> str:
-    if "integer string conversion" in str(error):
-        return "a number with so many digits"
-    return str(error).strip().partition("\n")[0]

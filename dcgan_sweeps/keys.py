@@ -120,6 +120,8 @@ def describe_error(error: BaseException) -> str:
         if isinstance(inner, OmegaConfBaseException) or not str(cause).strip():
             cause = inner
             continue
+        if "integer string conversion" in str(cause):
+            return "a whole number with too many digits"
         return str(cause).strip().partition("\n")[0]
     return type(error).__name__
 
@@ -127,6 +129,12 @@ def describe_error(error: BaseException) -> str:
 def find_nearest(name: str, names: Iterable[str]) -> str:
     """Return "; did you mean X?" for a name that is like one of `names`, else nothing."""
     names = list(names)
+    # First among the neighbours of a key whose group is there.
+    group = name.rpartition(".")[0] + "."
+    beside = [each.removeprefix(group) for each in names if each.startswith(group)]
+    if beside:
+        found = difflib.get_close_matches(name.removeprefix(group), beside, n=1, cutoff=0.6)
+        return f"; did you mean {group}{found[0]}?" if found else ""
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     # A key given without its group: lr=1e-3.
     close = close or [each for each in names if each.split(".")[-1] == name]

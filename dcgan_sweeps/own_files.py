@@ -19,7 +19,7 @@ from hydra.plugins.config_source import ConfigSource
 from omegaconf._utils import get_yaml_loader
 
 from dcgan_sweeps.config import Fault
-from dcgan_sweeps.keys import Keys, find_nearest, show_value
+from dcgan_sweeps.keys import Keys, describe_error, find_nearest, show_value
 
 LARGEST = 100_000  # bytes; YAML is read at some 100 kB a second
 MOST_NODES = 10_000  # an alias stands for all it names, over and over
@@ -143,7 +143,7 @@ def _parse(path: Path) -> tuple[yaml.MappingNode | None, str | None]:
     except RecursionError as error:
         raise Broken(Fault(str(path), "is nested too deep")) from error
     except (ValueError, HydraException) as error:  # too many digits; a header that is none
-        raise Broken(Fault(str(path), f"cannot be read: {error}")) from error
+        raise Broken(Fault(str(path), f"cannot be read: {describe_error(error)}")) from error
     if root is not None and not isinstance(root, yaml.MappingNode):
         kind = "a list" if isinstance(root, yaml.SequenceNode) else "one value"
         raise Broken(Fault(str(path), f"holds {kind}; allowed: keys with their values"))
@@ -191,6 +191,9 @@ def _read_mapping(
 ) -> tuple[list[Entry], list[tuple[str, str]]]:
     """Return the leaves of a file and the configurations that its defaults list chooses, each with
     its package; raises Broken."""
+    if header is None and file.group.partition("/")[0] in ("experiment", "search"):
+        problem = f"its keys would go below {file.group}; begin it with # @package {GLOBAL}"
+        raise Broken(Fault(str(file.path), problem))
     if root is None:
         return [], []
     package = file.package if header in (None, "_group_") else header or ""
@@ -198,9 +201,6 @@ def _read_mapping(
     nodes = {key.value: (key, node) for key, node in root.value}
     _, defaults = nodes.pop("defaults", (None, None))
     more = [] if defaults is None else _read_defaults(file, defaults, package, sources)
-    if header is None and nodes and file.group.partition("/")[0] in ("experiment", "search"):
-        problem = f"its keys would go below {file.group}; begin it with # @package {GLOBAL}"
-        raise Broken(Fault(str(file.path), problem))
     prefix = f"{package}." if package else ""
     return list(_walk(file, list(nodes.values()), prefix)), more
 
@@ -266,24 +266,32 @@ def _read_choice(
     *modes, named = words.split() or [""]
     group, at, _ = named.partition("@")
     choices = choice if isinstance(choice, list) else [choice]
+    if len(choices) > 1 and not _find_group(file, group).startswith("hydra"):
+        problem = f"got {show_value(choice)} in {place}; allowed: one choice"
+        raise Broken(Fault(f"defaults of {_find_group(file, group)}", problem))
     if choice is None or at or any("${" in str(each) for each in choices):
         return []  # chooses nothing, or what is known only once all is composed
     found = []
-    for each in choices:
-        where = _find_group(file, group if named else str(each))
-        name = str(each) if named else str(each).rpartition("/")[2]
+    for each in map(str, choices):
+        folder = group if named else each.rpartition("/")[0] or "/" * each.startswith("/")
+        where = _find_group(file, folder)
+        name = each if named else each.rpartition("/")[2]
         path = f"{where}/{name}".lstrip("/")
         if not any(source.is_config(path) for source in sources) and "optional" not in modes:
             options = _list_options(sources, where)
-            hint = find_nearest(name, options)
-            allowed = ", ".join(options) or f"none, there is no group {where or '/'}"
-            problem = f"got {each} in {place}; allowed: {allowed}{hint}"
+            allowed = ", ".join(options) or f"none, there is no group {where}"
+            problem = f"got {each} in {place}; allowed: {allowed}{find_nearest(name, options)}"
             raise Broken(Fault(f"defaults of {where}" if where else "defaults", problem))
-        is_absolute = (group if named else str(each)).startswith("/")
-        below = where.removeprefix(file.group).strip("/") if not is_absolute else where
-        inner = below.replace("/", ".")
-        found.append((path, inner if is_absolute else ".".join(filter(None, (package, inner)))))
+        found.append((path, _find_package(file, folder, where, package)))
     return found
+
+
+def _find_package(file: _File, folder: str, where: str, package: str) -> str:
+    """Return where the keys of a choice go: below those of its file, unless the path is absolute."""
+    if folder.startswith("/"):
+        return where.replace("/", ".")
+    inner = where.removeprefix(file.group).strip("/").replace("/", ".")
+    return ".".join(filter(None, (package, inner)))
 
 
 def _find_group(file: _File, group: str) -> str:
@@ -309,6 +317,8 @@ def _find_faults(entry: Entry, keys: Keys) -> list[Fault]:
     if not keys.is_known(entry.key):
         nearest = find_nearest(entry.key, keys.leaves)
         return [Fault(entry.key, f"there is no such key in {entry.place}{nearest}")]
+    if entry.value == "???":
+        return [Fault(entry.key, f"has no value in {entry.place}")]
     if keys.is_section(entry.key):
         if isinstance(entry.value, dict):
             return []
