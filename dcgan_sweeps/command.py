@@ -62,6 +62,7 @@ DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 400  # characters of a fault
+LONGEST_MASKED = 4000
 LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
@@ -126,18 +127,23 @@ def print_faults(lines: Sequence[str]) -> int:
     count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
     print(f"{count} in the request, nothing was started:", file=sys.stderr)
     for line in lines[:MOST_SHOWN]:
-        print(f"  {_shorten(show_controls(mask_secrets(line)))}", file=sys.stderr)
+        print(f"  {_show_line(line)}", file=sys.stderr)
     if len(lines) > MOST_SHOWN:
         print(f"  and {len(lines) - MOST_SHOWN} more", file=sys.stderr)
     return REQUEST_WAS_WRONG
 
 
-def _shorten(line: str) -> str:
-    line = line.replace("\n", "\\n").replace("\t", "\\t")
-    if len(line) <= LONGEST_LINE:
-        return line
+def _show_line(line: str) -> str:
+    """Return a fault as one line of a bounded length, without what a terminal would obey."""
+    # Of an endless line the end is not shown: masking looks at all that may be shown.
+    shown = show_controls(mask_secrets(line[:LONGEST_MASKED]))
+    shown = shown.replace("\n", "\\n").replace("\t", "\\t")
+    if len(line) > LONGEST_MASKED:
+        return f"{shown[:LONGEST_LINE]} ... ({len(line)} characters)"
+    if len(shown) <= LONGEST_LINE:
+        return shown
     half = LONGEST_LINE // 2
-    return f"{line[:half]} ... {line[-half:]} ({len(line)} characters)"
+    return f"{shown[:half]} ... {shown[-half:]} ({len(line)} characters)"
 
 
 class Parser(argparse.ArgumentParser):

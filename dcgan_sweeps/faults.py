@@ -94,6 +94,11 @@ class Vocabulary:
         }
         return sorted(each for each in found if not each.endswith("_schema"))
 
+    def lists(self, group: str) -> bool:
+        """Return whether the primary configuration chooses from a group, which costs 0.1 s."""
+        listed = self.loader.compute_defaults_list(self.config_name, [], RunMode.MULTIRUN)
+        return group in listed.overrides.known_choices
+
     def has_config(self, path: str) -> bool:
         """Return whether there is a configuration such as experiment/quick."""
         return any(source.is_config(path) for source in self.sources)
@@ -148,21 +153,14 @@ def read_vocabulary(
 def keep_texts(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
     """Return overrides in which every text stays what was typed: the value of a text key, or the
     choice of a group, is no number and no truth value."""
-    keys = vocabulary.keys
-    kept = []
-    for word in words:
-        key = find_key(word)
-        if word.startswith("~"):
-            kept.append(word)
-        elif len(word) > LONGEST_WORD:
-            kept.append(word)  # is refused for that
-        elif keys.is_text(key):
-            kept.append(keep_text(word, or_null=keys.may_be_null(key)))
-        elif vocabulary.is_group(key):
-            kept.append(keep_text(word, or_null=True))
-        else:
-            kept.append(word)
-    return kept
+    return [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
+
+
+def _is_text(word: str, vocabulary: Vocabulary) -> bool:
+    if word.startswith("~") or len(word) > LONGEST_WORD:
+        return False  # names no value, or is refused for its length
+    key = find_key(word)
+    return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
 
 
 def find_request_faults(
@@ -188,12 +186,22 @@ def find_all_faults(
     """Return every fault of a request that Hydra refused with `error`."""
     faults = [*own.faults, *find_word_faults(words, vocabulary)]
     if not faults:
-        faults = find_faults_of_hydra(words, vocabulary)
+        faults = [*_find_unlisted(words, vocabulary), *find_faults_of_hydra(words, vocabulary)]
     if not faults:
         faults = _find_faults_together(words, vocabulary, own)
     if not faults and isinstance(error, (HydraException, OmegaConfBaseException)) and words:
         return [Fault("request", describe_error(error))]
     return list(dict.fromkeys(faults))
+
+
+def _find_unlisted(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
+    """Return a fault for each group that the primary configuration does not choose from."""
+    groups = [find_key(word) for word in words if not word.startswith("+")]
+    return [
+        Fault(group, f"there is no such key; a group of your own is added: +{group}=CHOICE")
+        for group in groups
+        if vocabulary.is_group(group) and not vocabulary.lists(group)
+    ]
 
 
 def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
@@ -236,8 +244,10 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
     if override.is_delete() and not key.startswith("hydra"):
         remedy = "null stands for nothing, where a key allows it"
         return [Fault(word, f"no key and no group can be left out; {remedy}")]
-    has_plus = override.is_add() and key in vocabulary.keys.leaves
-    if has_plus or (is_group and (override.is_add() or override.is_force_add())):
+    is_added = override.is_add() or override.is_force_add()
+    if (is_group and is_added and vocabulary.lists(key)) or (
+        override.is_add() and key in vocabulary.keys.leaves
+    ):
         return [Fault(word, f"there is such a key; leave out the +: {word.lstrip('+')}")]
     if key.startswith(OF_HYDRA):
         return [Fault(key, f"got {_show_got(word)}; Hydra alone says what it is")]
@@ -252,7 +262,7 @@ def _find_sweep_fault(
     key: str, word: str, override: Override, vocabulary: Vocabulary
 ) -> Fault | None:
     if not vocabulary.is_sweep:
-        return Fault(word, "several values need a sweep: -m")
+        return Fault(word, "several values need a sweep: run -m")
     if key.startswith("hydra"):
         return Fault(word, "got several values; allowed: one, as Hydra's keys are of all trials")
     if key == "resume":
@@ -288,7 +298,8 @@ def _find_value_faults(
 
 def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault | None:
     options = vocabulary.list_options(group)
-    if isinstance(choice, str) and vocabulary.has_config(f"{group}/{choice}"):
+    is_inside = isinstance(choice, str) and ".." not in choice.split("/")
+    if is_inside and vocabulary.has_config(f"{group}/{choice}"):
         return None
     if choice is None and group in ("sampler", "pruner"):
         return None

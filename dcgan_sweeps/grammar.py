@@ -1,6 +1,6 @@
 """Hydra's override grammar: how a word is read, what it stays, how many values it has.
 
-keep_text("tracking.run_name=1e3,x", or_null=True)  # "tracking.run_name='1e3',x"
+keep_text("tracking.run_name=1e3,x")  # "tracking.run_name='1e3',x"
 read_override("seed=range(0,3)")                    # Hydra's Override, or Unreadable
 """
 
@@ -30,6 +30,7 @@ MOST_VALUES = 100_000  # of one range: more trials than anybody starts
 LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
 # In these, and outside of every function, a value is what was typed.
 KEEP_VALUES = (None, "choice", "shuffle", "sort")
+TYPED = (OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL)
 DELIMITERS = (
     OverrideLexer.COMMA,
     OverrideLexer.PCLOSE,
@@ -71,24 +72,22 @@ def quote_text(text: str) -> str:
     return quoted
 
 
-def keep_text(word: str, *, or_null: bool) -> str:
+def keep_text(word: str) -> str:
     """Return an override of a text key with every value in quotes that Hydra would read as a
-    number or a truth value, in a choice of several too; null only stays null with `or_null`."""
-    typed = [OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL]
-    typed += [] if or_null else [OverrideLexer.NULL]
+    number or a truth value, in a choice of several too; null is no text."""
     kept = word
-    for first, last in reversed(list(_find_lone_tokens(word, typed))):
+    for first, last in reversed(list(_find_lone_tokens(word))):
         kept = kept[:first] + quote_text(kept[first : last + 1]) + kept[last + 1 :]
     return kept
 
 
-def _find_lone_tokens(word: str, types: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of every value that is one token of these types and nothing else."""
+def _find_lone_tokens(word: str) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of every value that is a number or a truth value and nothing else."""
     inside: list[str | None] = [None]
     element: list[Any] = []
     for token in _read_value_tokens(word):
         if token.type in DELIMITERS:
-            if len(element) == 1 and element[0].type in types and inside[-1] in KEEP_VALUES:
+            if len(element) == 1 and element[0].type in TYPED and inside[-1] in KEEP_VALUES:
                 yield element[0].start, element[0].stop
         elif token.type != OverrideLexer.POPEN:
             element += [] if token.type == OverrideLexer.WS else [token]

@@ -50,11 +50,6 @@ class Keys:
         """Return whether a key is text, whatever is typed."""
         return isinstance(self._find(key), StringNode)
 
-    def may_be_null(self, key: str) -> bool:
-        """Return whether a key of text may be null."""
-        node = self._find(key)
-        return node is None or bool(node._is_optional())
-
     def find_fault(self, key: str, value: Any, got: str | None = None) -> Fault | None:
         """Return what is wrong with a value; `got` is how it was written."""
         if isinstance(value, str) and "${" in value:

@@ -287,7 +287,7 @@ def _read_choice(
 
 
 def _find_package(file: _File, folder: str, where: str, package: str) -> str:
-    """Return where the keys of a choice go: below those of its file, unless the path is absolute."""
+    """Return where the keys of a choice go: below those of its file, or where its path says."""
     if folder.startswith("/"):
         return where.replace("/", ".")
     inner = where.removeprefix(file.group).strip("/").replace("/", ".")
