@@ -9,45 +9,62 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import difflib
+import contextlib
+import dataclasses
 import gc
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import hydra
-from hydra._internal.utils import get_args_parser
+import hydra.version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import _run_hydra as show_by_hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.config import (
     SCHEMAS,
     Fault,
     RequestError,
-    compose,
-    describe_allowed,
     find_conf_dir,
     freeze,
     register_schemas,
-    walk,
 )
+from dcgan_sweeps.faults import (
+    MOST_WORDS,
+    Vocabulary,
+    find_all_faults,
+    find_composed_faults,
+    find_missing_folders,
+    find_word_faults,
+    keep_texts,
+    open_loader,
+    place_faults,
+    read_own,
+    read_vocabulary,
+)
+from dcgan_sweeps.grammar import find_key, quote_text
+from dcgan_sweeps.own_files import OwnFiles
 from dcgan_sweeps.paths import resolve_places, show, show_path
+from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
+MOST_SHOWN = 20  # faults; of more their count is told
+LONGEST_LINE = 400  # characters of a fault
+LONGEST_MASKED = 4000
+LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
 @dataclass(frozen=True)
@@ -107,12 +124,41 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
 
 
 def report_faults(faults: Sequence[Fault]) -> int:
-    """Print one line for each fault; return the exit status of a wrong request."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    """Print one line for each fault, at most twenty; return the exit status of a wrong request."""
+    return print_faults([str(fault) for fault in faults])
+
+
+def print_faults(lines: Sequence[str]) -> int:
+    """Print a wrong request's faults and return its exit status; passwords are masked, and control
+    characters are shown, not obeyed."""
+    count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
     print(f"{count} in the request, nothing was started:", file=sys.stderr)
-    for fault in faults:
-        print(f"  {fault}", file=sys.stderr)
+    for line in lines[:MOST_SHOWN]:
+        print(f"  {_show_line(line)}", file=sys.stderr)
+    if len(lines) > MOST_SHOWN:
+        print(f"  and {len(lines) - MOST_SHOWN} more", file=sys.stderr)
     return REQUEST_WAS_WRONG
+
+
+def _show_line(line: str) -> str:
+    """Return a fault as one line of a bounded length, without what a terminal would obey."""
+    # Of an endless line the end is not shown: masking looks at all that may be shown.
+    shown = show_controls(mask_secrets(line[:LONGEST_MASKED]))
+    shown = shown.replace("\n", "\\n").replace("\t", "\\t")
+    if len(line) > LONGEST_MASKED:
+        return f"{shown[:LONGEST_LINE]} ... ({len(line)} characters)"
+    if len(shown) <= LONGEST_LINE:
+        return shown
+    half = LONGEST_LINE // 2
+    return f"{shown[:half]} ... {shown[-half:]} ({len(line)} characters)"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are faults of the request, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the fault in one line, and end with the exit status of a wrong request."""
+        sys.exit(print_faults([f"{message.removeprefix('argument ')} (see --help)"]))
 
 
 def report_refusal(error: OSError) -> int:
@@ -131,7 +177,7 @@ def describe_refusal(error: OSError) -> str:
     return mask_secrets(" ".join(f"{': '.join([*places, reason])}".split()))
 
 
-@contextmanager
+@contextlib.contextmanager
 def started() -> Iterator[None]:
     """Turn what the system refuses from here on into a WorkFailed: something was started."""
     try:
@@ -189,9 +235,7 @@ def quote(value: str) -> str:
     """Return text as a value in Hydra's override grammar, which reads back as that text."""
     if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
         return value
-    # A backslash is one of its own, but before a quote, or at the end.
-    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", escape_lookups(value))
-    return "'" + doubled.replace("'", "\\'") + "'"
+    return quote_text(escape_lookups(value))
 
 
 def escape_lookups(text: str) -> str:
@@ -202,13 +246,18 @@ def escape_lookups(text: str) -> str:
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
-    try:
-        schema: type[Any] = SCHEMAS[config_name][1]
-        composed = compose(config_name, words, schema)
-        return resolve_places(composed, Path.cwd())
-    except (HydraException, OmegaConfBaseException) as error:
-        GlobalHydra.instance().clear()
-        raise RequestError(find_request_faults(config_name, words, error)) from error
+    kind = SCHEMAS[config_name][1]
+    with open_loader() as loader:
+        vocabulary = read_vocabulary(config_name, kind, words, loader, is_sweep=False)
+        line = _read_words(config_name, words, vocabulary)
+        with _finding_faults(line):
+            composed = compose_words(line, RunMode.RUN)
+            faults = find_composed_faults(composed, vocabulary)
+            if faults:
+                raise RequestError(faults)
+            with open_dict(composed):
+                del composed["hydra"]
+            return resolve_places(freeze(composed), Path.cwd())
 
 
 def begin() -> None:
@@ -229,18 +278,219 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 def expand_files(words: list[str]) -> None:
     """Replace every @FILE among the words of a command line by the file's lines, in place.
 
-    Raises RequestError for a file that is not there.
+    Raises RequestError for a file that cannot be read.
     """
     for index in reversed(range(1, len(words))):
         if words[index].startswith("@"):
-            path = Path(words[index][1:]).expanduser()
-            if not path.is_file():
-                raise RequestError([Fault(words[index], "there is no such file of overrides")])
-            lines = path.read_text().splitlines()
+            lines = [line.strip() for line in _read_overrides(words[index]).splitlines()]
             words[index : index + 1] = [line for line in lines if line and line[0] != "#"]
 
 
+def _read_overrides(word: str) -> str:
+    """Return the text of @FILE, with or without a byte-order mark; raises RequestError."""
+    try:
+        path = Path(word[1:]).expanduser()
+        if path.is_dir():
+            raise RequestError([Fault(word, "is a folder; allowed: a file of overrides")])
+        if not path.is_file():
+            raise RequestError([Fault(word, "there is no such file of overrides")])
+        if path.stat().st_size > LARGEST_FILE:
+            problem = f"has {path.stat().st_size} bytes; allowed: at most {LARGEST_FILE}"
+            raise RequestError([Fault(word, problem)])
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RequestError([Fault(word, f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise RequestError([Fault(word, "is not text in UTF-8")]) from error
+    except (RuntimeError, ValueError) as error:  # ~user without a home; a NUL in the name
+        raise RequestError([Fault(word, f"cannot be read: {error}")]) from error
+    if "\0" in text:
+        raise RequestError([Fault(word, "is not text in UTF-8")])
+    return text
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What is asked of Hydra: the primary configuration, the words, and what they may say."""
+
+    config_name: str
+    words: tuple[str, ...]
+    vocabulary: Vocabulary
+    own: OwnFiles
+
+
 def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None) -> int:
+    asked = read_arguments(sys.argv[1:])
+    hydra.version.setbase("1.3")
+    register_schemas()
+    if asked.shell_completion or asked.hydra_help:
+        return _show(asked, config_name)
+    with open_hydra(asked) as app:
+        line = read_line(asked, config_name, app.config_loader)
+        with _finding_faults(line):
+            mode = _check(asked, line)
+        if mode is RunMode.MULTIRUN and job is None:
+            raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
+        if not _shows(asked):
+            line = dataclasses.replace(line, words=(*line.words, f"hydra.mode={mode.name}"))
+            with _finding_faults(line):
+                if mode is RunMode.MULTIRUN and job is not None:
+                    return _sweep(app, line, job)
+                request = _compose_run(app, line, config_name)
+    if _shows(asked):
+        asked.overrides = list(line.words)
+        return _show(asked, config_name)
+    return work(request)
+
+
+def read_arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Return Hydra's own options and the overrides, in any order; raises RequestError."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        asked, unknown = parser.parse_known_intermixed_args(list(words))
+    except argparse.ArgumentError as error:
+        raise RequestError([Fault(error.argument_name or "request", error.message)]) from error
+    faults = [Fault(word, "there is no such option; --hydra-help lists them") for word in unknown]
+    if asked.experimental_rerun is not None:
+        problem = "is not served: a pickle runs code; python -m dcgan_sweeps.reproduce runs again"
+        faults.append(Fault("--experimental-rerun", problem))
+    modes = {
+        "--run": asked.run,
+        "--multirun": asked.multirun,
+        "--cfg": asked.cfg is not None,
+        "--info": asked.info is not None,
+        "--shell-completion": asked.shell_completion,
+    }
+    given = [name for name, is_given in modes.items() if is_given]
+    if len(given) > 1:
+        faults.append(Fault(" ".join(given), "got several; allowed: one of them"))
+    if asked.resolve and asked.cfg is None and not asked.help:
+        faults.append(Fault("--resolve", "goes with --cfg or --help alone"))
+    if faults:
+        raise RequestError(faults)
+    if asked.config_path is not None and "://" not in asked.config_path:
+        asked.config_path = str(Path(asked.config_path).expanduser().resolve())
+    return asked
+
+
+@contextlib.contextmanager
+def open_hydra(asked: argparse.Namespace) -> Iterator[Hydra]:
+    """Give a Hydra over the folders of configurations that the options name."""
+    search_path = create_config_search_path(asked.config_path or str(find_conf_dir()))
+    if asked.config_dir is not None:
+        folder = str(Path(asked.config_dir).expanduser().resolve())
+        before = SearchPathQuery(provider="schema")
+        search_path.prepend(provider="command-line", path=f"file://{folder}", anchor=before)
+    try:
+        yield Hydra.create_main_hydra2("dcgan_sweeps", search_path)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> CommandLine:
+    """Return the words of a command line, each text kept as it was typed, and the user's own files
+    that they choose; raises RequestError for what is wrong before anything is composed."""
+    name = asked.config_name or config_name
+    kind = SCHEMAS[config_name][1]
+    vocabulary = read_vocabulary(name, kind, asked.overrides, loader, is_sweep=asked.multirun)
+    missing = find_missing_folders(vocabulary)
+    if not missing and not vocabulary.has_config(name):
+        missing = [Fault("--config-name", f"got {name}; allowed: {config_name}")]
+    if missing:
+        raise RequestError(missing)
+    return _read_words(name, asked.overrides, vocabulary)
+
+
+def _read_words(name: str, words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
+    if len(words) > MOST_WORDS:
+        raise RequestError(find_word_faults(words, vocabulary))
+    kept = keep_texts(words, vocabulary)
+    own = read_own(kept, vocabulary)
+    # What makes it a sweep without -m is known once it is composed.
+    says_mode = {"hydra.mode"} & {*map(find_key, kept), *own.entries}
+    vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or bool(says_mode))
+    faults = [*own.faults, *find_word_faults(kept, vocabulary)]
+    if faults:
+        raise RequestError(faults)
+    return CommandLine(name, tuple(kept), vocabulary, own)
+
+
+@contextlib.contextmanager
+def _finding_faults(line: CommandLine) -> Iterator[None]:
+    """Turn what Hydra refuses into RequestError with every fault, each with its file and line."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(place_faults(error.faults, line.words, line.own)) from error
+    except (RunFailed, StudyEnded):
+        raise
+    except Exception as error:  # Hydra raises ValueError too
+        faults = find_all_faults(line.words, line.vocabulary, line.own, error)
+        if not faults:  # no request's, but ours
+            raise
+        raise RequestError(faults) from error
+
+
+def _check(asked: argparse.Namespace, line: CommandLine) -> RunMode:
+    """Return whether one run is asked for or a sweep; raises RequestError, and what Hydra raises,
+    before Hydra makes a folder."""
+    # Composed as a sweep, since what is composed may say that it is one.
+    composed = compose_words(line, RunMode.MULTIRUN)
+    mode = _choose_mode(asked, composed.hydra.mode)
+    vocabulary = dataclasses.replace(line.vocabulary, is_sweep=mode is RunMode.MULTIRUN)
+    faults = find_composed_faults(composed, vocabulary)
+    if mode is RunMode.RUN and line.vocabulary.is_sweep:
+        faults += find_word_faults(line.words, vocabulary)
+    if faults:
+        raise RequestError(faults)
+    return mode
+
+
+def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
+    """Return what Hydra composes from a command line, Hydra's own part included."""
+    composed: DictConfig = line.vocabulary.loader.load_configuration(
+        line.config_name, list(line.words), mode, validate_sweep_overrides=False
+    )
+    return composed
+
+
+def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
+    """Return what -m and hydra.mode say together; raises RequestError where they contradict."""
+    flags = {"-m": RunMode.MULTIRUN, "-r": RunMode.RUN}
+    for flag, is_given in (("-m", asked.multirun), ("-r", asked.run)):
+        if is_given and said not in (None, flags[flag]):
+            problem = f"got {said.name}; {flag} asks for {flags[flag].name}"
+            raise RequestError([Fault("hydra.mode", problem)])
+        if is_given:
+            return flags[flag]
+    return said or RunMode.RUN
+
+
+def _shows(asked: argparse.Namespace) -> bool:
+    return bool(asked.help or asked.cfg is not None or asked.info is not None)
+
+
+def _show(asked: argparse.Namespace, config_name: str) -> int:
+    """Let Hydra print its help, the configuration or what completes a word."""
+    try:
+        show_by_hydra(asked, get_args_parser(), freeze, str(find_conf_dir()), config_name)
+    except SystemExit as ended:
+        # Hydra knows 1 alone, as for a --package that is not there.
+        raise SystemExit(REQUEST_WAS_WRONG if ended.code == 1 else ended.code) from ended
+    return DONE
+
+
+def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
+    try:
+        app.multirun(line.config_name, job, list(line.words))
+    except StudyEnded as ended:
+        return ended.status
+    return DONE
+
+
+def _compose_run(app: Hydra, line: CommandLine, config_name: str) -> Request:
+    """Return the request of one run; raises RequestError."""
     requests: list[Request | RequestError] = []
 
     def task(composed: DictConfig) -> None:
@@ -252,33 +502,11 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         except RequestError as error:
             requests.append(error)
 
-    asked = get_args_parser().parse_known_args()[0]
-    overrides = asked.overrides
-    is_sweep = asked.multirun or "hydra.mode=MULTIRUN" in overrides
-    if is_sweep and job is None:
-        raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
-    register_schemas()
-    decorate = hydra.main(
-        version_base="1.3", config_path=str(find_conf_dir()), config_name=config_name
-    )
-    try:
-        decorate(job if is_sweep and job is not None else task)()
-    except StudyEnded as ended:
-        return ended.status
-    except (RequestError, RunFailed):
-        GlobalHydra.instance().clear()
-        raise
-    except Exception as error:
-        GlobalHydra.instance().clear()
-        faults = find_request_faults(config_name, overrides, error)
-        if not faults:  # no request's, but ours
-            raise
-        raise RequestError(faults) from error
-    if not requests:  # --help and its like
-        return DONE
-    if isinstance(requests[0], RequestError):
-        raise requests[0]
-    return work(requests[0])
+    app.run(line.config_name, task, list(line.words))
+    (request,) = requests
+    if isinstance(request, RequestError):
+        raise request
+    return request
 
 
 def read_request(composed: DictConfig, config_name: str) -> Request:
@@ -304,92 +532,3 @@ def _refuse_search(choices: Mapping[str, str]) -> None:
     if choices.get("search", "none") != "none":
         problem = f"got {choices['search']}; a search needs -m"
         raise RequestError([Fault("search", problem)])
-
-
-def find_request_faults(
-    config_name: str, overrides: Sequence[str], error: Exception
-) -> list[Fault]:
-    """Return every fault of a request that Hydra refused with `error`, at its first fault.
-
-    Each override is composed alone, of a sweep each value, then those that are good are composed
-    together, so that values out of range are found as well. Empty where nothing is wrong with them
-    and `error` is none of Hydra's.
-    """
-    faults: list[Fault] = []
-    good: list[str] = []
-    with hydra.initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        for word in expand_sweeps(overrides, loader):
-            try:
-                hydra.compose(config_name, [word], return_hydra_config=True)
-                good.append(word)
-            except Exception as alone:  # Hydra raises ValueError too
-                faults.append(_describe(word, alone, config_name, loader))
-        try:
-            freeze(hydra.compose(config_name, good))
-        except RequestError as out_of_range:
-            faults.extend(out_of_range.faults)
-        except (HydraException, OmegaConfBaseException):
-            faults.append(Fault("request", _first_line(error)))
-    if not faults and isinstance(error, (HydraException, OmegaConfBaseException)):
-        return [Fault("request", _first_line(error))]
-    return list(dict.fromkeys(faults))  # each value of a sweep has the fault of its key
-
-
-def expand_sweeps(words: Sequence[str], loader: Any) -> list[str]:
-    """Return overrides with one word for each value of a sweep, where -m is given."""
-    if not get_args_parser().parse_known_args()[0].multirun:
-        return list(words)
-    expanded: list[str] = []
-    for word in words:
-        try:
-            override = OverridesParser.create(config_loader=loader).parse_override(word)
-            override.config_loader = loader  # glob(...) looks its group up
-            is_sweep = override.is_sweep_override() and override.is_discrete_sweep()
-            texts = [*map(str, override.sweep_string_iterator())] if is_sweep else []
-        except (HydraException, ValueError):
-            texts = []
-        key = word.partition("=")[0]
-        expanded += [f"{key}={text}" for text in texts] or [word]
-    return expanded
-
-
-def _describe(word: str, error: Exception, config_name: str, loader: Any) -> Fault:
-    try:
-        override = OverridesParser.create().parse_override(word)
-    except HydraException as unreadable:
-        problem = f"cannot be read as key=value ({_first_line(unreadable)})"
-        return Fault(word, problem)
-    key = override.key_or_group
-    if override.is_sweep_override():
-        return Fault(word, "several values need a sweep: -m")
-    groups = loader.list_groups("")
-    if key in groups:
-        return _describe_choice(override, loader.get_group_options(key))
-    _, schema = SCHEMAS[config_name]
-    leaves = {name: leaf for name, _, leaf in walk(schema())}
-    if key in leaves:
-        got = word.partition("=")[2]
-        return Fault(key, f"got {got}; allowed: {describe_allowed(leaves[key])}")
-    if key.startswith("hydra"):
-        return Fault(word, _first_line(error))
-    return Fault(key, f"there is no such key{_nearest(key, [*leaves, *groups])}")
-
-
-def _describe_choice(override: Override, options: Sequence[str]) -> Fault:
-    got = override.value()
-    allowed = ", ".join(options)
-    key = override.key_or_group
-    return Fault(key, f"got {got}; allowed: {allowed}{_nearest(str(got), options)}")
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    # A key given without its group: lr=1e-3.
-    close = close or [each for each in names if each.split(".")[-1] == name]
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _first_line(error: Exception) -> str:
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    return str(cause).strip().partition("\n")[0]

@@ -10,7 +10,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer
+from dcgan_sweeps.command import (
+    DONE,
+    Parser,
+    add_place,
+    answer,
+)
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
@@ -54,7 +59,7 @@ def compare_runs(options: argparse.Namespace) -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.compare",
         description="Shows what differs between two runs, and their curves, grids and scores.",
         epilog="Exit status: 0 done, 2 a wrong request.",

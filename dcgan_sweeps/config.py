@@ -18,7 +18,8 @@ from typing import Any, Optional, TypeVar
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 T = TypeVar("T")
 
@@ -95,24 +96,24 @@ class ListOf:
 
 @dataclass(frozen=True)
 class AutoOrCount:
-    """The word auto, or a whole number from 1 on."""
+    """The word auto, or a whole number of at most four digits."""
 
     def __contains__(self, value: Any) -> bool:
-        return value == "auto" or (value.isdecimal() and int(value) >= 1)
+        return value == "auto" or re.fullmatch(r"[1-9][0-9]{0,3}", value) is not None
 
     def __str__(self) -> str:
-        return "auto, or a whole number, at least 1"
+        return "auto, or a whole number, at least 1, at most 9999"
 
 
 @dataclass(frozen=True)
 class SomeText:
-    """Text that is not empty."""
+    """Text that is not blank: an unset variable of a shell leaves nothing after the =."""
 
     def __contains__(self, value: Any) -> bool:
         return bool(value.strip())
 
     def __str__(self) -> str:
-        return "not empty"
+        return "not blank"
 
 
 # Of a key that comes to mean something else under its old name, say so: metadata "meaning" 2, 3,
@@ -127,8 +128,8 @@ def one_of(*names: str) -> Any:
     return field(default=MISSING, metadata={"allowed": Choices(names)})
 
 
-def list_of(low: float, shortest: int, longest: int) -> Any:
-    allowed = ListOf(Bounds(low, math.inf, False), shortest, longest)
+def list_of(low: float, high: float, shortest: int, longest: int) -> Any:
+    allowed = ListOf(Bounds(low, high, False), shortest, longest)
     return field(default=MISSING, metadata={"allowed": allowed})
 
 
@@ -144,26 +145,31 @@ def anything() -> Any:
     return field(default=MISSING)
 
 
+# Above these a number is a slip of the hand; each is far beyond what was ever trained.
+MOST_EPOCHS = 1_000_000
+MOST_IMAGES = 10_000_000
+MINUTES_A_YEAR = 527_040
+
 # Optional[...] and list[...] are spelt as OmegaConf reads them.
 
 
 @dataclass(frozen=True)
 class Data:
     name: str = one_of("fashion_mnist", "synthetic")
-    dir: Optional[str] = anything()
-    limit: Optional[int] = number(1)
-    shuffle_buffer: Optional[int] = number(1)
-    count: Optional[int] = number(100)
+    dir: Optional[str] = some_text()
+    limit: Optional[int] = number(1, MOST_IMAGES)
+    shuffle_buffer: Optional[int] = number(1, MOST_IMAGES)
+    count: Optional[int] = number(100, MOST_IMAGES)
 
 
 @dataclass(frozen=True)
 class Model:
     name: str = one_of("article")
-    latent_dim: int = number(1)
+    latent_dim: int = number(1, 65_536)
     dropout: float = number(0, 0.95)
     kernel_size: int = number(1, 28)
-    generator_filters: list[int] = list_of(1, 2, 2)
-    discriminator_filters: list[int] = list_of(1, 2, 2)
+    generator_filters: list[int] = list_of(1, 65_536, 2, 2)
+    discriminator_filters: list[int] = list_of(1, 65_536, 2, 2)
     generator_activation: str = one_of("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
     leaky_slope: float = number(0, 1)
     batch_norm_momentum: float = number(0, 1)
@@ -182,10 +188,10 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Train:
-    epochs: int = number(0)
-    batch_size: int = number(2)
-    steps_per_call: int = number(1)
-    checkpoint_every: Optional[int] = number(1)
+    epochs: int = number(0, MOST_EPOCHS)
+    batch_size: int = number(2, 65_536)
+    steps_per_call: int = number(1, 1_000_000)
+    checkpoint_every: Optional[int] = number(1, MOST_EPOCHS)
     fake_batch_norm: str = one_of("inference", "batch")
     generator_batch_norm: str = one_of("inference", "batch")
     discriminator_loss: str = one_of("mean", "sum")
@@ -194,11 +200,11 @@ class Train:
 @dataclass(frozen=True)
 class Score:
     name: str = one_of("fcd", "none")
-    every: int = number(1)
-    count: int = number(2)
-    batch_size: int = number(1)
+    every: int = number(1, MOST_EPOCHS)
+    count: int = number(2, MOST_IMAGES)
+    batch_size: int = number(1, 65_536)
     seed: int = number(0, 2**32 - 1)
-    classifier: Optional[str] = anything()
+    classifier: Optional[str] = some_text()
     companions: str = one_of("last", "every", "never")
     extrapolate: bool = anything()
 
@@ -210,20 +216,20 @@ class Runner:
     jit: str = one_of("auto", "on", "off")
     threads: Optional[int] = number(1, 4096)
     deterministic: bool = anything()
-    gpu_memory_mib: Optional[int] = number(256)
+    gpu_memory_mib: Optional[int] = number(256, 1_048_576)  # a TiB
     slots: str = auto_or_count()
     slots_per_gpu: int = number(1, 64)
-    trial_timeout_min: Optional[float] = number(0, low_open=True)
+    trial_timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)
 
 
 @dataclass(frozen=True)
 class Tracking:
     name: str = one_of("mlflow", "none")
-    uri: Optional[str] = anything()
+    uri: Optional[str] = some_text()
     dir: str = some_text()
     experiment: str = some_text()
-    run_name: Optional[str] = anything()
-    log_every: int = number(1)
+    run_name: Optional[str] = some_text()
+    log_every: int = number(1, 1_000_000)
     system_metrics_s: float = number(0, 3600)
     sample_rows: int = number(1, 32)
     sample_columns: int = number(1, 32)
@@ -243,7 +249,7 @@ class Config:
     runner: Runner = field(default_factory=Runner)
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = number(0, 2**32 - 1)
-    resume: Optional[str] = anything()
+    resume: Optional[str] = some_text()
 
 
 @dataclass(frozen=True)
@@ -254,12 +260,12 @@ class ClassifierConfig:
     runner: Runner = field(default_factory=Runner)
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = number(0, 2**32 - 1)
-    epochs: int = number(1)
-    batch_size: int = number(2)
+    epochs: int = number(1, MOST_EPOCHS)
+    batch_size: int = number(2, 65_536)
     learning_rate: float = number(0, 1, low_open=True)
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)
-    filters: list[int] = list_of(1, 1, 5)  # 28 pixels can be halved four times
+    filters: list[int] = list_of(1, 65_536, 1, 5)  # 28 pixels can be halved four times
     features: int = number(2, 4096)
 
 
@@ -312,7 +318,10 @@ def freeze(composed: DictConfig) -> Any:
     """
     schema = composed._metadata.object_type
     faults = find_unknown_keys(composed, schema)
-    faults += [Fault(key, "has no value") for key in sorted(OmegaConf.missing_keys(composed))]
+    faults += find_dangling(composed)
+    if not faults:
+        missing = sorted(OmegaConf.missing_keys(composed))
+        faults += [Fault(key, "has no value") for key in missing]
     if faults:
         raise RequestError(faults)
     config = OmegaConf.to_object(composed)
@@ -322,13 +331,29 @@ def freeze(composed: DictConfig) -> Any:
     return config
 
 
+def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
+    """Return a fault for every ${...} that leads nowhere, or to what the key may not be."""
+    faults = []
+    for key in map(str, node.keys()):  # "in node" leaves out what leads nowhere
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_interpolation():
+            faults += find_dangling(child, f"{prefix}{key}.")
+        elif isinstance(child, Node) and child._is_interpolation():
+            try:
+                node[key]
+            except OmegaConfBaseException as error:
+                reason = str(error).partition("\n")[0]
+                faults.append(Fault(f"{prefix}{key}", f"got {child._value()!s}; {reason}"))
+    return faults
+
+
 def find_unknown_keys(composed: DictConfig, schema: Any) -> list[Fault]:
     """Return a fault for every key of `composed` that is none of `schema`: one added with +key."""
     known = {each.name for each in fields(schema)}
     faults = [Fault(str(key), "there is no such key") for key in composed if key not in known]
     for key in known & set(composed):
         child = composed._get_node(key)
-        if isinstance(child, DictConfig) and child._metadata.object_type is not dict:
+        if isinstance(child, DictConfig) and is_dataclass(child._metadata.object_type):
             nested = find_unknown_keys(child, child._metadata.object_type)
             faults += [Fault(f"{key}.{fault.key}", fault.problem) for fault in nested]
     return faults
@@ -365,6 +390,8 @@ TYPE_NAMES = {
     "int": "a whole number",
     "float": "a number",
     "list[int]": "a list of whole numbers",
+    "dict[str, Any]": "a mapping",
+    "dict[str, str]": "a mapping of texts",
 }
 
 

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
+    Parser,
     answer,
     compose_request,
 )
@@ -47,7 +48,7 @@ class NotWorking(Exception):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.doctor",
         description=__doc__,
         epilog="Exit status: 0 all is well, 1 something does not work, 2 a wrong request.",

@@ -10,7 +10,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer, compose_request
+from dcgan_sweeps.command import (
+    DONE,
+    Parser,
+    add_place,
+    answer,
+    compose_request,
+)
 from dcgan_sweeps.config import Fault, RequestError
 
 MOST = 100_000
@@ -22,7 +28,7 @@ def main() -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.generate",
         description="Draws images from a logged generator: a grid as PNG, the images as npz.",
         epilog="Exit status: 0 done, 2 a wrong request, as a generator that cannot be loaded.",

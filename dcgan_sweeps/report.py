@@ -13,7 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer, name_place
+from dcgan_sweeps.command import (
+    DONE,
+    Parser,
+    add_place,
+    answer,
+    name_place,
+)
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
@@ -39,7 +45,7 @@ def main() -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.report",
         description="Shows runs in the order of their scores, ties marked.",
         epilog="Exit status: 0 done, 2 a wrong request, as runs whose scores cannot be compared.",

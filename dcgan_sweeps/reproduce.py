@@ -12,6 +12,7 @@ from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
     REQUEST_WAS_WRONG,
+    Parser,
     add_place,
     answer,
 )
@@ -35,7 +36,7 @@ def main() -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.reproduce",
         description="Trains a logged run again, as a new run, and prints a verdict.",
         epilog="Exit status: 0 identical or within tolerance, 1 different, 2 a wrong request.",

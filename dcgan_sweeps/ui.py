@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import add_place, answer, started
+from dcgan_sweeps.command import Parser, add_place, answer, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
@@ -73,7 +73,7 @@ def open_ui(options: argparse.Namespace) -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("dcgan_sweeps.ui", description=__doc__)
+    parser = Parser("dcgan_sweeps.ui", description=__doc__)
     parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="what to open: best, study:NAME, a run id"
     )

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 
 import pytest
 
-from dcgan_sweeps.command import add_place, compose_request, name_place, quote, run_command
+from dcgan_sweeps.command import (
+    Parser,
+    add_place,
+    compose_request,
+    name_place,
+    quote,
+    run_command,
+)
+from dcgan_sweeps.config import flatten
+from dcgan_sweeps.faults import find_request_faults
 
 
 def answer(monkeypatch, capsys, *words):
@@ -63,7 +73,7 @@ def test_all_faults_of_a_request_are_reported_at_once(monkeypatch, capsys):
     assert "  optimizer.lrr: there is no such key; did you mean optimizer.lr?" in lines
     assert "  model: got artcle; allowed: article; did you mean article?" in lines
     assert "  optimizer.lr: got abc; allowed: a number, above 0, at most 1" in lines
-    assert "  train.epochs: got -3; allowed: a whole number, at least 0" in lines
+    assert "  train.epochs: got -3; allowed: a whole number, at least 0, at most 1000000" in lines
 
 
 @pytest.mark.parametrize(
@@ -133,3 +143,157 @@ SIGNS += [
 def test_text_that_was_quoted_is_read_back_as_it_is(text):
     request = compose_request("config", [f"tracking.run_name={quote(text)}"])
     assert request.tracking.run_name == text
+
+
+def take(monkeypatch, *words):
+    """Return the request that a good command line makes."""
+    requests = []
+    monkeypatch.setattr(sys, "argv", ["dcgan_sweeps.run", *words])
+    assert run_command("config", lambda request: requests.append(request) or 0) == 0
+    return requests[0]
+
+
+TEXTS = {
+    "tracking.experiment": "2024_11_26",
+    "tracking.dir": "2024_11",
+    "tracking.run_name": "1e3",
+    "data.dir": "0",
+    "score.classifier": "true",
+    "resume": "12345678",
+}
+
+
+@pytest.mark.parametrize(("key", "text"), TEXTS.items())
+def test_text_that_looks_like_a_number_stays_text(key, text, monkeypatch):
+    assert flatten(take(monkeypatch, f"{key}={text}").config)[key] == text
+
+
+def test_text_stays_text_for_the_other_verbs():
+    assert compose_request("config", ["tracking.dir=2024_11"]).tracking.dir == "2024_11"
+
+
+def test_null_stays_null(monkeypatch):
+    assert take(monkeypatch, "tracking.run_name=null").config.tracking.run_name is None
+
+
+def write_own(folder, text):
+    path = folder / "experiment" / "2024_11.yaml"
+    path.parent.mkdir()
+    path.write_text(f"# @package _global_\n{text}")
+    return f"--config-dir={folder}"
+
+
+def test_a_choice_of_digits_is_found(monkeypatch, tmp_path):
+    option = write_own(tmp_path, "optimizer: {lr: 2e-4}\n")
+    request = take(monkeypatch, option, "experiment=2024_11")
+    assert (request.choices["experiment"], request.config.optimizer.lr) == ("2024_11", 2e-4)
+
+
+def test_an_experiment_of_ones_own_says_the_seed(monkeypatch, tmp_path):
+    option = write_own(tmp_path, "seed: 7\n")
+    assert take(monkeypatch, option, "experiment=2024_11").config.seed == 7
+
+
+def test_text_in_a_file_stays_text_when_quoted(monkeypatch, tmp_path):
+    option = write_own(tmp_path, "tracking: {experiment: '2024_11_26', run_name: 2024}\n")
+    tracking = take(monkeypatch, option, "experiment=2024_11").config.tracking
+    assert (tracking.experiment, tracking.run_name) == ("2024_11_26", "2024")
+
+
+def test_a_group_of_ones_own_is_added(monkeypatch, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text("# @package _global_\nseed: 7\n")
+    assert take(monkeypatch, f"--config-dir={tmp_path}", "+own=mine").config.seed == 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbfseed=7\n", b"seed=7\r\n", b"\n  # a comment\n  seed=7  \n", b"seed=7"],
+)
+def test_a_file_of_overrides_is_read(content, monkeypatch, tmp_path):
+    (tmp_path / "words").write_bytes(content)
+    assert take(monkeypatch, f"@{tmp_path / 'words'}").config.seed == 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["seed=7".encode("utf-16"), bytes(range(256)), b"seed=7\0", b"#" * 11_000_000],
+    ids=["utf-16", "binary", "nul", "huge"],
+)
+def test_a_file_that_holds_no_overrides_is_refused(content, monkeypatch, capsys, tmp_path):
+    (tmp_path / "words").write_bytes(content)
+    status, lines = answer(monkeypatch, capsys, f"@{tmp_path / 'words'}")
+    assert (status, len(lines)) == (2, 2)
+    assert lines[1].startswith(f"  @{tmp_path / 'words'}: ")
+
+
+def test_of_many_faults_twenty_are_shown_and_counted(monkeypatch, capsys, tmp_path):
+    (tmp_path / "words").write_text("".join(f"key_{i}=1\n" for i in range(120_000)))
+    status, lines = answer(monkeypatch, capsys, f"@{tmp_path / 'words'}")
+    assert status == 2
+    assert lines[0] == "120000 faults in the request, nothing was started:"
+    assert lines[20:] == ["  key_19: there is no such key", "  and 119980 more"]
+
+
+def test_too_many_overrides_are_refused(monkeypatch, capsys, tmp_path):
+    (tmp_path / "words").write_text("seed=1\n" * 120_000)
+    _, lines = answer(monkeypatch, capsys, f"@{tmp_path / 'words'}")
+    assert lines[1] == "  overrides: got 120000; allowed: at most 1000"
+
+
+@pytest.mark.parametrize(
+    "word", ["hydra.sweeper.storagee=postgresql://u:PW@h/x", "tracking.urii=http://u:PW@h", "x=[PW"]
+)
+def test_a_password_of_a_refused_word_is_masked(word, monkeypatch, capsys):
+    _, lines = answer(monkeypatch, capsys, word.replace("x=[PW", "x=[password=PW"))
+    assert "PW" not in "".join(lines)
+
+
+def test_a_parser_masks_what_it_refuses(capsys):
+    with pytest.raises(SystemExit) as ended:
+        Parser("verb").parse_args(["--uri=http://u:PW@h", "--token=PW"])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "PW" not in err
+    assert len(err.splitlines()) == 2
+
+
+def test_control_characters_are_shown_in_one_line(monkeypatch, capsys):
+    _, lines = answer(monkeypatch, capsys, "x\n\x1b[31m=1")
+    assert len(lines) == 2
+    assert "\\n\\x1b[31m" in lines[1]
+
+
+def test_a_launcher_without_its_package_has_its_pip_line(monkeypatch, capsys):
+    _, lines = answer(monkeypatch, capsys, "hydra/launcher=ray")
+    assert lines[1].endswith("; for ray: pip install hydra-ray-launcher")
+
+
+def test_a_fault_of_ours_is_not_the_requests():
+    assert find_request_faults("config", ["seed=1"], KeyError("a bug")) == []
+
+
+def test_a_fault_of_ours_is_raised(monkeypatch):
+    monkeypatch.setattr("dcgan_sweeps.command.read_request", lambda *asked: 1 / 0)
+    monkeypatch.setattr(sys, "argv", ["dcgan_sweeps.run", "seed=1"])
+    with pytest.raises(ZeroDivisionError):
+        run_command("config", lambda request: 0)
+
+
+@pytest.mark.parametrize("words", [["hydra.mode=MULTIRUN"], ["-m"], ["FILE"]])
+def test_a_sweep_is_asked_for_in_three_ways(words, monkeypatch, capsys, tmp_path):
+    from dcgan_sweeps.run import main
+
+    option = write_own(tmp_path, "hydra: {mode: MULTIRUN}\n")
+    words = [option, "experiment=2024_11"] if words == ["FILE"] else words
+    monkeypatch.chdir(tmp_path)
+    dry = ["hydra.sweeper.dry_run=true", "score=none", "seed=0,1"]
+    monkeypatch.setattr(sys, "argv", ["dcgan_sweeps.run", *words, *dry])
+    assert main() == 0
+    assert "2 trials" in capsys.readouterr().out
+
+
+def test_the_package_lists_its_verbs():
+    command = [sys.executable, "-m", "dcgan_sweeps", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "  reproduce" in done.stdout

@@ -25,7 +25,10 @@ def test_a_configuration_cannot_be_changed(tiny):
 @pytest.mark.parametrize(
     ("override", "fault"),
     [
-        ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
+        (
+            "train.epochs=-1",
+            "train.epochs: got -1; allowed: a whole number, at least 0, at most 1000000",
+        ),
         ("optimizer.lr=0", "optimizer.lr: got 0.0; allowed: a number, above 0, at most 1"),
         ("optimizer.lr=nan", "optimizer.lr: got nan; allowed: a number, above 0, at most 1"),
         ("runner.device=tpu", "runner.device: got tpu; allowed: auto, cpu, gpu"),

@@ -84,7 +84,9 @@ def test_a_file_of_100_000_unknown_keys_is_refused_in_seconds():
 def test_a_value_that_is_no_longer_allowed_is_named():
     logged = nested()
     logged["train"]["epochs"] = -1
-    assert faults_of(logged) == ["train.epochs: got -1; allowed: a whole number, at least 0"]
+    assert faults_of(logged) == [
+        "train.epochs: got -1; allowed: a whole number, at least 0, at most 1000000"
+    ]
 
 
 def test_a_missing_key_that_changes_no_result_has_its_default():

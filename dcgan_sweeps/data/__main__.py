@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, answer
+from dcgan_sweeps.command import DONE, Parser, answer
 from dcgan_sweeps.data.images import read_fashion_mnist
 from dcgan_sweeps.data.sources import fetch, find_source
 
 
 def main() -> int:
-    argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
+    Parser("dcgan_sweeps.data", description=__doc__).parse_args()
     return answer(get_images, "interrupted; what was fetched so far is not kept")
 
 

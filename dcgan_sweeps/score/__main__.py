@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from dcgan_sweeps.command import (
     ANSWER_IS_NO,
     DONE,
+    Parser,
     add_place,
     answer,
     compose_request,
@@ -44,7 +45,7 @@ def main() -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "dcgan_sweeps.score",
         description="Scores logged generators again, and logs that beside what they have.",
         epilog="Exit status: 0 done, 1 the store failed, 2 a wrong request.",

@@ -12,6 +12,7 @@ from typing import Any, Optional
 from omegaconf import MISSING
 
 from dcgan_sweeps.config import (
+    MINUTES_A_YEAR,
     Fault,
     RequestError,
     anything,
@@ -39,7 +40,7 @@ class StudySettings:
     only_if: dict[str, str] = anything()
     retries: int = number(0, 1000)
     stop_after_failures: int = number(1, 1_000_000)
-    timeout_min: Optional[float] = number(0, low_open=True)
+    timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)
     target_score: Optional[float] = number(0)
     skip_finished: bool = anything()
     dry_run: bool = anything()

@@ -1,0 +1,458 @@
+"""The search for every fault of a request: in its words, in the user's own files, in what Hydra
+composes from both.
+
+find_request_faults("config", ["optimizer.lrr=1", "seed=-1"])  # two faults
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.conf import HydraConf
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigSource
+from hydra.types import RunMode
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from dcgan_sweeps.config import (
+    SCHEMAS,
+    Fault,
+    RequestError,
+    find_conf_dir,
+    find_unknown_keys,
+    freeze,
+    register_schemas,
+)
+from dcgan_sweeps.grammar import (
+    LONGEST_WORD,
+    MOST_VALUES,
+    Unreadable,
+    count_values,
+    find_key,
+    keep_text,
+    list_values,
+    read_override,
+)
+from dcgan_sweeps.keys import Keys, describe_error, find_nearest, read_keys, show_value
+from dcgan_sweeps.own_files import OwnFiles, find_shadowed, is_own, place_fault, read_own_files
+
+MOST_WORDS = 1000  # more than there are keys; Hydra reads a thousand in some seconds
+MOST_TRIED = 100  # values of one sweep; the rest is found out when its trial begins
+# Hydra's own launchers that come with a package of their own.
+PACKAGES = {
+    "joblib": "'dcgan-sweeps[launchers]'",
+    "submitit_local": "'dcgan-sweeps[launchers]'",
+    "submitit_slurm": "'dcgan-sweeps[launchers]'",
+    "ray": "hydra-ray-launcher",
+    "ray_aws": "hydra-ray-launcher",
+    "rq": "hydra-rq-launcher",
+}
+# Where Hydra would put what it writes, if it wrote anything.
+FOLDERS = ("run.dir", "output_subdir", "sweep.dir", "sweep.subdir")
+# Hydra says these, and nobody else.
+OF_HYDRA = ("hydra.runtime.", "hydra.overrides.", "hydra.job.num", "hydra.job.id")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the words of a request may say: keys, groups, and the search path they are found on."""
+
+    config_name: str
+    kind: type
+    keys: Keys
+    loader: Any
+    sources: tuple[ConfigSource, ...]
+    groups: frozenset[str]
+    is_sweep: bool
+
+    def is_group(self, key: str) -> bool:
+        """Return whether a key names a group of configurations: optimizer, hydra/launcher."""
+        if "/" in key:
+            return any(source.is_group(key) for source in self.sources)
+        return key in self.groups
+
+    def list_options(self, group: str) -> list[str]:
+        """Return the choices of a group."""
+        found = {
+            option
+            for source in self.sources
+            if source.is_group(group)
+            for option in source.list(group, results_filter=ObjectType.CONFIG)
+        }
+        return sorted(each for each in found if not each.endswith("_schema"))
+
+    def lists(self, group: str) -> bool:
+        """Return whether the primary configuration chooses from a group, which costs 0.1 s."""
+        listed = self.loader.compute_defaults_list(self.config_name, [], RunMode.MULTIRUN)
+        return group in listed.overrides.known_choices
+
+    def has_config(self, path: str) -> bool:
+        """Return whether there is a configuration such as experiment/quick."""
+        return any(source.is_config(path) for source in self.sources)
+
+
+@contextlib.contextmanager
+def open_loader() -> Iterator[Any]:
+    """Give Hydra's config loader: that of the command that is running, or one over conf/ alone."""
+    if GlobalHydra.instance().is_initialized():
+        yield GlobalHydra.instance().config_loader()
+    else:
+        with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+
+
+def read_vocabulary(
+    config_name: str, kind: type, words: Sequence[str], loader: Any, *, is_sweep: bool
+) -> Vocabulary:
+    """Return what the words of a request may say; raises RequestError where the search path that
+    they name is wrong."""
+    register_schemas()
+    keys = read_keys(kind)
+    # Hydra reads the primary configuration for its search path, before anybody has looked at it.
+    primary = read_own_files(loader.get_sources(), [config_name], find_conf_dir(), keys)
+    broken = [fault for fault in primary.faults if fault.key.endswith(".yaml")]
+    if broken:
+        raise RequestError(broken)
+    of_path = [word for word in words if find_key(word) == "hydra.searchpath"]
+    try:
+        overrides = [read_override(word) for word in of_path]
+        with warnings.catch_warnings():
+            # A folder that is not there is refused, see find_missing_folders.
+            warnings.filterwarnings("ignore", "provider=.* is not available", UserWarning)
+            _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])
+            if overrides:
+                loader._process_config_searchpath(config_name, overrides, repository)
+    except (Unreadable, HydraException, ValueError) as error:
+        got = _show_got(of_path[-1]) if of_path else "a list in the primary configuration"
+        problem = f"got {got}; {describe_error(error)}"
+        raise RequestError([Fault("hydra.searchpath", problem)]) from error
+    sources = tuple(repository.get_sources())
+    groups = {
+        group
+        for source in sources
+        if source.available()
+        for group in source.list("", results_filter=ObjectType.GROUP)
+    }
+    known = frozenset(groups - {"hydra"})
+    return Vocabulary(config_name, kind, keys, loader, sources, known, is_sweep)
+
+
+def keep_texts(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """Return overrides in which every text stays what was typed: the value of a text key, or the
+    choice of a group, is no number and no truth value."""
+    return [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
+
+
+def _is_text(word: str, vocabulary: Vocabulary) -> bool:
+    if word.startswith("~") or len(word) > LONGEST_WORD:
+        return False  # names no value, or is refused for its length
+    key = find_key(word)
+    return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
+
+
+def find_request_faults(
+    config_name: str, words: Sequence[str], error: Exception, *, is_sweep: bool = False
+) -> list[Fault]:
+    """Return every fault of a request that Hydra refused with `error`, at its first fault.
+
+    Empty where nothing is wrong with them and `error` is none of Hydra's.
+    """
+    kind = SCHEMAS[config_name][1]
+    with open_loader() as loader:
+        try:
+            vocabulary = read_vocabulary(config_name, kind, words, loader, is_sweep=is_sweep)
+        except RequestError as wrong_path:
+            return list(wrong_path.faults)
+        own = read_own(words, vocabulary)
+        return find_all_faults(words, vocabulary, own, error)
+
+
+def find_all_faults(
+    words: Sequence[str], vocabulary: Vocabulary, own: OwnFiles, error: Exception
+) -> list[Fault]:
+    """Return every fault of a request that Hydra refused with `error`."""
+    faults = [*own.faults, *find_word_faults(words, vocabulary)]
+    if not faults:
+        faults = [*_find_unlisted(words, vocabulary), *find_faults_of_hydra(words, vocabulary)]
+    if not faults:
+        faults = _find_faults_together(words, vocabulary, own)
+    if not faults and isinstance(error, (HydraException, OmegaConfBaseException)) and words:
+        return [Fault("request", describe_error(error))]
+    return list(dict.fromkeys(faults))
+
+
+def _find_unlisted(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
+    """Return a fault for each group that the primary configuration does not choose from."""
+    groups = [find_key(word) for word in words if not word.startswith("+")]
+    return [
+        Fault(group, f"there is no such key; a group of your own is added: +{group}=CHOICE")
+        for group in groups
+        if vocabulary.is_group(group) and not vocabulary.lists(group)
+    ]
+
+
+def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
+    """Return every fault of the words that is seen without composing them."""
+    if len(words) > MOST_WORDS:
+        unknown = _find_unknown_words(words, vocabulary)
+        problem = f"got {len(words)}; allowed: at most {MOST_WORDS}"
+        return unknown or [Fault("overrides", problem)]
+    faults: list[Fault] = []
+    after_comma = False
+    for word in words:
+        if after_comma and "=" not in word:
+            continue  # the word before says it: the shell split the two at a blank
+        after_comma = word.rstrip().endswith(",")
+        try:
+            override = read_override(word, vocabulary.loader)
+        except Unreadable as unreadable:
+            faults.append(Fault(word, str(unreadable)))
+        else:
+            faults += _find_faults_of(word, override, vocabulary)
+    return faults
+
+
+def _find_unknown_words(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
+    """Return a fault for each word of a key that is not there, in no time; nearest names aside."""
+    return [
+        Fault(key, "there is no such key")
+        for key in map(find_key, words)
+        if not vocabulary.keys.is_known(key) and not vocabulary.is_group(key)
+    ]
+
+
+def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> list[Fault]:
+    key = override.key_or_group
+    named = key if override.package is None else f"{key}@{override.package}"
+    is_group = vocabulary.is_group(key) and override.package is None
+    if not (is_group or vocabulary.keys.is_known(named)) or key == "hydra":
+        names = [*vocabulary.keys.leaves, *vocabulary.groups]
+        return [Fault(named or word, f"there is no such key{find_nearest(key, names)}")]
+    if override.is_delete() and not key.startswith("hydra"):
+        remedy = "null stands for nothing, where a key allows it"
+        return [Fault(word, f"no key and no group can be left out; {remedy}")]
+    is_added = override.is_add() or override.is_force_add()
+    if (is_group and is_added and vocabulary.lists(key)) or (
+        override.is_add() and key in vocabulary.keys.leaves
+    ):
+        return [Fault(word, f"there is such a key; leave out the +: {word.lstrip('+')}")]
+    if key.startswith(OF_HYDRA):
+        return [Fault(key, f"got {_show_got(word)}; Hydra alone says what it is")]
+    if override.is_sweep_override():
+        fault = _find_sweep_fault(key, word, override, vocabulary)
+        if fault is not None:
+            return [fault]
+    return _find_value_faults(word, override, vocabulary, is_group=is_group)
+
+
+def _find_sweep_fault(
+    key: str, word: str, override: Override, vocabulary: Vocabulary
+) -> Fault | None:
+    if not vocabulary.is_sweep:
+        return Fault(word, "several values need a sweep: run -m")
+    if key.startswith("hydra"):
+        return Fault(word, "got several values; allowed: one, as Hydra's keys are of all trials")
+    if key == "resume":
+        return Fault(word, "-m starts new runs; one interrupted run goes on without -m")
+    count = count_values(override)
+    if count > MOST_VALUES:
+        many = "endless values" if count == float("inf") else f"{count} values"
+        return Fault(key, f"got {_show_got(word)}, {many}; allowed: at most {MOST_VALUES}")
+    return None
+
+
+def _find_value_faults(
+    word: str, override: Override, vocabulary: Vocabulary, *, is_group: bool
+) -> list[Fault]:
+    key = override.key_or_group
+    if override.is_delete():
+        return []
+    try:
+        values = list_values(override, MOST_TRIED)
+    except HydraException as error:
+        return [Fault(word, describe_error(error))]
+    if not values and not override.is_interval_sweep():
+        return [Fault(word, "names no value")]
+    if is_group:
+        found = [_find_choice_fault(key, value, vocabulary) for value in values]
+    elif vocabulary.keys.is_section(key) and not isinstance(override.value(), dict):
+        found = [Fault(key, f"got {_show_got(word)}; allowed: keys below it, such as {key}.KEY")]
+    else:
+        got = None if override.is_sweep_override() else _show_got(word)
+        found = [vocabulary.keys.find_fault(key, value, got) for value in values]
+    return [fault for fault in found if fault is not None]
+
+
+def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault | None:
+    options = vocabulary.list_options(group)
+    is_inside = isinstance(choice, str) and ".." not in choice.split("/")
+    if is_inside and vocabulary.has_config(f"{group}/{choice}"):
+        return None
+    if choice is None and group in ("sampler", "pruner"):
+        return None
+    got = show_value(choice).replace("'", "")
+    if isinstance(choice, list):
+        return Fault(group, f"got {got}; allowed: one of {', '.join(options)}")
+    hint = find_nearest(got, options)
+    if group == "hydra/launcher" and choice in PACKAGES:
+        hint = f"; for {choice}: pip install {PACKAGES[choice]}"
+    return Fault(group, f"got {got}; allowed: {', '.join(options)}{hint}")
+
+
+def _show_got(word: str) -> str:
+    value = word.partition("=")[2]
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
+def read_own(words: Sequence[str], vocabulary: Vocabulary) -> OwnFiles:
+    """Return what the user's own files say, those that the words or the primary one choose."""
+    if not any(is_own(source, find_conf_dir()) for source in vocabulary.sources):
+        return OwnFiles()
+    chosen = [vocabulary.config_name, *_list_chosen(words, vocabulary)]
+    return read_own_files(vocabulary.sources, chosen, find_conf_dir(), vocabulary.keys)
+
+
+def _list_chosen(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """Return each configuration that a word chooses, such as experiment/mine."""
+    chosen: list[str] = []
+    for word in words:
+        if not vocabulary.is_group(find_key(word)):
+            continue
+        try:
+            override = read_override(word, vocabulary.loader)
+            values = [] if override.is_delete() else list_values(override, MOST_TRIED)
+        except (Unreadable, HydraException):
+            continue  # is a fault by itself
+        chosen += [f"{override.key_or_group}/{each}" for each in values if isinstance(each, str)]
+    return chosen
+
+
+def find_faults_of_hydra(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
+    """Return the faults of words about Hydra itself, each tried on what the choices compose."""
+    of_hydra = [word for word in words if find_key(word).startswith("hydra.")]
+    choices = [word for word in words if vocabulary.is_group(find_key(word))]
+    if not of_hydra:
+        return []
+    try:
+        composed = vocabulary.loader.load_configuration(
+            vocabulary.config_name, choices, RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+    except (HydraException, OmegaConfBaseException):
+        return []  # the choices do not go together, which is found out next
+    faults = []
+    for word in of_hydra:
+        try:
+            ConfigLoaderImpl._apply_overrides_to_config([read_override(word)], composed)
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            faults.append(Fault(find_key(word), f"got {_show_got(word)}; {describe_error(error)}"))
+    return faults
+
+
+def _find_faults_together(
+    words: Sequence[str], vocabulary: Vocabulary, own: OwnFiles
+) -> list[Fault]:
+    """Return what is wrong with words that are good each by itself."""
+    try:
+        composed = vocabulary.loader.load_configuration(
+            vocabulary.config_name, list(words), RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+        faults = find_composed_faults(composed, vocabulary)
+        if faults:
+            return place_faults(faults, words, own)
+        HydraConfig.instance().set_config(copy.deepcopy(composed))  # of ${hydra:...}
+        with open_dict(composed):
+            del composed["hydra"]
+        freeze(composed)
+    except RequestError as error:
+        return place_faults(error.faults, words, own)
+    except (HydraException, OmegaConfBaseException) as error:
+        files = sorted({entry.file for entry in own.entries.values()})
+        return [Fault(", ".join(files) or "request", describe_error(error))]
+    return []
+
+
+def place_faults(faults: Sequence[Fault], words: Sequence[str], own: OwnFiles) -> list[Fault]:
+    """Return faults that name the file and line of a value that a user's own file sets."""
+    said = {find_key(word) for word in words}
+    return [
+        place_fault(fault, own.entries[fault.key])
+        if fault.key in own.entries and fault.key not in said and " in " not in fault.problem
+        else fault
+        for fault in faults
+    ]
+
+
+def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:
+    """Return what is wrong with Hydra's part of a composed configuration."""
+    if composed._metadata.object_type is not vocabulary.kind:
+        problem = f"got {vocabulary.config_name}; allowed: {_find_shipped(vocabulary.kind)}"
+        return [Fault("--config-name", problem)]
+    faults = [
+        Fault(f"hydra.{fault.key}", fault.problem)
+        for fault in find_unknown_keys(composed.hydra, HydraConf)
+        if fault.key != "env"  # of Hydra's own group hydra/env, which has no schema
+    ]
+    faults += _find_moved_folders(composed, vocabulary.kind)
+    choices: Mapping[str, Any] = composed.hydra.runtime.choices
+    for group, choice in choices.items():
+        if isinstance(choice, ListConfig):
+            allowed = ", ".join(vocabulary.list_options(group))
+            got = ", ".join(map(str, choice))
+            faults.append(Fault(group, f"got [{got}]; allowed: one of {allowed}"))
+    chosen = [f"{group}/{choice}" for group, choice in choices.items()]
+    faults += find_shadowed(vocabulary.sources, chosen, find_conf_dir())
+    if vocabulary.is_sweep and composed.get("resume") is not None:
+        problem = f"got {composed.resume}; -m starts new runs; one run goes on without -m"
+        faults.append(Fault("resume", problem))
+    return faults
+
+
+def _find_shipped(kind: type) -> str:
+    """Return the name of the primary configuration that conf/ has for a schema."""
+    return next(name for name, (_, schema) in SCHEMAS.items() if schema is kind)
+
+
+def _find_moved_folders(composed: DictConfig, kind: type) -> list[Fault]:
+    """Return a fault for each folder of Hydra's that is not where conf/ has it."""
+    conf = OmegaConf.load(find_conf_dir() / f"{_find_shipped(kind)}.yaml")
+    ours = OmegaConf.merge(OmegaConf.structured(HydraConf), conf.hydra)
+    return [
+        Fault(f"hydra.{key}", f"got {got}; tracking.dir says where runs go, and nothing else does")
+        for key in FOLDERS
+        if (got := _read_raw(composed.hydra, key)) != _read_raw(ours, key)
+    ]
+
+
+def _read_raw(node: Any, key: str) -> Any:
+    """Return a value as it was written, with its ${...}."""
+    written: Any = OmegaConf.to_container(node, resolve=False)
+    for name in key.split("."):
+        written = written[name]
+    return written
+
+
+def find_missing_folders(vocabulary: Vocabulary) -> list[Fault]:
+    """Return a fault for each folder of the search path that is not there."""
+    options = {"command-line": "--config-dir", "main": "--config-path"}
+    return [
+        Fault(
+            options.get(source.provider, "hydra.searchpath"),
+            f"got {source.path or Path.cwd()}; there is no such folder",
+        )
+        for source in vocabulary.sources
+        if source.scheme() in ("file", "pkg") and not source.available()
+    ]

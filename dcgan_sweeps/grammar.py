@@ -1,0 +1,188 @@
+"""Hydra's override grammar: how a word is read, what it stays, how many values it has.
+
+keep_text("tracking.run_name=1e3,x")  # "tracking.run_name='1e3',x"
+read_override("seed=range(0,3)")                    # Hydra's Override, or Unreadable
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from antlr4 import CommonTokenStream, InputStream, Token
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    Quote,
+    QuotedString,
+    RangeSweep,
+)
+from hydra.errors import HydraException
+from hydra.grammar.gen.OverrideLexer import OverrideLexer
+
+from dcgan_sweeps.keys import describe_error
+
+MOST_VALUES = 100_000  # of one range: more trials than anybody starts
+LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
+# In these, and outside of every function, a value is what was typed.
+KEEP_VALUES = (None, "choice", "shuffle", "sort")
+TYPED = (OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL)
+DELIMITERS = (
+    OverrideLexer.COMMA,
+    OverrideLexer.PCLOSE,
+    OverrideLexer.BRACKET_OPEN,
+    OverrideLexer.BRACKET_CLOSE,
+    OverrideLexer.BRACE_OPEN,
+    OverrideLexer.BRACE_CLOSE,
+    Token.EOF,
+)
+OPENING = (OverrideLexer.POPEN, OverrideLexer.BRACKET_OPEN, OverrideLexer.BRACE_OPEN)
+CLOSING = (OverrideLexer.PCLOSE, OverrideLexer.BRACKET_CLOSE, OverrideLexer.BRACE_CLOSE)
+
+
+class Unreadable(Exception):
+    """A word that Hydra's grammar cannot read; the text is what to do about it."""
+
+
+def read_override(word: str, config_loader: Any = None) -> Override:
+    """Return a word as Hydra reads it; raises Unreadable, with a remedy."""
+    if len(word) > LONGEST_WORD:
+        raise Unreadable(f"has {len(word)} characters; allowed: at most {LONGEST_WORD}")
+    try:
+        override = OverridesParser.create(config_loader).parse_override(word)
+    except (HydraException, ValueError, RecursionError) as error:  # ValueError: too many digits
+        raise Unreadable(_find_remedy(word, error)) from error
+    override.config_loader = config_loader  # glob(...) looks its group up
+    return override
+
+
+def find_key(word: str) -> str:
+    """Return the key or group that a word speaks of."""
+    return word.partition("=")[0].lstrip("+~").strip()
+
+
+def quote_text(text: str) -> str:
+    """Return text in quotes, as Hydra's grammar reads it back."""
+    quote = Quote.double if "'" in text and '"' not in text else Quote.single
+    quoted: str = QuotedString(text=text, quote=quote).with_quotes()
+    return quoted
+
+
+def keep_text(word: str) -> str:
+    """Return an override of a text key with every value in quotes that Hydra would read as a
+    number or a truth value, in a choice of several too; null is no text."""
+    kept = word
+    for first, last in reversed(list(_find_lone_tokens(word))):
+        kept = kept[:first] + quote_text(kept[first : last + 1]) + kept[last + 1 :]
+    return kept
+
+
+def _find_lone_tokens(word: str) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of every value that is a number or a truth value and nothing else."""
+    inside: list[str | None] = [None]
+    element: list[Any] = []
+    for token in _read_value_tokens(word):
+        if token.type in DELIMITERS:
+            if len(element) == 1 and element[0].type in TYPED and inside[-1] in KEEP_VALUES:
+                yield element[0].start, element[0].stop
+        elif token.type != OverrideLexer.POPEN:
+            element += [] if token.type == OverrideLexer.WS else [token]
+            continue
+        if token.type in OPENING:
+            is_function = token.type == OverrideLexer.POPEN and element
+            inside.append(element[-1].text if is_function else token.text)
+        elif token.type in CLOSING and len(inside) > 1:
+            inside.pop()
+        element = []
+
+
+def _read_value_tokens(word: str) -> list[Any]:
+    lexer = OverrideLexer(InputStream(word))
+    lexer.removeErrorListeners()  # what cannot be read is found out by the parser
+    stream = CommonTokenStream(lexer)
+    stream.fill()
+    types = [token.type for token in stream.tokens]
+    if OverrideLexer.EQUAL not in types:
+        return []
+    return list(stream.tokens[types.index(OverrideLexer.EQUAL) + 1 :])
+
+
+def count_values(override: Override) -> float:
+    """Return how many values a sweep has, without making them; infinite where it never ends."""
+    sweep = override.value()
+    if isinstance(sweep, RangeSweep):
+        start, stop, step = (math.nan if each is None else each for each in _list_numbers(sweep))
+        if step == 0 or not all(map(math.isfinite, (start, stop, step))):
+            return math.inf
+        return max(0, math.ceil((stop - start) / step))
+    return len(sweep.list) if isinstance(sweep, ChoiceSweep) else 1
+
+
+def _list_numbers(sweep: RangeSweep) -> tuple[int | float | None, ...]:
+    return sweep.start, sweep.stop, sweep.step
+
+
+def list_values(override: Override, most: int) -> list[Any]:
+    """Return at most so many values of an override: the one, or those of a choice or a range; of
+    an interval none."""
+    sweep = override.value()
+    if not override.is_sweep_override():
+        return [sweep]
+    if isinstance(sweep, IntervalSweep):
+        return []
+    values = override.sweep_iterator(transformer=lambda each: Override._convert_value(each))
+    return [value for value, _ in zip(values, range(most), strict=False)]
+
+
+def _find_remedy(word: str, error: Exception) -> str:
+    key, equals, value = word.partition("=")
+    if not equals:
+        return f"cannot be read as key=value; {_describe_bare(word)}"
+    if any(character.isspace() for character in key):
+        return "cannot be read as key=value: a key has no blank"
+    if isinstance(error, ValueError) and not isinstance(error, HydraException):
+        return f"cannot be read: {describe_error(error)}"
+    if value.rstrip().endswith(","):
+        return "ends with a comma: leave no blank after a comma, or quote the word"
+    if "while evaluating" in str(error) or "Unknown function" in str(error):
+        return f"cannot be read: {describe_error(error)}"
+    quoted = _quote_for_shell(f"{key}={quote_text(value)}")
+    if not _is_readable(f"{key}={quote_text(value)}"):
+        return f"cannot be read as key=value: {describe_error(error)}"
+    opened = _describe_unbalanced(value)
+    return f"cannot be read{opened}; text with such signs is quoted: {quoted}"
+
+
+def _describe_bare(word: str) -> str:
+    if word.startswith("-"):
+        return "an option comes before the overrides and is listed by --help"
+    return "a blank splits a word in two, unless it is quoted" if word else "got an empty word"
+
+
+def _describe_unbalanced(value: str) -> str:
+    for first, last in ("''", '""'):
+        if value.count(first) % 2:
+            return f": {first} is not closed" if first == last else ""
+    for first, last in ("()", "[]", "{}"):
+        if value.count(first) != value.count(last):
+            return f": {first} and {last} do not match"
+    return ""
+
+
+def _is_readable(word: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(word)
+    except (HydraException, ValueError):
+        return False
+    return True
+
+
+def _quote_for_shell(word: str) -> str:
+    # Quotes within double quotes are easier to read than what shlex makes of them.
+    if any(sign in word for sign in "$`\\!"):
+        return shlex.quote(word)
+    return '"' + word.replace('"', '\\"') + '"'
