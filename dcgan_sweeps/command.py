@@ -28,7 +28,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_sweeps.config import (
@@ -42,7 +42,7 @@ from dcgan_sweeps.config import (
     register_schemas,
     walk,
 )
-from dcgan_sweeps.paths import show
+from dcgan_sweeps.paths import resolve_places, show, show_path
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -175,8 +175,8 @@ def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> li
     """Return the words of add_place that lead another command to the same runs: of the default
     place none."""
     words = [] if uri is None else [f"--uri={uri}"]
-    if uri is None and folder != DIR:
-        words.append(f"--dir={folder}")
+    if uri is None and show_path(folder) != DIR:
+        words.append(f"--dir={show_path(folder)}")
     return words if experiment == EXPERIMENT else [*words, f"--experiment={experiment}"]
 
 
@@ -186,16 +186,26 @@ def _expand(path: str) -> str:
 
 
 def quote(value: str) -> str:
-    """Return text as a value in Hydra's override grammar."""
-    if re.fullmatch(r"[\w./:@%+-]*", value):
+    """Return text as a value in Hydra's override grammar, which reads back as that text."""
+    if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
         return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # A backslash is one of its own, but before a quote, or at the end.
+    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", escape_lookups(value))
+    return "'" + doubled.replace("'", "\\'") + "'"
+
+
+def escape_lookups(text: str) -> str:
+    """Return text in which OmegaConf looks nothing up: ${...} has an odd number of backslashes
+    before it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
     try:
-        return compose(config_name, words, SCHEMAS[config_name][1])
+        schema: type[Any] = SCHEMAS[config_name][1]
+        composed = compose(config_name, words, schema)
+        return resolve_places(composed, Path.cwd())
     except (HydraException, OmegaConfBaseException) as error:
         GlobalHydra.instance().clear()
         raise RequestError(find_request_faults(config_name, words, error)) from error
@@ -284,7 +294,10 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
         if not group.startswith("hydra/")
     }
     words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
-    return Request(config, tuple(words), choices)
+    # As it is: Hydra does not quote what OmegaConf would look up.
+    written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
+    folder = Path(written["hydra"]["runtime"]["cwd"])
+    return Request(resolve_places(config, folder), tuple(words), choices)
 
 
 def _refuse_search(choices: Mapping[str, str]) -> None:

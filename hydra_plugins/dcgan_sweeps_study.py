@@ -7,21 +7,26 @@ launcher. Optuna is imported when a study is run, since Hydra loads this file ev
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded
-from dcgan_sweeps.config import Config, freeze, make_schema
+from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded, escape_lookups, quote
+from dcgan_sweeps.config import Config, find_conf_dir, freeze, make_schema
+from dcgan_sweeps.paths import resolve_places, resolve_url
 from dcgan_sweeps.sweep.settings import StudySettings, check_settings
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.sweep.folder import StudyFolder
 
 ConfigStore.instance().store(
     group="hydra/sweeper",
@@ -40,53 +45,120 @@ class StudySweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        self.context = hydra_context
+        self.callbacks = hydra_context.callbacks
+        self.loader: Any = hydra_context.config_loader
         self.job = task_function
-        self.master = copy.deepcopy(config)
-        # Every job is composed with the study's own settings too: it needs pruner and storage.
-        words = [each for each in config.hydra.overrides.task if each.startswith(OF_THE_STUDY)]
-        with open_dict(self.master):
-            self.master.hydra.overrides.hydra.extend(words)
+        self.master = add_study_words(config)
 
     def sweep(self, arguments: list[str]) -> NoReturn:
+        from dcgan_sweeps.sweep.configs import read_configs
         from dcgan_sweeps.sweep.request import read_study_request
         from dcgan_sweeps.sweep.study import run_study
+        from dcgan_sweeps.terminal import make_console, make_say
 
-        settings = OmegaConf.to_object(self.master.hydra.sweeper)
-        if not isinstance(settings, StudySettings):
-            raise TypeError(f"hydra.sweeper is a {type(settings).__name__}")
-        check_settings(settings)
-        composer = Composer(self.context.config_loader, self.master)
+        configs = read_configs(list_sources(self.master))
+        folder = find_begun(self.master)
+        if folder is not None:  # it goes on as it was asked, whatever was edited since
+            self.loader = copy_loader(self.loader, folder.conf)
+            self.master = recompose(self.loader, self.master)
+        settings = read_settings(self.master)
         choices = self.master.hydra.runtime.choices
         request = read_study_request(
             [word for word in arguments if not word.startswith(OF_THE_STUDY)],
             settings,
             {group: str(choice) for group, choice in choices.items()},
-            self.context.config_loader,
-            composer,
+            self.loader,
+            Composer(self.loader, self.master),
+            make_say(make_console()),
         )
-        raise StudyEnded(run_study(request, self._start_launcher))
+        raise StudyEnded(run_study(request, configs, self._start_launcher))
 
     def _start_launcher(self, root: Path, conf: Path) -> Jobs:
         """Return the launcher of one study, whose jobs are composed from the copy in `conf`."""
         config = copy.deepcopy(self.master)
-        words = [f"hydra.sweeper.study_name={root.name}", f"hydra.sweep.dir='{root}'"]
-        # A job sees Hydra's part alone, in which ${train.epochs} leads nowhere.
-        written: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=False)
-        resolved: Any = OmegaConf.to_container(config.hydra.sweeper.pruner, resolve=True)
-        for key, value in resolved.items():
-            if written[key] != value:
-                words.append(f"hydra.sweeper.pruner.{key}={value}")
+        # Each job is composed anew, from words: these lead it to the study.
+        words = {
+            "hydra.sweeper.study_name": root.name,
+            "hydra.sweeper.storage": read_settings(config).storage,
+            "hydra.sweep.dir": str(root),
+            **find_lookups(config.hydra.sweeper.pruner, "hydra.sweeper.pruner"),
+        }
+        texts = [f"{key}={quote(str(value))}" for key, value in words.items() if value is not None]
+        kept = [word for word in config.hydra.overrides.hydra if not is_search_path(word)]
         with open_dict(config):
+            config.hydra.overrides.hydra = [*kept, *texts]
+            config.hydra.sweep.dir = escape_lookups(str(root))
             config.hydra.sweeper.study_name = root.name
-            config.hydra.sweep.dir = str(root)
-            config.hydra.overrides.hydra.extend(words)
-        loader = copy_loader(self.context.config_loader, conf)
-        context = HydraContext(config_loader=loader, callbacks=self.context.callbacks)
+        loader = copy_loader(self.loader, conf)
+        context = HydraContext(config_loader=loader, callbacks=self.callbacks)
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=self.job, config=config
         )
         return Jobs(launcher, Composer(loader, config))
+
+
+def add_study_words(config: DictConfig) -> DictConfig:
+    """Return a sweep's configuration, from which each job is composed with the study's own settings
+    too: it needs pruner and storage."""
+    master = copy.deepcopy(config)
+    words = [each for each in config.hydra.overrides.task if each.startswith(OF_THE_STUDY)]
+    with open_dict(master):
+        master.hydra.overrides.hydra.extend(words)
+    return master
+
+
+def read_settings(master: DictConfig) -> StudySettings:
+    """Return the settings of a study, checked, a relative storage below the current folder; raises
+    RequestError."""
+    settings = OmegaConf.to_object(master.hydra.sweeper)
+    if not isinstance(settings, StudySettings):
+        raise TypeError(f"hydra.sweeper is a {type(settings).__name__}")
+    check_settings(settings)
+    if settings.storage is None:
+        return settings
+    return dataclasses.replace(settings, storage=resolve_url(settings.storage, Path.cwd()))
+
+
+def find_begun(master: DictConfig) -> StudyFolder | None:
+    """Return the folder of the study that is named and has begun; None where there is none."""
+    from dcgan_sweeps.sweep.folder import StudyFolder
+
+    name, place = read_settings(master).study_name, Path(master.tracking.dir)
+    if name is None:
+        return None
+    folder = StudyFolder.at(place, name)
+    return folder if folder.has_begun else None
+
+
+def list_sources(master: DictConfig) -> list[Any]:
+    """Return the elements of the search path that a configuration was composed from."""
+    from dcgan_sweeps.sweep.configs import Source
+
+    written: Any = OmegaConf.to_container(master.hydra.runtime.config_sources, resolve=False)
+    return [Source(each["provider"], each["schema"], each["path"]) for each in written]
+
+
+def recompose(loader: Any, master: DictConfig) -> DictConfig:
+    """Return the configuration of the same words, from the files of another loader."""
+    asked = master.hydra.overrides
+    words = [word for word in [*asked.hydra, *asked.task] if not is_search_path(word)]
+    composed: DictConfig = loader.load_configuration(
+        config_name=master.hydra.job.config_name, overrides=words, run_mode=RunMode.MULTIRUN
+    )
+    return add_study_words(composed)
+
+
+def is_search_path(word: str) -> bool:
+    """Return whether an override names folders of configs, of which a study has a copy."""
+    return word.lstrip("+").startswith("hydra.searchpath=")
+
+
+def find_lookups(node: DictConfig, prefix: str) -> Mapping[str, Any]:
+    """Return {key: value} of what a node looks up elsewhere, as ${train.epochs}: a job sees
+    Hydra's part alone, in which that leads nowhere."""
+    written: Any = OmegaConf.to_container(node, resolve=False)
+    resolved: Any = OmegaConf.to_container(node, resolve=True)
+    return {f"{prefix}.{key}": value for key, value in resolved.items() if written[key] != value}
 
 
 class Composer:
@@ -101,10 +173,15 @@ class Composer:
         """Return the checked configuration; raises RequestError, and what Hydra raises."""
         with self.lock:
             composed = self.loader.load_sweep_config(self.config, list(words))
-        with open_dict(composed):
-            del composed["hydra"]
-        config: Config = freeze(composed)
-        return config
+        return finish(composed)
+
+
+def finish(composed: DictConfig) -> Config:
+    """Return what Hydra composed, without its own part, checked; raises RequestError."""
+    with open_dict(composed):
+        del composed["hydra"]
+    config: Config = resolve_places(freeze(composed), Path.cwd())
+    return config
 
 
 class Jobs:
@@ -119,6 +196,21 @@ class Jobs:
         (done,) = self.launcher.launch([list(words)], initial_job_idx=number)
         return done.return_value
 
+    def compose_alone(self, words: Sequence[str], config_dir: Path | None) -> Config:
+        """Return what `run WORDS` composes outside of the study, with --config-dir where there is
+        one.
+
+        Raises RequestError, and what Hydra raises.
+        """
+        path = copy.deepcopy(self.compose.loader.get_search_path())
+        for element in path.get_path():
+            if element.provider == "main":
+                element.path = f"file://{find_conf_dir()}"
+        if config_dir is not None:
+            path.prepend("command-line", f"file://{config_dir}", "schema")
+        loader = ConfigLoaderImpl(config_search_path=path)
+        return finish(loader.load_configuration("config", list(words), RunMode.RUN))
+
     def stop(self) -> None:
         """End the running jobs at once, where the launcher can."""
         stop = getattr(self.launcher, "stop", None)
@@ -127,9 +219,12 @@ class Jobs:
 
 
 def copy_loader(loader: Any, conf: Path) -> ConfigLoaderImpl:
-    """Return a config loader that reads `conf` where the other reads the main configuration."""
+    """Return a config loader that reads the copy in `conf` where the other reads the main
+    configuration and the user's own folders."""
     search_path = copy.deepcopy(loader.get_search_path())
-    for element in search_path.get_path():
+    elements = search_path.get_path()
+    elements[:] = [each for each in elements if each.provider != "command-line"]
+    for element in elements:
         if element.provider == "main":
             element.path = f"file://{conf}"
     return ConfigLoaderImpl(config_search_path=search_path)

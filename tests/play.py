@@ -3,7 +3,7 @@
 PARTS is JSON: {"2": {"scores": [9, 8]}} lets trial 2 score so in its epochs; other parts are
 "sleep_s" (in every block of steps), "wait_for" (until that file is there), "raise", "nan",
 "memory" (run out of it, once), and "die" with the name of a moment below; {"controller":
-{"die": ..., "count": 3}} is the controller's.
+{"die": ..., "count": 3}} is the controller's, or {"disk": "full"} from the first result on.
 
 Every process of the study runs this module's top again, the trials' own processes too.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -55,12 +56,20 @@ def count_down(count):
     return lambda *words, **named: die() if next(calls) == count else None
 
 
+def fill_disk(*words, **named):
+    """Let no file of this process grow from here on: the kernel refuses it."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+
 def play_controller(part):
     import optuna
 
     from dcgan_sweeps.sweep import storage
     from dcgan_sweeps.sweep.view import StudyView
 
+    if part.get("disk") == "full":
+        patch(optuna.Study, "tell", fill_disk)
+        return
     act = count_down(part["count"])
     if part["die"] == "before a tell":
         patch(optuna.Study, "tell", act)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dcgan_sweeps.command import add_place, name_place, run_command
+from dcgan_sweeps.command import add_place, compose_request, name_place, quote, run_command
 
 
 def answer(monkeypatch, capsys, *words):
@@ -101,3 +101,35 @@ def test_help_shows_the_groups_and_three_examples(monkeypatch, capsys):
     assert "data: fashion_mnist, synthetic" in text
     assert text.count("python -m dcgan_sweeps.run ") == 6
     assert len(text.splitlines()) < 30
+
+
+SIGNS = [
+    "it's mine",
+    "My%20Project",
+    "what?",
+    "a\nb",
+    "a${x}b",
+    "a\\${x}b",
+    "${oc.env:HOME}",
+    "end\\",
+]
+SIGNS += [
+    "\\'",
+    "\\\\'",
+    'q"q',
+    "a,b",
+    "[x]",
+    "{y: 1}",
+    "a=b",
+    " lead",
+    "trail ",
+    "#",
+    "Motörhead",
+    "~",
+]
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_text_that_was_quoted_is_read_back_as_it_is(text):
+    request = compose_request("config", [f"tracking.run_name={quote(text)}"])
+    assert request.tracking.run_name == text

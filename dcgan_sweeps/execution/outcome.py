@@ -16,7 +16,15 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote, started
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DIR,
+    DONE,
+    INTERRUPTED,
+    name_place,
+    quote,
+    started,
+)
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
@@ -25,6 +33,7 @@ from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
+from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.terminal import format_duration, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
@@ -173,8 +182,8 @@ def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
     tracking = plan.config.tracking
     target = recorder.tracker.run_id or str(recorder.folder.root)
     words = [f"resume={quote(target)}"]
-    if tracking.dir != "mlruns":
-        words.append(f"tracking.dir={quote(tracking.dir)}")
+    if show_path(tracking.dir) != DIR:
+        words.append(f"tracking.dir={quote(show_path(tracking.dir))}")
     if tracking.uri is not None:
         words.append(f"tracking.uri={quote(mask_secrets(tracking.uri))}")
     line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])

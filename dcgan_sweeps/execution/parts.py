@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.config import Config, Fault, RequestError, Runner
+from dcgan_sweeps.config import Config, Conflict, RequestError, Runner
 from dcgan_sweeps.terminal import make_say
 
 if TYPE_CHECKING:
@@ -45,16 +45,24 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
     say = make_say(console)
     say(device.describe())
 
-    from dcgan_sweeps.data.images import choose_subset, load_images
+    from dcgan_sweeps.data.images import load_images
     from dcgan_sweeps.gan.networks import build_gan
     from dcgan_sweeps.score.fcd import prepare_scorer
 
     images = load_images(config.data, say)
-    train_rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)
-    if len(train_rows) < config.train.batch_size:
-        problem = f"got {config.train.batch_size}; allowed: at most the {len(train_rows):,} images"
-        raise RequestError([Fault("train.batch_size", problem)])
+    train_rows = choose_rows(config, images)
     say(f"data: {len(train_rows):,} images of {images.name} ({images.source})")
     gan = build_gan(config.model, config.seed, device.precision)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
     return Parts(config, device, images, train_rows, gan, scorer)
+
+
+def choose_rows(config: Config, images: Images) -> Indices:
+    """Return which training images a run trains on; raises RequestError where they are too few."""
+    from dcgan_sweeps.data.images import choose_subset
+
+    rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)
+    if len(rows) < config.train.batch_size:
+        problem = f"got {config.train.batch_size}; allowed: at most the {len(rows):,} images"
+        raise RequestError([Conflict("train.batch_size", problem)])
+    return rows

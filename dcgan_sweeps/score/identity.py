@@ -11,9 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from dcgan_sweeps.config import Fault, RequestError, Score
 from dcgan_sweeps.data.images import HOLDOUT_SEED
@@ -22,6 +28,8 @@ SHIPPED = Path(__file__).resolve().parent / "classifier" / "shipped"
 WEIGHTS_FILE = "classifier.npz"
 PREPROCESSING = "u8 / 127.5 - 1, float32"
 TAP = "last hidden layer after its ReLU"
+# What NumPy raises for a file that is no npz of arrays.
+DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 # Raised whenever the same generator would get another number for a reason that no field names.
 VERSION = 1
 
@@ -51,6 +59,33 @@ class Identity:
             f"{self.count} images, classifier {self.classifier[:12]}, data {self.data[:12]}, "
             f"seed {self.seed}, version {self.version}"
         )
+
+
+def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
+    """Return the weights of the classifier in `folder`, or of the shipped one, in their order.
+
+    Raises RequestError naming a file that holds no classifier.
+    """
+    content = read_weights(folder)
+    try:
+        return decode_arrays(content)
+    except DAMAGED as error:
+        path = find_classifier_dir(folder) / WEIGHTS_FILE
+        problem = f"got {path}, which holds no classifier ({error})"
+        raise RequestError([Fault("score.classifier", problem)]) from error
+
+
+def decode_arrays(content: bytes) -> list[npt.NDArray[np.float32]]:
+    """Return the weights in a classifier's file, in their order; nothing is unpickled.
+
+    Raises one of DAMAGED where they are no classifier's.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        weights = [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
+    dense = [each for each in weights if each.ndim == 2]
+    if not any(each.ndim == 4 for each in weights) or len(dense) != 2:
+        raise ValueError(f"arrays of shapes {[each.shape for each in weights]}")
+    return weights
 
 
 def identify(settings: Score, data_digest: str) -> Identity:

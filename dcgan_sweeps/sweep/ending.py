@@ -1,20 +1,20 @@
 """The end of a study: leaderboard, best configuration, importances, the registered generator.
 
-counts = conclude(console, request, folder, study, record, ending="")
+counts = conclude(console, request, folder, study, record, launch, ending="")
 """
 
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from pathlib import Path
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from dcgan_sweeps.command import name_place
+from dcgan_sweeps.sweep.best import Composers, find_best, list_words
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.importances import find_importances
 from dcgan_sweeps.sweep.leaderboard import (
@@ -44,6 +44,7 @@ def conclude(
     folder: StudyFolder,
     study: optuna.Study,
     record: StudyRecord,
+    composers: Composers,
     ending: str,
 ) -> dict[str, int]:
     """Print and record what came out; return how many trials are complete, pruned, failed."""
@@ -59,7 +60,8 @@ def conclude(
     ]
     facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
     if best is not None:
-        words = [*request.fixed, *best.user_attrs["varied"]]
+        trial = [*request.fixed, *best.user_attrs["varied"]]
+        words = list_words(trial, folder.conf, composers)
         files.append(folder.write_text("best.txt", "\n".join(words) + "\n"))
         facts |= {
             "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
@@ -91,18 +93,6 @@ def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *words:
     place = name_place(tracking.dir, uri, tracking.experiment)
     command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
     return shlex.join([*command, *words, *place])
-
-
-def find_best(trials: list[FrozenTrial]) -> FrozenTrial | None:
-    """Return the complete trial with the lowest score."""
-    ranked = [
-        each
-        for each in trials
-        if each.state == TrialState.COMPLETE
-        and each.value is not None
-        and math.isfinite(each.value)
-    ]
-    return min(ranked, key=lambda each: each.value or 0.0, default=None)
 
 
 def record_ending(

@@ -20,6 +20,7 @@ from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
+Configs = Mapping[str, bytes]  # of a search path: name below its folder, content
 STUDY_FILE = "study.json"  # written last: with it the study has begun
 
 
@@ -33,7 +34,7 @@ class StudyFolder:
     def at(cls, parent: Path, name: str) -> StudyFolder:
         """Return the folder of the study of a name; raises RequestError for no file name."""
         if not STUDY_NAME.fullmatch(name):
-            problem = f"got {name!r}; allowed: {STUDY_NAMES}"
+            problem = f"got {name}; allowed: {STUDY_NAMES}"
             raise RequestError([Fault("hydra.sweeper.study_name", problem)])
         return cls(resolve_folder("tracking.dir", str(parent)) / "studies" / name)
 
@@ -79,10 +80,22 @@ class StudyFolder:
             problem = f"got {self.name}; that study is going on, as {error}"
             raise RequestError([Fault("hydra.sweeper.study_name", problem)]) from error
 
-    def copy_conf(self, conf: Path) -> None:
-        """Copy every default, so that an edit reaches no trial of a study that has begun."""
+    def copy_conf(self, configs: Configs) -> None:
+        """Copy every config file, so that an edit reaches no trial of a study that has begun."""
         shutil.rmtree(self.conf, ignore_errors=True)  # of a start that was killed
-        shutil.copytree(conf, self.conf)
+        for name, content in configs.items():
+            path = self.conf / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def find_changed_configs(self, configs: Configs) -> list[str]:
+        """Return the names of the config files that are not as they were when the study began."""
+        copied = {
+            str(path.relative_to(self.conf)): path.read_bytes()
+            for path in self.conf.rglob("*.yaml")
+        }
+        names = sorted(copied.keys() | configs.keys())
+        return [name for name in names if copied.get(name) != configs.get(name)]
 
     def read(self) -> dict[str, Any]:
         """Return what the study was asked at its start."""

@@ -6,6 +6,7 @@ asked.fixed, asked.swept["optimizer.lr"].texts  # ("seed=1",), ("1e-4", "2e-4")
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from hydra.errors import HydraException
 from dcgan_sweeps.config import Fault, RequestError
 
 Number = int | float
+MOST_POINTS = 100_000  # values of a key, and trials of a grid
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,13 @@ def read_domain(override: Override) -> Domain:
     if getattr(sweep, "shuffle", False):
         raise ValueError("shuffle(...) has another order each time that a study goes on")
     text = str(override.input_line).partition("=")[2]
+    if isinstance(sweep, RangeSweep):
+        check_length(sweep)
     if isinstance(sweep, IntervalSweep):
         return Domain(text, low=sweep.start, high=sweep.end, log="log" in sweep.tags)
     texts = tuple(dict.fromkeys(map(str, override.sweep_string_iterator())))
+    if not texts:
+        raise ValueError("it has no values")
     values = tuple(_as_value(each) for each in texts)
     if isinstance(sweep, RangeSweep) and texts:
         numbers = sorted(values)
@@ -87,6 +93,17 @@ def read_domain(override: Override) -> Domain:
     if ordered:
         raise ValueError("tag(log, ...) goes with interval and range")
     return Domain(text, texts, values)
+
+
+def check_length(sweep: RangeSweep) -> None:
+    """Raise ValueError for a range of no values, or of more than anybody can mean.
+
+    Before it is expanded, which takes the time and memory of all its values.
+    """
+    start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step or 1
+    count = math.ceil((stop - start) / step)
+    if not 1 <= count <= MOST_POINTS:
+        raise ValueError(f"it has {max(count, 0):,} values; allowed: 1 to {MOST_POINTS:,}")
 
 
 def _as_value(text: str) -> Any:

@@ -1,6 +1,6 @@
 """What a whole study is asked: read and checked before anything is started.
 
-request = read_study_request(words, settings, search, launcher, config_loader, compose)
+request = read_study_request(words, settings, choices, config_loader, compose, say)
 request.points    # of a grid, or
 request.space     # of a search
 """
@@ -8,6 +8,7 @@ request.space     # of a search
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 from dcgan_sweeps.command import find_request_faults
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
 from dcgan_sweeps.sweep.attempt import find_identity
-from dcgan_sweeps.sweep.overrides import Asked, Domain, read_words
+from dcgan_sweeps.sweep.inputs import check_inputs
+from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_words
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
@@ -90,8 +92,11 @@ def read_study_request(
     choices: Mapping[str, str],
     config_loader: Any,
     compose: Compose,
+    say: Callable[[str], None],
 ) -> StudyRequest:
-    """Return the study that `words` and `settings` ask for; raises RequestError."""
+    """Return the study that `words` and `settings` ask for; `say` gets progress lines while data
+    are fetched. Raises RequestError.
+    """
     search = choices["search"]
     of_space = [f"{key}={text}" for key, text in settings.space.items()]
     asked = read_words([*of_space, *words], config_loader)
@@ -107,7 +112,8 @@ def read_study_request(
         points = list_points(asked.swept)
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
-    check_values(asked.fixed, ends, compose)
+    configs = check_values(asked.fixed, ends, compose)
+    check_inputs(configs or [config], say)
     compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
     mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
     if mixed:
@@ -147,7 +153,13 @@ def read_space(
     conditions: dict[str, Domain] = {}
     swept = dict(asked.swept)
     for key, word in settings.only_if.items():
-        other, _, texts = word.partition("=")
+        other, sign, texts = word.partition("=")
+        name = f"{PREFIX}only_if.{key}"
+        if not (other and sign and texts):
+            raise RequestError([Fault(name, f"got {word}; allowed: OTHER_KEY=VALUE")])
+        if key not in {**asked.swept, **settings.space}:
+            allowed = ", ".join(asked.swept) or "none"
+            raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
         # As a choice, also where there is one value alone.
         read = read_words([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
@@ -155,7 +167,7 @@ def read_space(
             conditions[key] = Domain(word, values=values)
         elif other not in defaults:
             problem = f"got {word}; there is no such key"
-            raise RequestError([Fault(f"{PREFIX}only_if.{key}", problem)])
+            raise RequestError([Fault(name, problem)])
         elif normalise(defaults[other]) not in map(normalise, values):
             swept.pop(key, None)
     whole = frozenset(
@@ -213,7 +225,14 @@ def check_search(settings: StudySettings, config: Config) -> None:
 
 
 def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
-    """Return every combination once, the last key varying fastest, as Hydra has it."""
+    """Return every combination once, the last key varying fastest, as Hydra has it.
+
+    Raises RequestError where there are too many.
+    """
+    count = math.prod(len(domain.texts) for domain in swept.values())
+    if count > MOST_POINTS:
+        problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"
+        raise RequestError([Fault(", ".join(swept), problem)])
     sides = [
         [(key, text, value) for text, value in zip(domain.texts, domain.values, strict=True)]
         for key, domain in swept.items()
@@ -227,15 +246,17 @@ def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
     )
 
 
-def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -> None:
-    """Raise RequestError with every swept value that no trial could have.
+def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -> list[Config]:
+    """Return the configuration of each swept value; raises RequestError with every value that no
+    trial could have.
 
-    Values that only conflict with others are each trial's own matter.
+    Values that only conflict with others are each trial's own matter, and have none.
     """
     faults: dict[str, Fault] = {}
+    configs: list[Config] = []
     for word in words[:MOST_CHECKED]:
         try:
-            compose([*fixed, word])
+            configs.append(compose([*fixed, word]))
         except RequestError as error:
             found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
             faults |= {str(fault): fault for fault in found}
@@ -244,6 +265,7 @@ def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -
             faults |= {str(fault): fault for fault in found}
     if faults:
         raise RequestError(list(faults.values()))
+    return configs
 
 
 def read_defaults(config: Config, choices: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ pruner = make_pruner({"name": "median"})
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +16,22 @@ from optuna.exceptions import ExperimentalWarning
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.randomness import seed_int
+from dcgan_sweeps.sweep import arguments as schemas
 
-SAMPLERS: dict[str, type[samplers.BaseSampler]] = {
-    "tpe": samplers.TPESampler,
-    "random": samplers.RandomSampler,
-    "cmaes": samplers.CmaEsSampler,
-    "qmc": samplers.QMCSampler,
-    "gp": samplers.GPSampler,
+# Name: Optuna's class, and what its arguments may be.
+SAMPLERS: dict[str, tuple[Any, type]] = {
+    "tpe": (samplers.TPESampler, schemas.Tpe),
+    "random": (samplers.RandomSampler, schemas.Random),
+    "cmaes": (samplers.CmaEsSampler, schemas.Cmaes),
+    "qmc": (samplers.QMCSampler, schemas.Qmc),
+    "gp": (samplers.GPSampler, schemas.Gp),
 }
-PRUNERS: dict[str, type[pruners.BasePruner]] = {
-    "none": pruners.NopPruner,
-    "successive_halving": pruners.SuccessiveHalvingPruner,
-    "hyperband": pruners.HyperbandPruner,
-    "median": pruners.MedianPruner,
-    "patient": pruners.PatientPruner,
+PRUNERS: dict[str, tuple[Any, type]] = {
+    "none": (pruners.NopPruner, schemas.NoPruner),
+    "successive_halving": (pruners.SuccessiveHalvingPruner, schemas.SuccessiveHalving),
+    "hyperband": (pruners.HyperbandPruner, schemas.Hyperband),
+    "median": (pruners.MedianPruner, schemas.Median),
+    "patient": (pruners.PatientPruner, schemas.Patient),
 }
 SAMPLER, PRUNER = "hydra.sweeper.sampler", "hydra.sweeper.pruner"
 
@@ -48,49 +49,54 @@ def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers
     if options.get("name") == "gp" and importlib.util.find_spec("torch") is None:
         problem = "got gp, which needs PyTorch: pip install 'dcgan-sweeps[gp]'"
         raise RequestError([Fault(f"{SAMPLER}.name", problem)])
-    made: samplers.BaseSampler = _make(SAMPLERS, {**options, "seed": own}, SAMPLER)
+    made: samplers.BaseSampler = _make(SAMPLERS, options, SAMPLER, {"seed": own})
     return made
 
 
-def make_pruner(options: Mapping[str, Any]) -> pruners.BasePruner:
+def make_pruner(options: Mapping[str, Any], key: str = PRUNER) -> pruners.BasePruner:
     """Return the pruner over epochs; raises RequestError.
 
     Its bounds are whole epochs. With Optuna's "auto", successive halving would prune nothing
     before the first complete trial, and each process would guess for itself.
     """
-    automatic = [key for key, value in options.items() if value == "auto"]
-    if automatic:
-        problem = "got auto; allowed: a whole number of epochs"
-        raise RequestError([Fault(f"{PRUNER}.{key}", problem) for key in automatic])
-    if options.get("name") != "patient":
-        made: pruners.BasePruner = _make(PRUNERS, options, PRUNER)
-        return made
-    inner = options.get("wrapped")
-    rest = {key: value for key, value in options.items() if key != "wrapped"}
-    wrapped = None if inner is None else make_pruner(inner)
-    patient: pruners.BasePruner = _make(PRUNERS, {**rest, "wrapped_pruner": wrapped}, PRUNER)
-    return patient
+    wrapped: dict[str, Any] = {}
+    options = dict(options)
+    if options.get("name") == "patient":
+        wrapped["wrapped_pruner"] = _make_wrapped(options.pop("wrapped", None), f"{key}.wrapped")
+    made: pruners.BasePruner = _make(PRUNERS, options, key, wrapped)
+    low, high = (options.get(name) for name in ("min_resource", "max_resource"))
+    if low is not None and high is not None and low > high:
+        raise RequestError([Fault(f"{key}.max_resource", f"got {high}; allowed: at least {low}")])
+    return made
 
 
-def _make(kinds: Mapping[str, Any], options: Mapping[str, Any], key: str) -> Any:
+def _make_wrapped(options: Any, key: str) -> pruners.BasePruner | None:
+    if options is None:
+        return None
+    if not isinstance(options, Mapping):
+        problem = f"got {options}; allowed: null, or a pruner such as {{name: median}}"
+        raise RequestError([Fault(key, problem)])
+    return make_pruner(options, key)
+
+
+def _make(
+    kinds: Mapping[str, tuple[Any, type]],
+    options: Mapping[str, Any],
+    key: str,
+    more: Mapping[str, Any],
+) -> Any:
+    """Return what `options` name, made with their arguments and `more`."""
     name = str(options.get("name", "none"))
     if name not in kinds:
         raise RequestError([Fault(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")])
+    kind, schema = kinds[name]
     arguments = {argument: value for argument, value in options.items() if argument != "name"}
-    allowed = inspect.signature(kinds[name]).parameters
-    unknown = [
-        Fault(f"{key}.{argument}", f"{name} has no such argument; allowed: {', '.join(allowed)}")
-        for argument in arguments
-        if argument not in allowed and argument != "seed"
-    ]
-    if unknown:
-        raise RequestError(unknown)
-    if "seed" not in allowed:
-        arguments.pop("seed", None)
+    schemas.check_arguments(schema, arguments, key)
     try:
         with warnings.catch_warnings():
             # The arguments were chosen by name; that Optuna may still change them is known.
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return kinds[name](**arguments)
-    except (TypeError, ValueError) as error:
+            warnings.simplefilter("ignore", FutureWarning)
+            return kind(**arguments, **more)
+    except (TypeError, ValueError) as error:  # two that cannot go together
         raise RequestError([Fault(key, f"{name} refuses its arguments: {error}")]) from error

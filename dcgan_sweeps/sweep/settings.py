@@ -17,6 +17,7 @@ from dcgan_sweeps.config import (
     anything,
     describe_allowed,
     number,
+    some_text,
     walk,
 )
 
@@ -27,19 +28,19 @@ PREFIX = "hydra.sweeper."
 class StudySettings:
     """What a study is asked to do; Hydra's schema for `hydra/sweeper=study`."""
 
-    study_name: Optional[str] = anything()
-    n_trials: Optional[int] = number(1)
-    parallel: Optional[int] = number(1)
-    storage: Optional[str] = anything()
+    study_name: Optional[str] = some_text()
+    n_trials: Optional[int] = number(1, 1_000_000)
+    parallel: Optional[int] = number(1, 4096)
+    storage: Optional[str] = some_text()
     seed: int = number(0, 2**32 - 1)
     sampler: dict[str, Any] = anything()
     pruner: dict[str, Any] = anything()
     space: dict[str, str] = anything()
     only_if: dict[str, str] = anything()
-    retries: int = number(0)
-    stop_after_failures: int = number(1)
+    retries: int = number(0, 1000)
+    stop_after_failures: int = number(1, 1_000_000)
     timeout_min: Optional[float] = number(0, low_open=True)
-    target_score: Optional[float] = anything()
+    target_score: Optional[float] = number(0)
     skip_finished: bool = anything()
     dry_run: bool = anything()
     _target_: str = field(default=MISSING)

@@ -6,13 +6,17 @@ storage = open_storage(None, folder / "journal.log")
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
@@ -20,7 +24,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.address import read_database, show_address
 from dcgan_sweeps.tracking.inspection import naming, require_tables
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.store import StoreFailedError, find_reason
 
 KEY = "hydra.sweeper.storage"
 OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
@@ -69,15 +73,39 @@ def drop_cut_off_line(path: Path) -> None:
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """Return the storage at `url`, or the journal file where it is None; raises RequestError."""
     optuna.logging.set_verbosity(logging.ERROR)
-    if url is not None:
-        url = require_storage(url)
+    return _open_journal(journal) if url is None else _open_database(url)
+
+
+def _open_journal(journal: Path) -> BaseStorage:
     try:
-        if url is not None:
-            return RDBStorage(url)
         return JournalStorage(JournalFileBackend(str(journal), FileLock(journal)))
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
-        reason = mask_secrets(str(error)).strip().partition("\n")[0]
-        problem = f"got {mask_secrets(str(url))}; it does not answer ({reason})"
+    # Whatever Optuna stumbles on in lines that it did not write.
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        problem = (
+            f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
+        )
+        raise RequestError([Fault(KEY, problem)]) from error
+
+
+def _find_damage(journal: Path) -> str:
+    """Return which line of a journal cannot be read, in words; "" where each can by itself."""
+    with journal.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                is_entry = isinstance(json.loads(line), dict)
+            except (ValueError, RecursionError):
+                is_entry = False
+            if not is_entry:
+                return f" in line {number}"
+    return ""
+
+
+def _open_database(url: str) -> BaseStorage:
+    address = require_storage(url)
+    try:
+        return RDBStorage(address)
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError) as error:
+        problem = f"got {show_address(address)}; it does not answer ({find_reason(error)})"
         raise RequestError([Fault(KEY, problem)]) from error
 
 
@@ -88,3 +116,15 @@ def require_storage(url: str) -> str:
     with naming(show_address(address), KEY):
         require_tables(address, KEY, "Optuna storage", OPTUNA)
     return address
+
+
+@contextmanager
+def storage_failures() -> Iterator[None]:
+    """Turn what the system or a database refuses in the midst of a study into a StoreFailedError:
+    a full disk, a database that was restarted."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailedError(find_reason(error)) from error
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        raise StoreFailedError(f"the trials' storage failed: {find_reason(error)}") from error

@@ -14,18 +14,18 @@ from typing import Any, Protocol
 import optuna
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
-from dcgan_sweeps.config import Config, Fault, RequestError, find_conf_dir
+from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run
-from dcgan_sweeps.sweep.folder import StudyFolder, name_study
+from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
 from dcgan_sweeps.sweep.inventory import find_slots
-from dcgan_sweeps.sweep.record import open_record
+from dcgan_sweeps.sweep.record import StudyRecord, open_record
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.slots import Slots
-from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -53,6 +53,9 @@ class Launch(Protocol):
     @property
     def compose(self) -> Callable[[Sequence[str]], Config]: ...
 
+    @property
+    def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
+
     def __call__(self, words: Sequence[str], number: int) -> Any: ...
     def stop(self) -> None: ...
 
@@ -60,60 +63,75 @@ class Launch(Protocol):
 StartLauncher = Callable[[Path, Path], Launch]
 
 
-def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
-    """Do a study, or go on with it, and return the exit status; raises RequestError."""
+def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLauncher) -> int:
+    """Do a study, or go on with it, and return the exit status; raises RequestError.
+
+    `configs` are the files that the request was composed from, as they are now.
+    """
     console = make_console()
-    settings, tracking = request.settings, request.config.tracking
-    require_places(tracking)
+    say = make_say(console)
+    settings = request.settings
+    require_places(request.config.tracking)
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
+    name = settings.study_name or name_study(request.words, request.search)
+    folder = StudyFolder.at(Path(request.config.tracking.dir), name)
+    require_unchanged(request, folder)
+    if settings.storage is not None:
+        require_storage(settings.storage)
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE
-    name = settings.study_name or name_study(request.words, request.search)
-    folder = StudyFolder.at(Path(tracking.dir), name)
-    if settings.storage is not None:
-        open_storage(settings.storage, folder.journal)
-    if tracking.name != "none":
-        connect(find_store(tracking.uri, tracking.dir))
-    say = make_say(console)
+    if request.config.tracking.name != "none":
+        connect(find_store(request.config.tracking.uri, request.config.tracking.dir))
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
-    say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
+    resuming = say_how_to_go_on(request, folder.name)
+    say(f"go on with it: {resuming}")
     with folder.lock(), catch_interrupts() as interrupts:
-        begin(request, folder)
-        storage = open_storage(settings.storage, folder.journal)
-        study = optuna.create_study(
-            storage=storage,
-            study_name=folder.name,
-            pruner=make_pruner(settings.pruner),
-            direction="minimize",
-            load_if_exists=True,
-        )
-        require_same(study, request, folder)
-        with answering():
-            record = open_record(request.config, folder, request.describe())
-        asked = {"words": [mask_secrets(word) for word in request.words], **request.describe()}
         if not folder.has_begun:
-            folder.write({**asked, "parent_run_id": record.parent})
+            folder.copy_conf(configs)
+        elif changed := folder.find_changed_configs(configs):
+            say(f"not heeded, since the study began before they were changed: {', '.join(changed)}")
+        study, record = open_study(request, folder)
         launch = start_launcher(folder.root, folder.conf)
         view = StudyView(console, request, folder, study, parallel)
         controller = Controller(request, folder, study, record, launch, view)
         try:
-            with store_failures():
+            with store_failures(), storage_failures():
                 with view.shown():
                     at_a_time = 0 if request.launcher == SERIAL else parallel
                     ending = controller.run(at_a_time, interrupts)
                 interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, request, folder, study, record, ending)
+                counts = conclude(console, request, folder, study, record, launch, ending)
         except (StoreFailedError, RequestError) as error:
-            reason = mask_secrets(str(error))
-            say(f"{reason}; go on with it: {say_how_to_go_on(request, folder.name)}")
+            launch.stop()
+            say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
             return ANSWER_IS_NO
     if ending in STATUS_OF_ENDING:
         if ending in ("interrupted", "time limit"):
-            say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
+            say(f"go on with it: {resuming}")
         return STATUS_OF_ENDING[ending]
     return DONE if counts["complete"] else ANSWER_IS_NO
+
+
+def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study, StudyRecord]:
+    """Return the trials of a study and its record, begun where they are not; raises RequestError
+    for those of another."""
+    study = optuna.create_study(
+        storage=open_storage(request.settings.storage, folder.journal),
+        study_name=folder.name,
+        pruner=make_pruner(request.settings.pruner),
+        direction="minimize",
+        load_if_exists=True,
+    )
+    require_same(study, request, folder)
+    asked = request.describe()
+    with answering():
+        record = open_record(request.config, folder, asked)
+    if not folder.has_begun:
+        words = [mask_secrets(word) for word in request.words]
+        folder.write({"words": words, **asked, "parent_run_id": record.parent})
+    return study, record
 
 
 def choose_parallel(request: StudyRequest, slots: Slots) -> int:
@@ -128,11 +146,9 @@ def choose_parallel(request: StudyRequest, slots: Slots) -> int:
     return asked
 
 
-def begin(request: StudyRequest, folder: StudyFolder) -> None:
-    """Copy conf/ into the folder of a new study; raises RequestError for one that was asked
-    something else."""
+def require_unchanged(request: StudyRequest, folder: StudyFolder) -> None:
+    """Raise RequestError for a study that has begun and was asked something else."""
     if not folder.has_begun:
-        folder.copy_conf(find_conf_dir())
         return
     before, now = folder.read(), request.describe()
     faults = [

@@ -103,8 +103,10 @@ def end_parent(
     """End a study's parent run with what came out."""
     for key, value in mask_tags(tags).items():
         client.set_tag(run_id, key, value)
+    logged = client.get_run(run_id).data.metrics
     for name, metric in metrics.items():
-        client.log_metric(run_id, name, metric)
+        if logged.get(name) != metric:  # a study whose command is given again ends again
+            client.log_metric(run_id, name, metric)
     for file in files:
         client.log_artifact(run_id, str(file))
     client.set_terminated(run_id, status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from pathlib import Path
 
 import optuna
@@ -9,6 +11,8 @@ import pytest
 import yaml
 
 from dcgan_sweeps.config import RequestError, find_conf_dir
+from dcgan_sweeps.sweep.samplers import PRUNERS as ARGUMENTS_OF_PRUNERS
+from dcgan_sweeps.sweep.samplers import SAMPLERS as ARGUMENTS_OF_SAMPLERS
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 
 
@@ -54,16 +58,59 @@ def test_every_pruner_of_conf_can_be_made_and_asked(options):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"name": "successive_halving", "min_resource": "auto"}, "min_resource: got auto"),
-        ({"name": "successive_halving", "min_resource": 0}, "refuses its arguments"),
+        ({"name": "successive_halving", "min_resource": "auto"}, "min_resource: got auto; allowed"),
+        ({"name": "successive_halving", "min_resource": 0}, "min_resource: got 0; allowed"),
+        ({"name": "successive_halving", "min_resource": 1.5}, "min_resource: got 1.5; allowed"),
+        ({"name": "successive_halving", "reduction_factor": 1}, "reduction_factor: got 1; allowed"),
+        ({"name": "hyperband", "max_resource": 0}, "max_resource: got 0; allowed"),
+        (
+            {"name": "hyperband", "min_resource": 4, "max_resource": 3},
+            "max_resource: got 3; allowed: at least 4",
+        ),
         ({"name": "medain"}, "got medain; allowed: none, successive_halving"),
-        ({"name": "median", "warmup": 3}, "median has no such argument; allowed: n_startup"),
-        ({"name": "patient", "patience": 2, "wrapped": {"name": "x"}}, "got x"),
+        ({"name": "median", "warmup": 3}, "there is no such argument; allowed: n_startup"),
+        ({"name": "median", "n_min_trials": True}, "n_min_trials: got True; allowed"),
+        ({"name": "none", "min_resource": 1}, "there is no such argument; allowed: none"),
+        ({"name": "patient", "patience": -1}, "patience: got -1; allowed"),
+        ({"name": "patient", "patience": 2, "wrapped": {"name": "x"}}, "wrapped.name: got x"),
+        ({"name": "patient", "patience": 2, "wrapped": "median"}, "wrapped: got median; allowed"),
     ],
 )
 def test_a_pruner_that_cannot_work_is_refused(options, problem):
     with pytest.raises(RequestError, match=problem):
         make_pruner(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"name": "tpe", "n_startup_trials": "many"}, "n_startup_trials: got many; allowed"),
+        ({"name": "tpe", "n_startup_trials": -1}, "n_startup_trials: got -1; allowed"),
+        ({"name": "tpe", "n_startup_trials": None}, "n_startup_trials: got None; allowed"),
+        ({"name": "tpe", "seed": 9}, "sampler.seed: there is no such argument"),
+        ({"name": "tpe", "gamma": 3}, "sampler.gamma: there is no such argument"),
+        ({"name": "tpe", "group": "maybe"}, "group: got maybe; allowed: true or false"),
+        ({"name": "tpe", "group": 1}, "group: got 1; allowed: true or false"),
+        ({"name": "tpe", "prior_weight": float("nan")}, "prior_weight: got nan; allowed"),
+        ({"name": "tpe", "group": True, "multivariate": False}, "tpe refuses its arguments"),
+        ({"name": "cmaes", "sigma0": -1}, "sigma0: got -1; allowed: a number, above 0"),
+        ({"name": "cmaes", "popsize": 1.5}, "popsize: got 1.5; allowed: a whole number"),
+        ({"name": "qmc", "qmc_type": "sobool"}, "qmc_type: got sobool; allowed: sobol, halton"),
+        ({"name": "random", "n": 1}, "there is no such argument; allowed: none"),
+        ({"name": "tpee"}, "got tpee; allowed: tpe, random"),
+    ],
+)
+def test_a_sampler_that_cannot_work_is_refused(options, problem):
+    with pytest.raises(RequestError, match=problem):
+        make_sampler(options, seed=0, number=0)
+
+
+def test_no_argument_of_conf_is_refused_and_each_is_one_of_optunas():
+    for kinds, group in ((ARGUMENTS_OF_SAMPLERS, "sampler"), (ARGUMENTS_OF_PRUNERS, "pruner")):
+        for name, (kind, schema) in kinds.items():
+            known = {each.name for each in dataclasses.fields(schema)}
+            assert known <= set(inspect.signature(kind).parameters)
+            assert set(read_options(group)[name]) <= known | {"name", "wrapped"}
 
 
 def test_a_sampler_of_an_extra_that_is_not_installed_names_it():

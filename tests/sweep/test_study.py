@@ -126,6 +126,94 @@ def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
         assert "dropout: 0.3" in logged.read_text()
 
 
+def test_a_full_disk_in_mid_study_is_one_line_and_the_same_command_goes_on(tmp_path):
+    words = [*TINY, "train.epochs=1", "seed=0,1,2", "runner.slots=1"]
+    printed = do(tmp_path, *words, status=1, controller={"disk": "full"})
+    assert re.search(r"^stopped: File too large; go on with it: ", printed, re.M), printed
+    assert "Traceback" not in printed
+    assert "3 complete" in do(tmp_path, *words)
+    find_all(tmp_path, 3)
+
+
+def test_a_users_own_file_that_is_edited_reaches_no_trial_and_is_named(tmp_path):
+    mine = tmp_path / "own" / "experiment" / "mine.yaml"
+    mine.parent.mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - tiny\n  - _self_\ntrain:\n  epochs: 1\nmodel:\n"
+    mine.write_text(f"{text}  dropout: 0.25\n")
+    words = ["--config-dir=own", "experiment=mine", *TINY[1:], "seed=0,1"]
+    do(tmp_path, *words, "hydra.sweeper.n_trials=1")
+    mine.write_text(f"{text}  dropout: 0.5\n")
+    printed = do(tmp_path, *words, "hydra.sweeper.n_trials=2")
+    assert "before they were changed: experiment/mine.yaml" in printed
+    find_all(tmp_path, 2)
+    for logged in tmp_path.glob("mlruns/studies/s/trials/*/config.yaml"):
+        assert "dropout: 0.25" in logged.read_text()
+    best = tmp_path / "mlruns" / "studies" / "s" / "best.txt"
+    assert "dropout: 0.25" in show_config(tmp_path, f"@{best}")
+
+
+def test_best_txt_has_what_a_search_file_decides(tmp_path):
+    search = tmp_path / "own" / "search" / "mine.yaml"
+    search.parent.mkdir(parents=True)
+    search.write_text(
+        "# @package _global_\ndefaults:\n  - random\ndata:\n  limit: 333\n"
+        "hydra:\n  sweeper:\n    n_trials: 1\n"
+    )
+    do(tmp_path, "--config-dir=own", "search=mine", *TINY, "train.epochs=1")
+    best = tmp_path / "mlruns" / "studies" / "s" / "best.txt"
+    assert "limit: 333" in show_config(tmp_path, f"@{best}")
+
+
+ANY_NAME = 'it\'s 100%20 "what?" #1 ${HOME} [a],b=c; ü\n~'
+
+
+def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_path):
+    folder = tmp_path / ANY_NAME
+    folder.mkdir()
+    printed = do(folder, *TINY, "train.epochs=1", "seed=0,1", "tracking.dir=my runs")
+    assert "2 complete" in printed
+    assert [path.name for path in tmp_path.iterdir()] == [ANY_NAME]
+    assert sorted(path.name for path in folder.iterdir()) == ["my runs"]
+    for name, shown in (("reproduce", "nothing differs"), ("look", "2 runs")):
+        command = re.search(rf"^{name} +python (-m .*)$", printed, re.M)[1]
+        only = " --check-only" if name == "reproduce" else ""
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} {command}{only}"],
+            cwd=folder,
+            env=INHERITED | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert shown in done.stdout
+
+
+@pytest.mark.parametrize("launcher", ["slots", "joblib"])
+def test_relative_places_are_those_of_where_the_command_was_given(tmp_path, launcher):
+    shutil.copytree(SHIPPED, tmp_path / "mine")
+    words = ["hydra.job.chdir=true", f"hydra/launcher={launcher}", "score.classifier=mine"]
+    places = ["tracking.dir=there", "hydra.sweeper.storage=sqlite:///trials.db"]
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", *words, *places)
+    assert "2 complete" in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "there", "trials.db"]
+    found = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")]
+    assert sorted(found) == ["there/mlflow.db", "trials.db"]
+
+
+def show_config(folder, *words):
+    """Return what `run --cfg job` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dcgan_sweeps.run", *words, "--cfg", "job"],
+        cwd=folder,
+        env=INHERITED | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
     url = f"hydra.sweeper.storage=sqlite:///{tmp_path}/trials.db"
     do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
@@ -164,16 +252,9 @@ def test_a_trial_from_a_slot_is_reproduced_to_the_bit(tmp_path):
     assert "complete trials of study s: " in done.stdout
 
     best = tmp_path / "mlruns" / "studies" / "s" / "best.txt"
-    shown = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", f"@{best}", "--cfg", "job"],
-        cwd=tmp_path,
-        env=INHERITED | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     words = dict(word.split("=") for word in best.read_text().split())
-    assert f"latent_dim: {words['model.latent_dim']}" in shown.stdout
+    shown = show_config(tmp_path, f"@{best}")
+    assert f"latent_dim: {words['model.latent_dim']}" in shown
     client = open_store(tmp_path)
     assert client.get_model_version_by_alias("s", "best").run_id in done.stdout
 

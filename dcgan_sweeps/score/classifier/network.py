@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +18,13 @@ import tensorflow as tf
 from keras import layers
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.score.identity import WEIGHTS_FILE, find_classifier_dir, read_weights
+from dcgan_sweeps.score.identity import (
+    DAMAGED,
+    WEIGHTS_FILE,
+    decode_arrays,
+    find_classifier_dir,
+    read_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -79,14 +84,11 @@ def encode_weights(model: keras.Model) -> bytes:
 def decode_weights(content: bytes) -> Classifier:
     """Return the classifier in such an npz, its shape read from the arrays; nothing is unpickled.
 
-    Raises ValueError where the arrays are no classifier's.
+    Raises one of DAMAGED where the arrays are no classifier's.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        weights = [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
+    weights = decode_arrays(content)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
     kernels = [each for each in weights if each.ndim == 2]
-    if not filters or len(kernels) != 2:
-        raise ValueError(f"arrays of shapes {[each.shape for each in weights]}")
     model = build_classifier(filters, kernels[0].shape[1], dropout=0.0, seed=0)
     model.set_weights(weights)
     infer = tf.function(lambda images_u8: model(scale(images_u8), training=False))
@@ -101,7 +103,7 @@ def load_classifier(folder: str | None) -> Classifier:
     content = read_weights(folder)
     try:
         return decode_weights(content)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except DAMAGED as error:
         path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"
         raise RequestError([Fault("score.classifier", problem)]) from error

@@ -1,0 +1,71 @@
+"""The best trial of a study, and the words that run its configuration by itself.
+
+best = find_best(study.get_trials(deepcopy=False))
+list_words([*request.fixed, *best.user_attrs["varied"]], folder.conf, launch)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from optuna.trial import FrozenTrial, TrialState
+
+from dcgan_sweeps.command import quote
+from dcgan_sweeps.config import Config, flatten
+
+# Where a run is kept, not what it is.
+NOT_ITS_OWN = ("tracking.", "resume")
+
+
+class Composers(Protocol):
+    """Compose words as a trial of the study, and as a run by itself; raise whatever Hydra does."""
+
+    @property
+    def compose(self) -> Callable[[Sequence[str]], Config]: ...
+    @property
+    def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
+
+
+def find_best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return the complete trial with the lowest score."""
+    ranked = [
+        each
+        for each in trials
+        if each.state == TrialState.COMPLETE
+        and each.value is not None
+        and math.isfinite(each.value)
+    ]
+    return min(ranked, key=lambda each: each.value or 0.0, default=None)
+
+
+def list_words(words: Sequence[str], conf: Path, composers: Composers) -> list[str]:
+    """Return what `run` needs to do the same as a trial of these words did.
+
+    That is more than the words where a search file, or an edit of conf/ since, decides a value; and
+    the study's copy of the configs where the words choose a file of the user's own.
+    """
+    wanted = flatten(composers.compose(words))
+    places: list[str] = []
+    try:
+        alone = flatten(composers.compose_alone(words, None))
+    except Exception:  # whatever Hydra raises for a choice that is not in conf/
+        alone = flatten(composers.compose_alone(words, conf))
+        places = [f"--config-dir={conf}"]
+    more = [
+        f"{key}={write_value(value)}"
+        for key, value in wanted.items()
+        if alone[key] != value and not key.startswith(NOT_ITS_OWN)
+    ]
+    return [*places, *words, *more]
+
+
+def write_value(value: Any) -> str:
+    """Return a value of a configuration as an override has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(write_value, value))}]"
+    return quote(value) if isinstance(value, str) else repr(value)
