@@ -23,8 +23,8 @@ from optuna.storages.journal._file import BaseJournalFileLock
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.address import read_database, show_address
-from dcgan_sweeps.tracking.inspection import naming, require_tables
-from dcgan_sweeps.tracking.store import StoreFailedError, find_reason
+from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
+from dcgan_sweeps.tracking.store import StoreFailedError
 
 KEY = "hydra.sweeper.storage"
 OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
