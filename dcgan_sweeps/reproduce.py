@@ -88,7 +88,7 @@ def reproduce(options: argparse.Namespace) -> int:
         original = find_original(options.target, place)
     say = make_say(console)
     say(original.found)
-    for edit in original.edited:
+    for edit in (*original.edited, *original.altered):
         say(f"edited since: {edit}")
     if options.code:
         return reproduce_with_its_code(options, original, place.dir, console)
@@ -167,7 +167,7 @@ def print_differences(plan: Plan, parts: Parts, original: Original, console: Con
         say("provenance: nothing differs that can change the result")
     else:
         say(f"provenance: {decisive} facts differ that can change the result")
-    return decisive == 0 and not original.edited
+    return decisive == 0 and not original.edited and not original.altered
 
 
 def train_and_judge(
@@ -183,7 +183,8 @@ def train_and_judge(
     execution = execute(plan, parts, console)
     if execution.outcome == "interrupted":
         return execution.status
-    got = read_history(execution.recorder.folder.read_history())
+    folder = execution.recorder.folder
+    got = read_history(folder.read_history(), str(folder.history))
     comparisons = compare_histories(original.history, got, options.epochs)
     verdict = judge(comparisons, options.tolerance, same_request=not original.edited)
     console.print()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import time
 
 import pytest
 
@@ -52,6 +54,31 @@ def test_every_key_that_no_longer_fits_is_named():
     assert faults[0].startswith("optimizer.learning_rate: was logged as 0.1; there is no such key")
     assert faults[1].startswith("model.dropout: was not logged")
     assert faults[2].startswith("train.epochs: was logged as many; allowed now: a whole number")
+
+
+def test_a_key_that_is_given_twice_is_refused():
+    logged = nested() | {"optimizer.lr": 0.5}
+    assert faults_of(logged) == [
+        "optimizer.lr: has a dot in its name; allowed: each part of a key in a mapping of its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, [1], {}, None, "x", datetime.date(2026, 1, 1), True, float("inf")]
+)
+def test_a_value_of_another_type_is_named(value):
+    logged = nested()
+    logged["optimizer"]["lr"] = value
+    (fault,) = faults_of(logged)
+    assert fault.startswith("optimizer.lr: ")
+
+
+def test_a_file_of_100_000_unknown_keys_is_refused_in_seconds():
+    logged = nested() | {f"key_{number}": number for number in range(100_000)}
+    begin = time.monotonic()
+    faults = faults_of(logged)
+    assert len(faults) == 100_000
+    assert time.monotonic() - begin < 20  # took 0.6 s; a search for each takes minutes
 
 
 def test_a_value_that_is_no_longer_allowed_is_named():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.data.batches import Indices, draw_batches
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
@@ -22,6 +22,7 @@ from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train
 from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.logged_config import sign
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
@@ -61,6 +62,7 @@ def train_and_score(
     look = Look(
         make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
     )
+    signature = sign(flatten(config))
     steps_per_epoch = len(parts.train_rows) // config.train.batch_size
     with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
         checkpoint = plan.origin.checkpoint if plan.origin is not None else None
@@ -79,18 +81,18 @@ def train_and_score(
                 recorder.add_steps(epoch.number, block.step, steps)
                 bar.show_steps(epoch.number, block.step, average_steps([steps]))
                 if interrupts.asked and block.step < epoch.last_step:
-                    recorder.save_checkpoint(read_state(training))
+                    recorder.save_checkpoint(read_state(training), signature)
                     raise Interrupted(block.step, epoch.number)
             figures = recorder.end_epoch(epoch.number)
             end = _end_epoch(parts, recorder, look, console, epoch.number)
             is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
             if is_saved:
-                recorder.save_checkpoint(read_state(training))
+                recorder.save_checkpoint(read_state(training), signature)
             bar.print_epoch(epoch.number, {**figures, **end.scores})
             yield end
             if interrupts.asked and epoch.number < config.train.epochs:
                 if not is_saved:
-                    recorder.save_checkpoint(read_state(training))
+                    recorder.save_checkpoint(read_state(training), signature)
                 raise Interrupted(epoch.last_step, epoch.number)
 
 
@@ -124,7 +126,7 @@ def _restore(
 
 
 def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
-    for record in parse_lines(checkpoint.history):
+    for record in parse_lines(checkpoint.history, f"the history at step {checkpoint.step}"):
         if "score/fcd" in record:
             scores = {name: record[name] for name in SCORES if name in record}
             yield EpochEnd(record["epoch"], scores)

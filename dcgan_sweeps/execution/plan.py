@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Runner
+from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
 from dcgan_sweeps.logged_config import is_signed
 from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
@@ -77,12 +77,13 @@ def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
 def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
     """Return `runner` with the choices that an earlier run made, as its provenance says.
 
-    Without provenance nothing is known of them, and `runner` stays as it is.
+    Without provenance nothing is known of them, and `runner` stays as it is. Raises RequestError
+    for a choice that there is not.
     """
     device = provenance.get("device")
     if device is None:
         return runner
-    return dataclasses.replace(
+    restored = dataclasses.replace(
         runner,
         device=str(device["kind"]),
         precision=str(device["precision"]),
@@ -90,6 +91,13 @@ def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
         threads=int(device["threads"]),
         deterministic=bool(device["deterministic"]),
     )
+    faults = [
+        Fault(f"provenance.json: device.{fault.key}", fault.problem)
+        for fault in find_faults(restored)
+    ]
+    if faults:
+        raise RequestError(faults)
+    return restored
 
 
 def is_scored(config: Config, epoch: int) -> bool:

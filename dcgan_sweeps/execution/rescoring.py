@@ -8,6 +8,7 @@ TensorFlow is imported with this module: the device must have been set up before
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -74,8 +75,10 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     """Return {name: value} of the scores and companions, logged where the run lacks them.
 
     They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
+    Raises RequestError for a run that does not say how long it was trained.
     """
     run, generator, judged = loaded.run, loaded.generator, loaded.judged
+    last_epoch = read_last_epoch(run)
     scorer, begin = judged.scorer, time.perf_counter()
     sample = make_sampler(generator.model, scorer.settings.batch_size)
     fakes = scorer.draw(sample, generator.latent_dim)
@@ -97,10 +100,19 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
         name.removeprefix(OWN): value for name, value in {**bounds, **scores, **figures}.items()
     }
     values = {f"{prefix}{name}": value for name, value in named.items()}
-    add_metrics(client, run, values, int(run.params["train.epochs"]))
+    add_metrics(client, run, values, last_epoch)
     client.set_tag(run.run_id, f"{TAG}{digest}", scorer.identity.describe())
     make_say(console)(f"  scored in {time.perf_counter() - begin:.1f} s")
     return named
+
+
+def read_last_epoch(run: LoggedRun) -> int:
+    """Return how many epochs a run has trained; raises RequestError where its params do not say."""
+    text = run.params["train.epochs"]
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        problem = f"got {run.run_id}, which logged train.epochs as {text}; allowed: a whole number"
+        raise RequestError([Fault("TARGET", problem)])
+    return int(text)
 
 
 def add_pictures(

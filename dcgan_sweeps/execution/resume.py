@@ -6,12 +6,12 @@ plan = plan_resumed(request, say=print)
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-import yaml
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
@@ -25,15 +25,21 @@ from dcgan_sweeps.execution.plan import (
 from dcgan_sweeps.logged_config import (
     find_changes,
     flatten_defaults,
-    read_logged,
-    read_meanings,
+    is_signed,
     replace_keys,
+    sign,
 )
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
-from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_newest
+from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_grids, read_newest
+from dcgan_sweeps.tracking.edits import CONFIG, OVERRIDES
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
-from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.logged_files import (
+    read_files,
+    read_provenance,
+    require_provenance,
+    require_unedited,
+)
 from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.
@@ -48,25 +54,94 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
     """
     with answering():
         folder, run = find_recorded(str(request.config.resume), request.config.tracking)
-    lock = hold(folder)
-    provenance = read_json(folder, "provenance.json")
-    meanings = provenance.get("meanings", read_meanings(Config))
-    logged = read_logged(yaml.safe_load((folder.root / "config.yaml").read_text()), meanings)
-    changes = find_changed_keys(request, logged)
-    epochs = changes.get("train.epochs", logged.train.epochs)
-    is_longer = epochs > logged.train.epochs
-    if not is_longer:
-        require_resumable(folder, run, epochs)
+    files = read_files(folder, {} if run is None else run.params)
+    require_unedited(files)
+    with released_on_refusal(hold(folder)) as lock:
+        logged = files.config
+        changes = find_changed_keys(request, logged)
+        epochs = changes.get("train.epochs", logged.train.epochs)
+        is_longer = epochs > logged.train.epochs
+        if not is_longer:
+            require_resumable(folder, run, epochs)
+        checkpoint = read_own_checkpoint(folder, logged, say)
+        where = "its start" if checkpoint is None else f"step {checkpoint.step}"
+        say(f"going on with {folder.root.name} from {where}")
+        origin = Origin(folder, lock, run, files.provenance, checkpoint, same=not is_longer)
+        config = replace_keys(logged, changes)
+        name = folder.root.name if run is None else run.name
+        runner = restore_runner(logged.runner, files.provenance)
+        plan = Plan(config, files.overrides, name, runner, {}, origin)
+        return plan_longer(plan) if is_longer else plan
+
+
+def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> Mapping[str, Any]:
+    """Return the provenance of a trial that is tried again, {} where it died before that was
+    written; its configuration is that of its study.
+
+    Raises RequestError where a file of an earlier attempt is damaged or was edited, or where the
+    study now asks something else of the trial.
+    """
+    if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
+        return read_provenance(folder)
+    files = read_files(folder, {} if run is None else run.params)
+    require_unedited(files)
+    changes = find_changes(flatten(files.config), flatten(config))
+    faults = [
+        Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")
+        for key, (before, now) in changes.items()
+        if is_signed(key)
+    ]
+    if faults:
+        raise RequestError(faults)
+    return files.provenance
+
+
+@contextmanager
+def released_on_refusal(lock: IO[str]) -> Iterator[IO[str]]:
+    """Let go of a run's lock where the run cannot go on; raises what was raised."""
+    try:
+        yield lock
+    except BaseException:
+        lock.close()
+        raise
+
+
+def read_own_checkpoint(
+    folder: RunFolder, config: Config, say: Callable[[str], None]
+) -> Checkpoint | None:
+    """Return the newest checkpoint of the run of a configuration that is whole, None where it died
+    before its first; `say` gets a line for each that is damaged, and for what is missing beside it.
+
+    Raises RequestError for a checkpoint of another run, and where the record beside it, which goes
+    on with the run, was changed: its provenance, and its sample grids.
+    """
     checkpoint = read_newest(folder.checkpoints, say)
-    where = "its start" if checkpoint is None else f"step {checkpoint.step}"
-    say(f"going on with {folder.root.name} from {where}")
-    origin = Origin(folder, lock, run, provenance, checkpoint, same=not is_longer)
-    config = replace_keys(logged, changes)
-    overrides = yaml.safe_load((folder.root / "overrides.yaml").read_text())
-    name = folder.root.name if run is None else run.name
-    runner = restore_runner(logged.runner, provenance)
-    plan = Plan(config, tuple(overrides), name, runner, {}, origin)
-    return plan_longer(plan) if is_longer else plan
+    if checkpoint is None:
+        return None
+    require_provenance(folder)
+    mine, its = sign(flatten(config)), checkpoint.facts.get("signature")
+    if its not in (None, mine):
+        problem = f"step {checkpoint.step} is of a run of signature {its}; this one's is {mine}"
+        raise RequestError([Fault(str(folder.checkpoints), problem)])
+    frames, faults = folder.find_frames(), []
+    for epoch, sha256 in read_grids(checkpoint).items():
+        if epoch not in frames:
+            say(f"the sample grid of epoch {epoch} is missing: {folder.find_frame(epoch)}")
+        elif hashlib.sha256(frames[epoch].read_bytes()).hexdigest() != sha256:
+            problem = "is not the grid that the run drew; put it back, or remove it"
+            faults.append(Fault(str(frames[epoch]), problem))
+    if faults:
+        raise RequestError(faults)
+    before = checkpoint.history.encode()
+    if not folder.history.is_file() or not begins_with(folder.history, before):
+        say(f"{folder.history} was changed; it is put back to what the checkpoint has")
+    return checkpoint
+
+
+def begins_with(path: Path, content: bytes) -> bool:
+    """Return whether a file begins with some content."""
+    with path.open("rb") as file:
+        return file.read(len(content)) == content
 
 
 def plan_longer(plan: Plan) -> Plan:
@@ -102,10 +177,21 @@ def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
         raise RequestError([Fault("resume", problem)])
     _require_files(folder)
-    run_id = read_json(folder, RUN_FILE).get("run_id")
+    run_id = folder.read_run_id()
     if run_id is None:
         return folder, None
-    return folder, read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
+    run = read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
+    require_named(folder, run)
+    return folder, run
+
+
+def require_named(folder: RunFolder, run: LoggedRun) -> None:
+    """Raise RequestError where a folder says that it is that of a run which has another one: the
+    run would be written on in the name of this one. A folder may have been moved."""
+    named = Path(run.tags.get("folder", folder.root))
+    if named.name != folder.root.name:
+        problem = f"names run {run.run_id}, whose folder is {named}; allowed: a folder of that name"
+        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
@@ -114,7 +200,7 @@ def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
     # The second: a store that was moved with its runs.
     for root in (named, Path(tracking.dir).expanduser().resolve() / "runs" / named.name):
         folder = RunFolder(root)
-        if named.name and read_json(folder, RUN_FILE).get("run_id") == run.run_id:
+        if named.name and folder.read_run_id() == run.run_id:
             _require_files(folder)
             return folder
     problem = f"the folder of run {run.run_id} is not on this machine: {named or 'none was logged'}"
@@ -122,17 +208,10 @@ def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
 
 
 def _require_files(folder: RunFolder) -> None:
-    for name in ("config.yaml", "overrides.yaml"):
+    for name in (CONFIG, OVERRIDES):
         if not (folder.root / name).is_file():
             problem = f"the run died before it wrote {name}; start it again, as a new one"
             raise RequestError([Fault("resume", f"{problem} ({folder.root})")])
-
-
-def read_json(folder: RunFolder, name: str) -> dict[str, Any]:
-    """Return what a file of a run's folder holds, nothing where there is none."""
-    path = folder.root / name
-    content = json.loads(path.read_text()) if path.is_file() else {}
-    return content if isinstance(content, dict) else {}
 
 
 def hold(folder: RunFolder) -> IO[str]:
@@ -187,8 +266,7 @@ def require_resumable(folder: RunFolder, run: LoggedRun | None, epochs: int) -> 
 
 def read_outcome(folder: RunFolder) -> str:
     """Return the outcome that a folder's history ends with, "" where it has none."""
-    records = parse_lines(folder.read_history())
-    return str(records[-1].get("outcome", "")) if records else ""
+    return str(folder.read_last().get("outcome", ""))
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:

@@ -6,6 +6,8 @@ gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,19 @@ from dcgan_sweeps.config import Model
 from dcgan_sweeps.randomness import seed_int
 
 IMAGE_SHAPE = (28, 28, 1)
+LARGEST = 2_000_000_000  # bytes of a generator's weights
+# What Keras and what it reads with raise for a damaged file.
+DAMAGE = (
+    TypeError,
+    LookupError,
+    OSError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    RecursionError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -48,14 +63,28 @@ def read_generator(path: Path) -> Generator:
 
     Raises ValueError for a file that Keras cannot load, and for a model of other shapes.
     """
+    _require_small_zip(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (TypeError, KeyError, OSError, AttributeError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
     if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
         raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
     return Generator(model, int(shapes[0][1]))
+
+
+def _require_small_zip(path: Path) -> None:
+    """Raise ValueError for a file that is no zip, as a .keras file is, or fills the memory."""
+    if not zipfile.is_zipfile(path):  # Keras would say that the file is not there
+        raise ValueError("it is no .keras file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+    except DAMAGE as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if size > LARGEST:
+        raise ValueError(f"unpacked it has {size:,} bytes; allowed: at most {LARGEST:,}")
 
 
 def build_gan(model: Model, seed: int, precision: str) -> Gan:

@@ -6,7 +6,6 @@ comparison.config, comparison.verdict
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,11 @@ from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_signed
 from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
 from dcgan_sweeps.score.noise import TRAINING_NOISE, is_tied
-from dcgan_sweeps.tracking.archive import LoggedRun, read_artifact
+from dcgan_sweeps.tracking.archive import LoggedRun, name_artifact, read_artifact
 from dcgan_sweeps.tracking.differences import Difference, compare_facts
+from dcgan_sweeps.tracking.documents import LARGEST, parse_mapping
+from dcgan_sweeps.tracking.edits import PROVENANCE
+from dcgan_sweeps.tracking.provenance import check_facts
 from dcgan_sweeps.tracking.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.store import Client
 
@@ -71,9 +73,15 @@ class Comparison:
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} where it logged none, and its exhibit."""
-    provenance = read_artifact(client, run.run_id, "provenance.json")
-    return Side(run, json.loads(provenance or "{}"), read_exhibit(client, run))
+    """Return a run with its provenance, {} where it logged none, and its exhibit.
+
+    Raises RequestError for a damaged provenance.
+    """
+    text = read_artifact(client, run.run_id, PROVENANCE, LARGEST)
+    name = name_artifact(run.run_id, PROVENANCE)
+    provenance = {} if text is None else parse_mapping(text, name)
+    check_facts(provenance, name)
+    return Side(run, provenance, read_exhibit(client, run))
 
 
 def compare(one: Side, other: Side) -> Comparison:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcgan_sweeps.tracking.archive import SCORE, LoggedRun, read_file, read_pictures, read_series
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT
 from dcgan_sweeps.tracking.store import Client
 
 # Metrics of a curve, by what its horizontal axis is.
@@ -40,7 +41,8 @@ def read_exhibit(client: Client, run: LoggedRun, *, with_gif: bool = False) -> E
         for name, points in series.items()
     }
     grids = read_pictures(client, run.run_id, "samples")
-    return Exhibit(run, curves, grids, read_file(client, run.run_id, GIF) if with_gif else None)
+    gif = read_file(client, run.run_id, GIF, LARGEST_TEXT) if with_gif else None
+    return Exhibit(run, curves, grids, gif)
 
 
 def thin(points: Mapping[int, float]) -> dict[int, float]:

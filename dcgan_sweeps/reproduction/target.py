@@ -5,19 +5,41 @@ original = find_original("best", Place(dir="mlruns", uri=None, experiment="dcgan
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import flatten_nested, read_logged, sign
+from dcgan_sweeps.logged_config import read_logged, sign
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.tracking.archive import LoggedRun, find_runs, read_artifact, read_series
+from dcgan_sweeps.tracking.archive import (
+    LoggedRun,
+    find_runs,
+    name_artifact,
+    read_artifact,
+    read_series,
+)
+from dcgan_sweeps.tracking.checkpoints import Checkpoint, list_checkpoints, read_checkpoint
+from dcgan_sweeps.tracking.documents import (
+    LARGEST,
+    LARGEST_TEXT,
+    parse_mapping,
+    parse_texts,
+    read_mapping,
+)
+from dcgan_sweeps.tracking.edits import CONFIG, DIFF, LOGGED, OVERRIDES, PROVENANCE, digest
+from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
+from dcgan_sweeps.tracking.logged_files import (
+    find_config_edits,
+    find_edited_params,
+    find_provenance_edits,
+    hash_diff,
+    read_provenance,
+)
+from dcgan_sweeps.tracking.provenance import check_facts
 from dcgan_sweeps.tracking.store import Client, open_store
 from dcgan_sweeps.tracking.targets import ALLOWED, Place, find_run, is_run_name
 
@@ -33,7 +55,8 @@ class Original:
     provenance: Mapping[str, Any]  # empty where none was logged
     diff: str
     history: History
-    edited: tuple[str, ...]  # what was changed in the logged file since, in words
+    edited: tuple[str, ...]  # what was changed in the logged configuration since, in words
+    altered: tuple[str, ...]  # what was changed in the files beside it
 
 
 def find_original(target: str, place: Place) -> Original:
@@ -52,74 +75,121 @@ def find_original(target: str, place: Place) -> Original:
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
-    """Return a run of a store, from its artifacts and metrics."""
-    texts = {
-        name: read_artifact(client, run.run_id, name)
-        for name in (
-            "config/config.yaml",
-            "config/overrides.yaml",
-            "provenance.json",
-            "git.diff",
-            "history.jsonl",
-        )
-    }
-    config_text = texts["config/config.yaml"]
+    """Return a run of a store, from its artifacts and metrics.
+
+    Raises RequestError for an artifact that is damaged.
+    """
+
+    def read(path: str, largest: int) -> str | None:
+        return read_artifact(client, run.run_id, path, largest)
+
+    config_path, overrides_path = f"config/{CONFIG}", f"config/{OVERRIDES}"
+    config_text, overrides_text = read(config_path, LARGEST), read(overrides_path, LARGEST)
+    provenance_text, diff = read(PROVENANCE, LARGEST), read(DIFF, LARGEST_TEXT)
+    history_text = read("history.jsonl", LARGEST_TEXT)
+    name = name_artifact
     if config_text is None:
-        raise RequestError([Fault("TARGET", f"run {run.run_id} logged no config/config.yaml")])
-    nested = _parse(config_text, f"run {run.run_id}")
-    provenance = _parse(texts["provenance.json"] or "{}", f"run {run.run_id}")
+        raise RequestError([Fault("TARGET", f"run {run.run_id} logged no {config_path}")])
+    nested = parse_mapping(config_text, name(run.run_id, config_path))
+    provenance: Mapping[str, Any] = {}
+    if provenance_text is not None:
+        provenance = parse_mapping(provenance_text, name(run.run_id, PROVENANCE))
+        check_facts(provenance, name(run.run_id, PROVENANCE))
+    overrides: tuple[str, ...] = ()
+    if overrides_text is not None:
+        overrides = parse_texts(overrides_text, name(run.run_id, overrides_path))
+    config = read_logged(nested, provenance.get("meanings", {}))
     names = [name for name in run.metrics if name.startswith(REPEATABLE)]
     return Original(
         run.run_id,
         found if run.outcome == "complete" else f"{found} ({run.outcome or run.status.lower()})",
-        read_logged(nested, provenance.get("meanings", {})),
-        tuple(map(str, yaml.safe_load(texts["config/overrides.yaml"] or "[]") or ())),
+        config,
+        overrides,
         provenance,
-        texts["git.diff"] or "",
+        diff or "",
         History(
             read_series(client, run.run_id, names),
-            read_history(texts["history.jsonl"] or "").digests,
+            read_history(history_text or "", name(run.run_id, "history.jsonl")).digests,
         ),
-        find_edits(flatten_nested(nested), run.params),
+        find_edited_params(flatten(config), run.params),
+        find_altered(run, {OVERRIDES: overrides, PROVENANCE: provenance}, diff),
     )
 
 
-def find_edits(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a logged file says otherwise than the params that were logged with it."""
-    return tuple(
-        f"{key} was logged as {params[key]}, the file has {value}"
-        for key, value in flat.items()
-        if key in params and str(value) != params[key] and not key.startswith("tracking.")
-    )
+def find_altered(run: LoggedRun, contents: Mapping[str, Any], diff: str | None) -> tuple[str, ...]:
+    """Return in words which artifacts of a run are not as they were logged, by the tags that were
+    logged with them; a run of an earlier version has no such tags."""
+    altered = []
+    for name, content in contents.items():
+        logged = run.tags.get(f"{LOGGED}.{name}", digest(content))
+        if logged != digest(content):
+            altered.append(f"{name} was logged with the digest {logged}, it has {digest(content)}")
+    facts = contents[PROVENANCE]
+    if diff is not None and facts.get("diff_sha256", hash_diff(diff)) != hash_diff(diff):
+        altered.append(f"{DIFF} is not the one that {PROVENANCE} names")
+    return tuple(altered)
 
 
 def read_file(path: Path, place: Place) -> Original:
-    """Return the run that a config file is of: the one beside it, else one of its signature."""
-    nested = _parse(path.read_text(errors="replace"), str(path))
+    """Return the run that a config file is of: the one beside it, else one of its signature.
+
+    Raises RequestError for a damaged file.
+    """
+    nested = read_mapping(path)
     folder = next(
-        (each for each in (path.parent, path.parent.parent) if (each / "history.jsonl").is_file()),
+        (
+            RunFolder(each)
+            for each in (path.parent, path.parent.parent)
+            if RunFolder(each).history.is_file()
+        ),
         None,
     )
     if folder is None:
         return _find_by_signature(path, nested, place)
-    provenance_file = folder / "provenance.json"
-    provenance = json.loads(provenance_file.read_text()) if provenance_file.is_file() else {}
-    diff_file = folder / "git.diff"
+    provenance = read_provenance(folder)
     config = read_logged(nested, provenance.get("meanings", {}))
-    edited: tuple[str, ...] = ()
-    if provenance and provenance["signature"] != sign(flatten(config)):
-        signature = sign(flatten(config))
-        edited = (f"the run's signature is {provenance['signature']}, the file's {signature}",)
+    history = folder.read_history()
     return Original(
         str(path),
-        f"{path}, with the history in {folder}",
+        f"{path}, with the history in {folder.root}",
         config,
         (),
         provenance,
-        diff_file.read_text() if diff_file.is_file() else "",
-        read_history((folder / "history.jsonl").read_text()),
-        edited,
+        folder.read_text(DIFF),
+        read_history(history, str(folder.history)),
+        find_config_edits(folder, config, provenance, {}),
+        find_altered_files(folder, provenance, history),
     )
+
+
+def find_altered_files(
+    folder: RunFolder, provenance: Mapping[str, Any], history: str
+) -> tuple[str, ...]:
+    """Return in words what was changed in the files of a run beside its configuration."""
+    altered = [
+        f"{name}: {words}"
+        for name, edits in find_provenance_edits(folder, provenance).items()
+        for words in edits
+    ]
+    whole = (_read_whole(path) for path in list_checkpoints(folder.checkpoints))
+    newest = next((each for each in whole if each is not None), None)
+    if newest is not None and not history.startswith(newest.history):
+        before, now = newest.history.split("\n"), history.split("\n")
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
+        line = len(list(same)) + 1
+        altered.append(
+            f"{folder.history.name}: line {line} is not what the checkpoint of step "
+            f"{newest.step} has there"
+        )
+    return tuple(altered)
+
+
+def _read_whole(path: Path) -> Checkpoint | None:
+    """Return a checkpoint, None for one that is damaged: it says nothing of the history."""
+    try:
+        return read_checkpoint(path)
+    except ValueError:
+        return None
 
 
 def _find_by_signature(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
@@ -135,15 +205,3 @@ def _find_by_signature(path: Path, nested: Mapping[str, Any], place: Place) -> O
         raise RequestError([Fault("TARGET", problem)])
     run = runs[0]
     return read_tracked(client, run, f"{path}, of the signature of run {run.run_id}, {run.name}")
-
-
-def _parse(text: str, where: str) -> dict[str, Any]:
-    try:
-        nested = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = f"the configuration of {where} is no YAML: {str(error).splitlines()[0]}"
-        raise RequestError([Fault("TARGET", problem)]) from error
-    if not isinstance(nested, dict):
-        problem = f"the configuration of {where} is a {type(nested).__name__}, not a mapping"
-        raise RequestError([Fault("TARGET", problem)])
-    return nested

@@ -17,7 +17,12 @@ from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.data.images import load_images
 from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
-from dcgan_sweeps.execution.resume import hold, read_json
+from dcgan_sweeps.execution.resume import (
+    hold,
+    read_own_checkpoint,
+    read_unedited,
+    released_on_refusal,
+)
 from dcgan_sweeps.score.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.leaderboard import find_identities
@@ -26,7 +31,6 @@ from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.sweep.storage import open_storage
 from dcgan_sweeps.tracking.archive import LoggedRun, read_run
-from dcgan_sweeps.tracking.checkpoints import read_newest
 from dcgan_sweeps.tracking.children import PARENT, STUDY, TRIAL, find_children
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.scores import describe_mixed
@@ -123,12 +127,12 @@ def find_origin(
     if run is None and config.tracking.name != "none":
         return None  # it died before it had an MLflow run
     run_folder.samples.mkdir(exist_ok=True)
-    lock = hold(run_folder)
-    provenance = read_json(run_folder, "provenance.json")
-    checkpoint = read_newest(run_folder.checkpoints, say)
-    where = "its start" if checkpoint is None else f"step {checkpoint.step}"
-    say(f"trial {number} goes on from {where}")
-    return Origin(run_folder, lock, run, provenance, checkpoint, same=True)
+    provenance = read_unedited(config, run_folder, run)
+    with released_on_refusal(hold(run_folder)) as lock:
+        checkpoint = read_own_checkpoint(run_folder, config, say)
+        where = "its start" if checkpoint is None else f"step {checkpoint.step}"
+        say(f"trial {number} goes on from {where}")
+        return Origin(run_folder, lock, run, provenance, checkpoint, same=True)
 
 
 def find_attempt(
@@ -140,14 +144,15 @@ def find_attempt(
     """
     if client is None or parent is None or not run_folder.root.is_dir():
         return None
-    run_id = read_json(run_folder, RUN_FILE).get("run_id")
+    run_id = run_folder.read_run_id()
     if run_id is not None:
         with contextlib.suppress(RequestError):
             return read_run(client, run_id, "resume")
         return None
     found = find_children(client, config.tracking.experiment, parent).get(number)
     if found is not None:
-        run_folder.write_json(RUN_FILE, {"run_id": found.run_id})
+        known = run_folder.read_mapping(RUN_FILE)
+        run_folder.write_json(RUN_FILE, {**known, "run_id": found.run_id})
     return found
 
 

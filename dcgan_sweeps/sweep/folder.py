@@ -6,7 +6,6 @@ with folder.lock(): ...
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import time
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.tracking.documents import read_mapping
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
@@ -98,8 +98,13 @@ class StudyFolder:
         return [name for name in names if copied.get(name) != configs.get(name)]
 
     def read(self) -> dict[str, Any]:
-        """Return what the study was asked at its start."""
-        content: dict[str, Any] = json.loads((self.root / STUDY_FILE).read_text())
+        """Return what the study was asked at its start; raises RequestError for a damaged file."""
+        path = self.root / STUDY_FILE
+        content = read_mapping(path)
+        parent = content.get("parent_run_id", False)
+        if not isinstance(parent, str | None):
+            problem = f"parent_run_id is {parent or 'missing'}; allowed: text, or null"
+            raise RequestError([Fault(str(path), problem)])
         return content
 
     def write(self, content: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from dcgan_sweeps.config import Config
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.history import parse_lines
 
 ALL_IMAGES = 60_000  # of Fashion-MNIST, where no other count is asked for
 
@@ -29,7 +28,7 @@ class Progress:
 def read_progress(folder: RunFolder, config: Config) -> Progress:
     """Return how far the trial in a folder is; one that has not begun is at 0."""
     epoch, step, score, scored = 0, 0, None, 0
-    for record in parse_lines(folder.read_history()):
+    for record in folder.read_records():
         epoch = record.get("epoch", epoch)
         step = record.get("step", step)
         if SCORE in record:

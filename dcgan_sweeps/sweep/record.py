@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError
-from dcgan_sweeps.execution.resume import hold, read_json
+from dcgan_sweeps.execution.resume import hold
 from dcgan_sweeps.sweep.attempt import find_attempt, name_trial
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.tracking import children
 from dcgan_sweeps.tracking.archive import LoggedRun
-from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
-from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.provenance import read_code
 from dcgan_sweeps.tracking.recorder import open_recorder, reopen_recorder
 from dcgan_sweeps.tracking.store import Client, connect, find_store
@@ -47,7 +46,7 @@ class StudyRecord:
         if not run_folder.root.is_dir():
             return None
         if self.client is None:
-            return _read_folder(run_folder.read_history())
+            return _read_folder(run_folder.read_records())
         run = self._find(number)
         if run is None:
             return None
@@ -169,8 +168,7 @@ def _as_result(run: LoggedRun, traceback: str) -> TrialResult | None:
     return TrialResult(run.outcome, reason, scores, run.run_id, traceback)
 
 
-def _read_folder(history: str) -> TrialResult | None:
-    records = parse_lines(history)
+def _read_folder(records: list[dict[str, Any]]) -> TrialResult | None:
     if not records or records[-1].get("outcome") in (None, "interrupted"):
         return None
     scores: dict[str, float] = {}
@@ -181,5 +179,4 @@ def _read_folder(history: str) -> TrialResult | None:
 
 def find_run_id(folder: StudyFolder, number: int) -> str | None:
     """Return the MLflow run of a trial, as its folder says."""
-    run_id: str | None = read_json(folder.find_trial(number), RUN_FILE).get("run_id")
-    return run_id
+    return folder.find_trial(number).read_run_id()

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.tracker import Logged
 
@@ -179,18 +180,33 @@ def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, byte
         }
 
 
-def read_artifact(client: MlflowClient, run_id: str, path: str) -> str | None:
-    """Return the text of a run's artifact, or None where there is none of that name."""
-    content = read_file(client, run_id, path)
-    return None if content is None else content.decode()
+def read_artifact(client: MlflowClient, run_id: str, path: str, largest: int) -> str | None:
+    """Return the text of a run's artifact, or None where there is none of that name.
+
+    Raises RequestError, naming both, for one of more than `largest` bytes, or that is no text.
+    """
+    content = read_file(client, run_id, path, largest)
+    return None if content is None else decode(content, name_artifact(run_id, path), largest)
 
 
-def read_file(client: MlflowClient, run_id: str, path: str) -> bytes | None:
-    """Return the content of a run's artifact, or None where there is none of that name."""
+def name_artifact(run_id: str, path: str) -> str:
+    """Return how messages name a run's artifact."""
+    return f"run {run_id}, {path}"
+
+
+def read_file(client: MlflowClient, run_id: str, path: str, largest: int) -> bytes | None:
+    """Return the content of a run's artifact, or None where there is none of that name.
+
+    Raises RequestError, naming both, for one of more than `largest` bytes.
+    """
     parent = str(Path(path).parent)
     listed = client.list_artifacts(run_id, None if parent == "." else parent)
-    if path not in {each.path for each in listed}:
+    sizes = {each.path: each.file_size for each in listed if not each.is_dir}
+    if path not in sizes:
         return None
+    if (sizes[path] or 0) > largest:
+        problem = f"has {sizes[path]:,} bytes; allowed: at most {largest:,}"
+        raise RequestError([Fault(name_artifact(run_id, path), problem)])
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
 

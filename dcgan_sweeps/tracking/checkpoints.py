@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,27 +74,33 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, the newest first."""
-    return sorted(
-        (path for path in folder.glob("step_*.npz") if FILE_NAME.fullmatch(path.name)), reverse=True
-    )
+    named = (path for path in folder.glob("step_*.npz") if FILE_NAME.fullmatch(path.name))
+    return sorted((path for path in named if path.is_file()), reverse=True)
 
 
 def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest checkpoint that is whole; `say` gets a line for each damaged one.
 
     A damaged one is renamed, so that it is not among the last two that are kept. Raises
-    RequestError where there were checkpoints and none is whole, or one is of another version.
+    RequestError where there were checkpoints and none is whole, or one is of another version: the
+    folder is left as it is.
     """
-    found = list_checkpoints(folder)
-    for path in found:
+    damages: dict[Path, ValueError] = {}
+    for path in list_checkpoints(folder):
         try:
-            return read_checkpoint(path)
-        except ValueError as damage:
-            aside = path.replace(path.with_name(f"damaged_{path.name}"))
+            checkpoint = read_checkpoint(path)
+        except ValueError as error:
+            damages[path] = error
+            continue
+        for damaged, damage in damages.items():
+            aside = damaged.replace(damaged.with_name(f"damaged_{damaged.name}"))
             say(f"damaged checkpoint left out: {aside} ({damage})")
-    if found:
-        problem = f"no checkpoint in {folder} is whole; start the run again, as a new one"
-        raise RequestError([Fault("resume", problem)])
+        return checkpoint
+    if damages:
+        problem = "is damaged, and no other checkpoint is whole; start the run again, as a new one"
+        raise RequestError(
+            [Fault(str(path), f"{problem} ({damage})") for path, damage in damages.items()]
+        )
     return None
 
 
@@ -103,13 +110,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
     named = FILE_NAME.fullmatch(path.name)
     if named is None or hashlib.sha256(content).hexdigest() != named["sha256"]:
         raise ValueError(f"its {len(content):,} bytes do not have the checksum in its name")
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    facts = json.loads(arrays.pop("facts").tobytes())
-    if facts["version"] != VERSION:
-        problem = f"{path} has format {facts['version']}; this version reads {VERSION}"
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+        version = facts["version"]
+        history = arrays.pop("history").tobytes().decode()
+    except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"it is no checkpoint: {type(error).__name__}: {error}") from error
+    if version != VERSION:
+        problem = f"{path} has format {version}; this version reads {VERSION}"
         raise RequestError([Fault("resume", problem)])
-    return Checkpoint(int(named["step"]), arrays, arrays.pop("history").tobytes().decode(), facts)
+    return Checkpoint(int(named["step"]), arrays, history, facts)
+
+
+def read_grids(checkpoint: Checkpoint) -> dict[int, str]:
+    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint.
+
+    Empty for a checkpoint of an earlier version, which does not say.
+    """
+    return {int(epoch): sha256 for epoch, sha256 in checkpoint.facts.get("grids", {}).items()}
 
 
 def _encode(checkpoint: Checkpoint) -> bytes:

@@ -76,8 +76,8 @@ def end_run(client: MlflowClient, run_id: str, outcome: str, reason: str) -> Non
 
 def end_folder(folder: RunFolder, outcome: str, reason: str) -> None:
     """End the history of a run whose process is gone; a line that was cut off is dropped."""
-    lines = folder.read_history().splitlines(keepends=True)
-    folder.rewind("".join(line for line in lines if line.endswith("\n")), sys.maxsize)
+    whole, end, _ = folder.read_history().rpartition("\n")
+    folder.rewind(whole + end, sys.maxsize)
     masked = mask_secrets(reason)
     folder.append({"outcome": outcome, "reason": masked, "time_s": round(time.time(), 3)})
 

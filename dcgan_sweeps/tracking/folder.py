@@ -20,9 +20,12 @@ import yaml
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
+from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-RUN_FILE = "run.json"  # whose folder it is
+RUN_FILE = "run.json"  # whose folder it is, and what was logged in it
+GRID = re.compile(r"epoch_([0-9]{4,})\.png")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class RunFolder:
 
         Raises BlockingIOError naming the process that holds it: the run is still going on.
         """
-        file = (self.root / ".lock").open("a+")
+        file = (self.root / ".lock").open("a+", errors="replace")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,9 +106,18 @@ class RunFolder:
                 frame.unlink()
 
     def find_frames(self) -> dict[int, Path]:
-        """Return {epoch: sample grid} of this run, in the order of the epochs."""
-        frames = self.samples.glob("epoch_*.png")
-        return dict(sorted((int(path.stem.removeprefix("epoch_")), path) for path in frames))
+        """Return {epoch: sample grid} of this run, in the order of the epochs.
+
+        A picture of another name is somebody else's, and is left alone.
+        """
+        named = ((GRID.fullmatch(path.name), path) for path in self.samples.glob("epoch_*.png"))
+        frames = {int(match[1]): path for match, path in named if match is not None}
+        ours = {epoch: path for epoch, path in frames.items() if path == self.find_frame(epoch)}
+        return dict(sorted(ours.items()))
+
+    def find_frame(self, epoch: int) -> Path:
+        """Return the path of the sample grid of an epoch, there or not."""
+        return self.samples / f"epoch_{epoch:04d}.png"
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one line to history.jsonl."""
@@ -113,13 +125,40 @@ class RunFolder:
             file.write(json.dumps(record) + "\n")
 
     def read_history(self) -> str:
-        """Return the lines of history.jsonl."""
-        return self.history.read_text() if self.history.is_file() else ""
+        """Return the lines of history.jsonl; raises RequestError where they are no text."""
+        return self.read_text(self.history.name)
+
+    def read_records(self) -> list[dict[str, Any]]:
+        """Return the records of history.jsonl; raises RequestError for a damaged one."""
+        return parse_lines(self.read_history(), str(self.history))
+
+    def read_last(self) -> dict[str, Any]:
+        """Return the last record of history.jsonl, {} where there is none; raises RequestError."""
+        return parse_last(self.read_history(), str(self.history))
 
     def read_text(self, name: str) -> str:
-        """Return a file of the run, "" where there is none."""
+        """Return a text of the run, "" where there is none; raises RequestError for no text."""
         path = self.root / name
-        return path.read_text() if path.is_file() else ""
+        return read_text(path, LARGEST_TEXT) if path.is_file() else ""
+
+    def read_mapping(self, name: str) -> dict[str, Any]:
+        """Return what a JSON or YAML file of the run maps, {} where there is none.
+
+        Raises RequestError for one that is damaged.
+        """
+        path = self.root / name
+        return read_mapping(path) if path.is_file() else {}
+
+    def read_run_id(self) -> str | None:
+        """Return the run of this folder in the tracker, None where it has none.
+
+        Raises RequestError for a damaged run.json.
+        """
+        run_id = self.read_mapping(RUN_FILE).get("run_id")
+        if run_id is not None and not isinstance(run_id, str):
+            problem = f"run_id is {run_id}; allowed: text, or null"
+            raise RequestError([Fault(str(self.root / RUN_FILE), problem)])
+        return run_id
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a file of the run whole or not at all, secrets masked, and return its path."""

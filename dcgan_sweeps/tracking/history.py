@@ -1,21 +1,25 @@
 """What history.jsonl says, as series.
 
-history = read_history(text)
+history = read_history(text, "mlruns/runs/x/history.jsonl")
 history.metrics["score/fcd"][10], history.digests["digest.weights"][10]
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from dcgan_sweeps.config import Fault, RequestError
 
 Series = Mapping[int, float]
 Digests = Mapping[int, str]
 
 # Series that a run of the same seed has again; the others measure the machine.
 REPEATABLE = ("loss/", "discriminator/", "score/")
+LARGEST_NUMBER = 2**63  # that a step or a value of ours may be
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,61 @@ class History:
     digests: Mapping[str, Digests]
 
 
-def parse_lines(text: str) -> list[dict[str, Any]]:
-    """Return the records of a history.jsonl; a last line that was cut off is left out."""
-    lines = text.splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+def parse_lines(text: str, name: str) -> list[dict[str, Any]]:
+    """Return the records of a history.jsonl; a last line that was cut off is left out.
+
+    Raises RequestError naming `name` and the line for one that is damaged.
+    """
+    *whole, _ = text.split("\n")
+    return [_parse_line(line, f"{name}, line {number}") for number, line in enumerate(whole, 1)]
 
 
-def read_history(text: str) -> History:
-    """Return the repeatable series in the lines of a history.jsonl."""
+def parse_last(text: str, name: str) -> dict[str, Any]:
+    """Return the last record of a history.jsonl, {} where there is none; raises RequestError."""
+    *whole, _ = text.split("\n")
+    return _parse_line(whole[-1], f"{name}, line {len(whole)}") if whole else {}
+
+
+def _parse_line(line: str, name: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise RequestError([Fault(name, "is damaged; allowed: a JSON mapping")]) from error
+    if not isinstance(record, dict):
+        raise RequestError([Fault(name, f"got {line[:40]}; allowed: a JSON mapping")])
+    for key, value in record.items():
+        kinds, allowed = _find_kinds(key)
+        is_huge = isinstance(value, int) and abs(value) > LARGEST_NUMBER
+        if not isinstance(value, kinds) or isinstance(value, bool) or is_huge:
+            raise RequestError([Fault(name, f"{key} is {value!r:.40}; allowed: {allowed}")])
+    return record
+
+
+def _find_kinds(key: str) -> tuple[tuple[type, ...], str]:
+    """Return the types that a value of a record may have, and what they are in words."""
+    if key in ("step", "epoch"):
+        return (int,), "a whole number"
+    if key in ("outcome", "reason") or key.startswith("digest."):
+        return (str,), "text"
+    return (int, float), "a number"
+
+
+def read_history(text: str, name: str) -> History:
+    """Return the repeatable series in the lines of a history.jsonl.
+
+    Raises RequestError naming `name` and the line for a damaged one, and for a value that is not
+    finite: it is equal to none.
+    """
     metrics: dict[str, dict[int, float]] = {}
     digests: dict[str, dict[int, str]] = {}
-    for record in parse_lines(text):
+    for number, record in enumerate(parse_lines(text, name), 1):
         step = record.get("step", record.get("epoch", 0))
-        for name, value in record.items():
-            if name.startswith(REPEATABLE):
-                metrics.setdefault(name, {})[step] = value
-            elif name.startswith("digest."):
-                digests.setdefault(name, {})[step] = value
+        for key, value in record.items():
+            if key.startswith("digest."):
+                digests.setdefault(key, {})[step] = value
+            elif key.startswith(REPEATABLE):
+                if not math.isfinite(value):
+                    problem = f"{key} is {value}; allowed: a finite number"
+                    raise RequestError([Fault(f"{name}, line {number}", problem)])
+                metrics.setdefault(key, {})[step] = value
     return History(metrics, digests)

@@ -68,8 +68,11 @@ def write_png(path: Path, picture: ImagesU8) -> None:
 
 
 def read_png(path: Path) -> ImagesU8:
-    """Return the picture in a PNG file."""
-    return np.asarray(imageio.imread(path))
+    """Return the picture in a PNG file; raises OSError for a damaged one."""
+    try:
+        return np.asarray(imageio.imread(path))
+    except (SyntaxError, ValueError) as error:  # of Pillow, which names no file
+        raise OSError(f"{path} is no PNG: {error}") from error
 
 
 def write_gif(path: Path, pictures: Sequence[ImagesU8], frame_s: float, last_s: float) -> None:

@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ENVIRONMENT = (
@@ -31,6 +33,38 @@ ENVIRONMENT = (
     "XLA_FLAGS",
 )
 LARGEST_DIFF = 1_000_000  # bytes
+
+# What each fact has to be, for those who read it back.
+TEXT, OPTIONAL, MAPPING = (str,), (str, type(None)), (dict,)
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "command": TEXT,
+    "signature": TEXT,
+    "meanings": MAPPING,
+    "commit": OPTIONAL,
+    "dirty": (bool,),
+    "diff_sha256": TEXT,
+    "machine": MAPPING,
+    "packages": (list,),
+    "device": MAPPING,
+    "data": MAPPING,
+    "score_identity": TEXT,
+    "environment": MAPPING,
+}
+TYPES_OF_DEVICE: Mapping[str, tuple[type, ...]] = {
+    "kind": TEXT,
+    "precision": TEXT,
+    "jit": (bool,),
+    "threads": (int,),
+    "deterministic": (bool,),
+}
+WORDS = {
+    TEXT: "text",
+    OPTIONAL: "text, or null",
+    MAPPING: "a mapping",
+    (bool,): "true or false",
+    (list,): "a list",
+    (int,): "a whole number",
+}
 
 
 @dataclass(frozen=True)
@@ -135,3 +169,35 @@ def read_environment() -> dict[str, str]:
 def read_command() -> str:
     """Return the command line, secrets masked."""
     return mask_secrets(shlex.join([Path(sys.executable).name, *sys.argv]))
+
+
+def check_facts(facts: Mapping[str, Any], name: str) -> None:
+    """Raise RequestError, naming the file and each fact, where a provenance that was logged has
+    facts of other types than those that are logged. One that was not logged is no fault."""
+    faults = _find_wrong(facts, TYPES, name)
+    device = facts.get("device")
+    if isinstance(device, dict):
+        faults += [
+            Fault(name, f"device.{fact} is missing") for fact in TYPES_OF_DEVICE.keys() - device
+        ]
+        faults += _find_wrong(device, TYPES_OF_DEVICE, name, "device.")
+    if not faults and not all(isinstance(each, str) for each in facts.get("packages", ())):
+        faults.append(Fault(name, "packages has an item that is no text"))
+    if not faults and not all(isinstance(each, int) for each in facts.get("meanings", {}).values()):
+        faults.append(Fault(name, "meanings has a value that is no whole number"))
+    if faults:
+        raise RequestError(sorted(faults, key=str))
+
+
+def _find_wrong(
+    facts: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], name: str, prefix: str = ""
+) -> list[Fault]:
+    return [
+        Fault(name, f"{prefix}{fact} is {facts[fact]!r:.40}; allowed: {WORDS[kinds]}")
+        for fact, kinds in types.items()
+        if fact in facts
+        and (
+            not isinstance(facts[fact], kinds)
+            or (isinstance(facts[fact], bool) and bool not in kinds)
+        )
+    ]

@@ -7,6 +7,7 @@ recorder.finish("complete", reason="")
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,22 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.logged_config import flatten_nested
 from dcgan_sweeps.tracking.archive import LoggedRun, reopen
-from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, write_checkpoint
+from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
+from dcgan_sweeps.tracking.edits import (
+    CONFIG,
+    DIFF,
+    LOGGED,
+    OVERRIDES,
+    PROVENANCE,
+    digest,
+    read_logged_file,
+    seal,
+)
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.logged_files import hash_diff
 from dcgan_sweeps.tracking.pictures import (
     add_caption,
     draw_grid,
@@ -57,15 +70,16 @@ def open_recorder(
     name = mask_secrets(name)
     if tracking.name == "none":
         folder = _make_folder(tracking, name, place)
-        folder.write_json(RUN_FILE, {"run_id": None})
+        folder.write_json(RUN_FILE, {**folder.read_mapping(RUN_FILE), "run_id": None})
         return Recorder(folder, NoTracker(), tracking, folder.lock())
     store = find_store(tracking.uri, tracking.dir)
     client = connect(store)
     experiment_id = find_experiment(client, store, tracking.experiment)
     folder = _make_folder(tracking, name, place)
+    known = folder.read_mapping(RUN_FILE)  # of an earlier attempt at a trial
     located = mask_tags({**tags, "folder": str(folder.root)})
     run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
-    folder.write_json(RUN_FILE, {"run_id": run_id})
+    folder.write_json(RUN_FILE, {**known, "run_id": run_id})
     tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
     return Recorder(folder, tracker, tracking, folder.lock())
 
@@ -83,6 +97,7 @@ def reopen_recorder(
 
     `lock` is the folder's, held: two processes shall not go on with one run.
     """
+    folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
     if run is None:
         return Recorder(folder, NoTracker(), tracking, lock)
     client = connect(find_store(tracking.uri, tracking.dir))
@@ -162,6 +177,7 @@ class Recorder:
         self._step = 0
         self._epoch_steps: list[Steps] = []  # of the epoch that is going on
         self._pending = 0  # how many of these, the last ones, have no point yet
+        self._grids: dict[int, str] = {}  # the SHA-256 of each sample grid, by epoch
 
     @property
     def failures(self) -> list[Exception]:
@@ -176,22 +192,28 @@ class Recorder:
             self._step = checkpoint.step
             self._epoch_steps = unpack_steps(checkpoint.arrays)
             self._pending = int(checkpoint.facts["pending"])
+            self._grids = read_grids(checkpoint)
             tags: dict[str, str] = {}
-            for record in parse_lines(checkpoint.history):
+            for record in parse_lines(checkpoint.history, str(self.folder.history)):
                 self._log_record(record)
                 tags |= {name: text for name, text in record.items() if name.startswith("digest.")}
             self.tracker.log_tags(tags)
             for number, frame in self.folder.find_frames().items():
                 self.tracker.log_image(frame, key="samples", step=number)
 
-    def save_checkpoint(self, state: Arrays) -> None:
+    def save_checkpoint(self, state: Arrays, signature: str) -> None:
         """Write a checkpoint of the training's `state` and of the record up to here.
 
-        Raises CheckpointError.
+        `signature` is that of the run's configuration. Raises CheckpointError.
         """
         with self._timed():
             arrays = {**state, **pack_steps(self._epoch_steps)}
-            facts = {"run_id": self.tracker.run_id, "pending": self._pending}
+            facts = {
+                "run_id": self.tracker.run_id,
+                "signature": signature,
+                "pending": self._pending,
+                "grids": self._grids,
+            }
             history = self.folder.read_history()
             write_checkpoint(
                 self.folder.checkpoints, Checkpoint(self._step, arrays, history, facts)
@@ -201,11 +223,15 @@ class Recorder:
         """Record the configuration, before anything else, so that a run that dies has a name."""
         with self._timed():
             self.tracker.log_params(flat)
-            for name, content in (("config.yaml", nested), ("overrides.yaml", overrides)):
+            # Of the configuration its own values are kept, {dotted key: value}.
+            logged = {CONFIG: flatten_nested(nested), OVERRIDES: overrides}
+            for name, content in ((CONFIG, nested), (OVERRIDES, overrides)):
                 path = self._place(name)
                 if not path.exists():
+                    seal(self.folder, name, logged[name])
                     self.folder.write_yaml(name, content)
                 self._log_root(path, "config")
+            self._log_digest(OVERRIDES)
 
     def add_provenance(
         self, provenance: Mapping[str, Any], diff: str, packages: list[str], layers: str
@@ -216,18 +242,29 @@ class Recorder:
         """
         with self._timed():
             before = len(list(self.folder.root.glob("provenance*.json")))
-            name = f"provenance_{before + 1}.json" if before else "provenance.json"
+            name = f"provenance_{before + 1}.json" if before else PROVENANCE
+            if name == PROVENANCE:
+                seal(self.folder, name, provenance)
             self.folder.write_json(name, provenance)
+            self._log_digest(PROVENANCE)
             texts = {
-                "git.diff": diff,
+                DIFF: diff,
                 "requirements.txt": "\n".join(packages) + "\n",
                 "model.txt": layers,
             }
             for name, text in texts.items():
                 if not self._place(name).exists():
+                    if name == DIFF:
+                        seal(self.folder, DIFF, {"sha256": hash_diff(mask_secrets(text))})
                     self.folder.write_text(name, text)
             for path in (*self.folder.root.glob("provenance*.json"), *map(self._place, texts)):
                 self._log_root(path)
+
+    def _log_digest(self, name: str) -> None:
+        """Let the store say what was logged in a file, beside the file itself."""
+        logged = read_logged_file(self.folder, name)
+        if logged is not None:
+            self.tracker.log_tags({f"{LOGGED}.{name}": digest(logged)})
 
     def _place(self, name: str) -> Path:
         return self.folder.root / name
@@ -243,9 +280,10 @@ class Recorder:
     def add_samples(self, epoch: int, images_u8: ImagesU8) -> None:
         """Record the grid of the fixed latents (n, 28, 28) after an epoch; 0 is untrained."""
         with self._timed():
-            path = self.folder.samples / f"epoch_{epoch:04d}.png"
+            path = self.folder.find_frame(epoch)
             grid = draw_grid(images_u8, self.tracking.sample_columns)
             write_png(path, add_caption(grid, f"epoch {epoch}"))
+            self._grids[epoch] = hashlib.sha256(path.read_bytes()).hexdigest()
             self.tracker.log_image(path, key="samples", step=epoch)
 
     def add_score_pictures(self, pictures: Mapping[str, ImagesU8]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import resource
 
 import numpy as np
@@ -83,11 +84,16 @@ def test_a_half_written_one_is_not_seen(tmp_path):
 
 def test_where_none_is_whole_nothing_starts_over_in_silence(tmp_path):
     write_checkpoint(tmp_path, make(1)).write_bytes(b"")
-    said = []
-    with pytest.raises(RequestError, match="is whole; start the run again"):
-        read_newest(tmp_path, said.append)
-    assert len(said) == 1
-    assert list(tmp_path.glob("damaged_*"))
+    with pytest.raises(RequestError, match="no other checkpoint is whole; start the run again"):
+        read_newest(tmp_path, refuse)
+    assert not list(tmp_path.glob("damaged_*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"not at all"])
+def test_a_file_that_only_has_the_name_of_a_checkpoint_is_refused(tmp_path, content):
+    (tmp_path / f"step_000000001_{hashlib.sha256(content).hexdigest()}.npz").write_bytes(content)
+    with pytest.raises(RequestError, match="is damaged, and no other"):
+        read_newest(tmp_path, refuse)
 
 
 def test_one_of_another_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):

@@ -1,0 +1,207 @@
+"""Reads our own JSON and YAML files, which may be damaged or made by somebody else.
+
+facts = read_mapping(folder / "provenance.json")
+words = parse_texts(text, "run 0f3a, config/overrides.yaml")
+
+Every fault is a RequestError that names the file, and the line where there is one. Time and memory
+are bounded, whatever is in the file: its size and its depth are checked, and a YAML alias, which
+can make gigabytes out of a few lines, is refused where it stands.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dcgan_sweeps.config import Fault, RequestError
+
+LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
+LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
+DEEPEST = 20  # levels of lists and mappings; ours have 3
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+TYPES = {dict: "a mapping", list: "a list", str: "text", type(None): "empty"}
+
+
+class _Loader(LOADER):  # type: ignore[misc,valid-type]
+    """A safe loader that takes a key once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value.__hash__ is not None and key.value in seen:
+                problem = f"the key {key.value} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping in a JSON or YAML file; raises RequestError."""
+    return parse_mapping(read_text(path, LARGEST), str(path))
+
+
+def read_texts(path: Path) -> tuple[str, ...]:
+    """Return the texts in a YAML file that lists some; raises RequestError."""
+    return parse_texts(read_text(path, LARGEST), str(path))
+
+
+def read_text(path: Path, largest: int) -> str:
+    """Return the text of a file of at most `largest` bytes; raises RequestError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise RequestError([Fault(str(path), f"cannot be read: {error.strerror}")]) from error
+    return decode(content, str(path), largest)
+
+
+def decode(content: bytes, name: str, largest: int) -> str:
+    """Return UTF-8 as text, without its byte order mark; raises RequestError naming `name`."""
+    if len(content) > largest:
+        raise RequestError([Fault(name, f"is too large; allowed: at most {largest:,} bytes")])
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise RequestError([Fault(name, "is UTF-16; allowed: text in UTF-8")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"is not text (byte {error.start}); allowed: text in UTF-8"
+        raise RequestError([Fault(name, problem)]) from error
+    if "\0" in text:
+        problem = f"is not text (byte {content.index(0)}); allowed: text in UTF-8"
+        raise RequestError([Fault(name, problem)])
+    return text
+
+
+def parse_mapping(text: str, name: str) -> dict[str, Any]:
+    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML.
+
+    Raises RequestError naming `name`.
+    """
+    content = parse_json(text, name) if name.endswith(".json") else parse_yaml(text, name)
+    if not isinstance(content, dict):
+        raise RequestError([Fault(name, f"is {_describe(content)}; allowed: a mapping")])
+    return {str(key): value for key, value in content.items()}
+
+
+def parse_texts(text: str, name: str) -> tuple[str, ...]:
+    """Return the texts of a YAML list; raises RequestError naming `name`."""
+    content = parse_yaml(text, name)
+    if not isinstance(content, list):
+        raise RequestError([Fault(name, f"is {_describe(content)}; allowed: a list")])
+    for number, each in enumerate(content, 1):
+        if not isinstance(each, str):
+            problem = f"item {number} is {_describe(each)}; allowed: text"
+            raise RequestError([Fault(name, problem)])
+    return tuple(content)
+
+
+def parse_json(text: str, name: str) -> Any:
+    """Return what JSON says, its numbers finite; raises RequestError naming `name`."""
+    try:
+        content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise RequestError([Fault(name, _too_deep())]) from error
+    except json.JSONDecodeError as error:
+        problem = (
+            f"line {error.lineno} is not valid JSON: {error.msg}" if text.strip() else "is empty"
+        )
+        raise RequestError([Fault(name, problem)]) from error
+    except ValueError as error:
+        raise RequestError([Fault(name, _describe_value(error))]) from error
+    _check(content, name)
+    return content
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Return what YAML says; raises RequestError naming `name`.
+
+    Only what we write ourselves is allowed: one document, without aliases, anchors and tags.
+    """
+    try:
+        _check_events(text, name)
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise RequestError([Fault(name, _describe_yaml(error))]) from error
+    except ValueError as error:  # a date that there is not, a number of 5,000 digits
+        raise RequestError([Fault(name, _describe_value(error))]) from error
+    _check(content, name)
+    return content
+
+
+def _check_events(text: str, name: str) -> None:
+    """Raise RequestError for what would take long, or much memory, to be made."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise RequestError([Fault(name, _too_deep())])
+        if any(getattr(event, mark, None) is not None for mark in ("anchor", "tag")):
+            line = "" if event.start_mark is None else f"line {event.start_mark.line + 1} "
+            problem = f"{line}has an alias, an anchor or a tag; allowed: plain values"
+            raise RequestError([Fault(name, problem)])
+
+
+def _describe_value(error: ValueError) -> str:
+    # Python adds what a programmer could do about it.
+    return f"has a value that cannot be read: {str(error).partition(';')[0]}"
+
+
+def _describe_yaml(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    first = str(what).partition("\n")[0]
+    if "nesting depth" in first:  # libyaml has a limit of its own
+        return _too_deep()
+    line = "" if mark is None else f"line {mark.line + 1} "
+    return f"{line}is not valid YAML: {first}"
+
+
+def _check(content: Any, name: str) -> None:
+    """Raise RequestError for content that is too deep, or has text that cannot be written."""
+    level = [content]
+    for _ in range(DEEPEST):
+        nested: list[Any] = []
+        for each in level:
+            if isinstance(each, Mapping):
+                nested += [*each.keys(), *each.values()]
+            elif isinstance(each, (list, tuple)):
+                nested += each
+            elif isinstance(each, str) and any("\ud800" <= sign <= "\udfff" for sign in each):
+                problem = "has half of a surrogate pair; allowed: text in UTF-8"
+                raise RequestError([Fault(name, problem)])
+        level = nested
+    if level:
+        raise RequestError([Fault(name, _too_deep())])
+
+
+def _too_deep() -> str:
+    return f"is too deep; allowed: at most {DEEPEST} lists and mappings in each other"
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = counts.most_common(1)[0][0]
+        raise ValueError(f"the key {twice} is there twice")
+    return content
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not a finite number")
+
+
+def _describe(content: Any) -> str:
+    """Return what a value is, in words."""
+    return TYPES.get(type(content)) or f"{content}"[:60]

@@ -1,0 +1,154 @@
+"""The files of a run that say how it was made, read back and compared with what was logged.
+
+files = read_files(folder, params={})   # RequestError for a damaged file
+require_unedited(files)                 # RequestError for an edited one, naming each difference
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
+from dcgan_sweeps.tracking.edits import (
+    CONFIG,
+    DIFF,
+    OVERRIDES,
+    PROVENANCE,
+    compare_values,
+    find_edits,
+    read_logged_file,
+)
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.provenance import check_facts
+from dcgan_sweeps.tracking.secrets import MASK
+
+
+@dataclass(frozen=True)
+class LoggedFiles:
+    """What a run's folder says, and what was edited there since, as a fault of each file."""
+
+    config: Config
+    overrides: tuple[str, ...]
+    provenance: Mapping[str, Any]  # empty where the run died before it was written
+    edits: tuple[Fault, ...]
+
+
+def read_files(folder: RunFolder, params: Mapping[str, str]) -> LoggedFiles:
+    """Return what the files of a run say; `params` are those of its tracker, {} where it has none.
+
+    Raises RequestError for a damaged file, and for a configuration that this version cannot read.
+    """
+    provenance = read_provenance(folder)
+    meanings = provenance.get("meanings", read_meanings(Config))
+    config = read_logged(read_mapping(folder.root / CONFIG), meanings)
+    overrides = read_texts(folder.root / OVERRIDES)
+    found = {
+        CONFIG: find_config_edits(folder, config, provenance, params),
+        OVERRIDES: find_edits(folder, OVERRIDES, overrides),
+        **find_provenance_edits(folder, provenance),
+    }
+    edits = tuple(
+        Fault(str(folder.root / name), f"{words}; put it back, or start a new run")
+        for name, edits in found.items()
+        for words in edits
+    )
+    return LoggedFiles(config, overrides, provenance, edits)
+
+
+def read_provenance(folder: RunFolder) -> dict[str, Any]:
+    """Return the provenance of a run, {} where it died before it was written.
+
+    Raises RequestError for a damaged one.
+    """
+    provenance = folder.read_mapping(PROVENANCE)
+    check_facts(provenance, str(folder.root / PROVENANCE))
+    return provenance
+
+
+def require_unedited(files: LoggedFiles) -> None:
+    """Raise RequestError, naming each difference, where a run's files are not as they were."""
+    if files.edits:
+        raise RequestError(files.edits)
+
+
+def require_provenance(folder: RunFolder) -> None:
+    """Raise RequestError where a run that has trained has no provenance: it was removed since, and
+    with it the threads that the run has to have."""
+    if not (folder.root / PROVENANCE).is_file():
+        problem = "is missing; put it back, or start a new run"
+        raise RequestError([Fault(str(folder.root / PROVENANCE), problem)])
+
+
+def find_config_edits(
+    folder: RunFolder, config: Config, provenance: Mapping[str, Any], params: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return in words what a run's configuration says otherwise than what was logged.
+
+    What was logged stands in run.json, for a run of an earlier version in its params, or is known
+    by its signature alone.
+    """
+    now = flatten(config)
+    logged = read_logged_file(folder, CONFIG)
+    if isinstance(logged, Mapping):
+        # A later version has keys that the run did not have.
+        return compare_values(logged, {key: now[key] for key in now if key in logged})
+    if params:
+        return find_edited_params(now, params)
+    signature = provenance.get("signature", sign(now))
+    if signature == sign(now):
+        return ()
+    return (f"the run's signature is {signature}, the file's {sign(now)}",)
+
+
+def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:
+    """Return in words what a configuration says otherwise than the params that were logged with it.
+
+    Where things are may differ: another machine has other folders.
+    """
+    return tuple(
+        f"{key} was logged as {params[key]}, the file has {value}"
+        for key, value in flat.items()
+        if key in params
+        and str(value) != params[key]
+        and MASK not in params[key]
+        and not key.startswith("tracking.")
+    )
+
+
+def find_provenance_edits(
+    folder: RunFolder, provenance: Mapping[str, Any]
+) -> dict[str, tuple[str, ...]]:
+    """Return {file: what was edited in it} of the provenance of a run, and of its diff."""
+    return {
+        # A run that died before its provenance was written has none; see require_provenance.
+        PROVENANCE: find_edits(folder, PROVENANCE, provenance) if provenance else (),
+        DIFF: find_diff_edits(folder, provenance),
+    }
+
+
+def find_diff_edits(folder: RunFolder, provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return in words how the diff of a run differs from the one that was logged."""
+    path = folder.root / DIFF
+    if not path.is_file():
+        return ()
+    found = describe_diff(path)
+    logged = read_logged_file(folder, DIFF)
+    if logged is None and "diff_sha256" in provenance:
+        logged = {"sha256": provenance["diff_sha256"]}
+    return () if logged is None else compare_values(logged, found)
+
+
+def describe_diff(path: Path) -> dict[str, str]:
+    """Return what is kept of a diff: its SHA-256."""
+    return {"sha256": hash_diff(read_text(path, LARGEST_TEXT))}
+
+
+def hash_diff(diff: str) -> str:
+    """Return the SHA-256 of a diff, as a provenance has it."""
+    return hashlib.sha256(diff.encode()).hexdigest()
