@@ -156,7 +156,7 @@ STORAGES = [
 
 def name(value):
     text = value if isinstance(value, str) else " ".join(value)
-    return text.replace("\0", "NUL").replace("\n", " ")[:60]
+    return text.replace("\0", "NUL").replace("\n", " ")[:120]
 
 
 def make_database(path, tables, revision=None, journal="delete"):
