@@ -246,7 +246,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
         return [Fault(word, f"no key and no group can be left out; {remedy}")]
     is_added = override.is_add() or override.is_force_add()
     if (is_group and is_added and vocabulary.lists(key)) or (
-        override.is_add() and key in vocabulary.keys.leaves
+        override.is_add() and key in vocabulary.keys.leaves and not _is_mapping(override)
     ):
         return [Fault(word, f"there is such a key; leave out the +: {word.lstrip('+')}")]
     if key.startswith(OF_HYDRA):
@@ -256,6 +256,11 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
         if fault is not None:
             return [fault]
     return _find_value_faults(word, override, vocabulary, is_group=is_group)
+
+
+def _is_mapping(override: Override) -> bool:
+    """Return whether an override adds to a mapping, as +hydra.sweeper.space={...} does."""
+    return isinstance(override.value(), dict)
 
 
 def _find_sweep_fault(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -165,11 +166,14 @@ TEXTS = {
 
 @pytest.mark.parametrize(("key", "text"), TEXTS.items())
 def test_text_that_looks_like_a_number_stays_text(key, text, monkeypatch):
-    assert flatten(take(monkeypatch, f"{key}={text}").config)[key] == text
+    read = flatten(take(monkeypatch, f"{key}={text}").config)[key]
+    assert read in (text, str(Path.cwd() / text))  # a path is made absolute
 
 
 def test_text_stays_text_for_the_other_verbs():
-    assert compose_request("config", ["tracking.dir=2024_11"]).tracking.dir == "2024_11"
+    assert compose_request("config", ["tracking.dir=2024_11"]).tracking.dir == str(
+        Path.cwd() / "2024_11"
+    )
 
 
 def test_null_stays_null(monkeypatch):
