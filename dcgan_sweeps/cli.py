@@ -30,8 +30,9 @@ def main() -> int:
     if words[0] not in VERBS:
         close = difflib.get_close_matches(words[0], VERBS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        print(f"verb: got {words[0]}; allowed: {', '.join(VERBS)}{hint}", file=sys.stderr)
-        return 2
+        from dcgan_sweeps.command import print_faults
+
+        return print_faults([f"verb: got {words[0]}; allowed: {', '.join(VERBS)}{hint}"])
     module, _ = VERBS[words[0]]
     sys.argv = [f"dcgan-sweeps {words[0]}", *words[1:]]
     return int(importlib.import_module(module).main())

@@ -189,7 +189,7 @@ class Optimizer:
 @dataclass(frozen=True)
 class Train:
     epochs: int = number(0, MOST_EPOCHS)
-    batch_size: int = number(2, 65_536)
+    batch_size: int = number(2, 1_000_000)
     steps_per_call: int = number(1, 1_000_000)
     checkpoint_every: Optional[int] = number(1, MOST_EPOCHS)
     fake_batch_norm: str = one_of("inference", "batch")
@@ -261,7 +261,7 @@ class ClassifierConfig:
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = number(0, 2**32 - 1)
     epochs: int = number(1, MOST_EPOCHS)
-    batch_size: int = number(2, 65_536)
+    batch_size: int = number(2, 1_000_000)
     learning_rate: float = number(0, 1, low_open=True)
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)

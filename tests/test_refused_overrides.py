@@ -54,7 +54,7 @@ BEYOND = [
     (f"{key}={beyond}", f"{key}: got {beyond}; allowed: ")
     for key, beyond in {
         "train.epochs": 10**9,
-        "train.batch_size": 10**6,
+        "train.batch_size": 10**9,
         "train.steps_per_call": 10**9,
         "train.checkpoint_every": 10**9,
         "model.latent_dim": 10**9,

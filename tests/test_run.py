@@ -229,7 +229,7 @@ def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module
             "data.limit=null train.batch_size=70000",
             "train.batch_size: got 70000; allowed: at most the 60,000 images",
         ),
-        ("tracking.experiment=''", "tracking.experiment: got ; allowed: text, not empty"),
+        ("tracking.experiment=''", "tracking.experiment: got ; allowed: text, not blank"),
         ("train.epochs=-1", "train.epochs: got -1; allowed: a whole number, at least 0"),
     ],
 )
