@@ -190,11 +190,14 @@ def check_stale(config: Config) -> str:
     if not store.exists:
         return "no runs yet"
     with answering():
-        found = find_stale(connect(store))
+        found = find_stale(connect(store), Path(config.tracking.dir))
     if found.stale:
         names = "; ".join(f"{run.run_id} ({run.name})" for run in found.stale)
         raise NotWorking(f"RUNNING, but their process is gone: {names}", REMEDIES["stale runs"])
-    elsewhere = f", {len(found.unknown)} of which cannot be told from here" * bool(found.unknown)
+    unknown = (
+        f", {len(found.unknown)} of which have no folder of theirs below {config.tracking.dir}"
+    )
+    elsewhere = unknown * bool(found.unknown)
     return f"none; {len(found.alive) + len(found.unknown)} running{elsewhere}"
 
 
@@ -221,9 +224,10 @@ def close(config: Config) -> None:
 
     with answering():
         client = open_store(config.tracking.uri, config.tracking.dir)
-        for run in find_stale(client).stale:
+        place = Path(config.tracking.dir)
+        for run in find_stale(client, place).stale:
             try:
-                is_closed = close_stale(client, run)
+                is_closed = close_stale(client, run, place)
             except (OSError, ValueError) as error:  # a file of it that cannot be read
                 print(f"not closed: {run.run_id} ({run.name}): {error}")
                 continue
