@@ -21,7 +21,7 @@ from dcgan_sweeps.command import (
     compose_request,
 )
 from dcgan_sweeps.config import Config, RequestError
-from dcgan_sweeps.terminal import make_console, make_table, print_table
+from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # A documented run writes 25 MB, its checkpoints included.
@@ -222,6 +222,7 @@ def close(config: Config) -> None:
     from dcgan_sweeps.tracking.stale import close_stale, find_stale
     from dcgan_sweeps.tracking.store import answering, open_store
 
+    say = make_say(make_console())
     with answering():
         client = open_store(config.tracking.uri, config.tracking.dir)
         place = Path(config.tracking.dir)
@@ -229,9 +230,9 @@ def close(config: Config) -> None:
             try:
                 is_closed = close_stale(client, run, place)
             except (OSError, ValueError) as error:  # a file of it that cannot be read
-                print(f"not closed: {run.run_id} ({run.name}): {error}")
+                say(f"not closed: {run.run_id} ({run.name}): {error}")
                 continue
-            print(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
+            say(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
 
 
 CHECKS = {

@@ -22,7 +22,9 @@ from typing import IO
 
 from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.terminal import show_controls, show_line
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
+from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
     Client,
     Store,
@@ -74,7 +76,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted before anything was started", file=sys.stderr)
         return INTERRUPTED
-    return serve(servers, page, str(store))
+    return serve(servers, page, show_line(str(store)))
 
 
 def read_options() -> argparse.Namespace:
@@ -214,7 +216,7 @@ class Started:
     def read_errors(self) -> str:
         """Return what the server has said."""
         self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        return show_controls(mask_secrets(self.errors.read().decode(errors="replace")))
 
 
 def find_ended(started: Sequence[Started]) -> Started | None:

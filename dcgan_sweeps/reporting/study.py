@@ -8,6 +8,8 @@ store, and runs that were started one by one can be looked at in the same way.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 
 import optuna
@@ -19,8 +21,11 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from dcgan_sweeps.reporting.condition import as_number
 from dcgan_sweeps.reporting.leaderboard import Row
 
+INT = re.compile(r"[+-]?[0-9]+")
+LARGEST_INT = 2**53  # above, a float is no longer exact
 LOG_RATIO = 10  # values that span more than this, all positive, are shown on a logarithmic axis
 
 
@@ -60,13 +65,12 @@ def find_space(texts: Sequence[str | None]) -> BaseDistribution | None:
     known = [text for text in texts if text is not None]
     if len(set(known)) < 2:
         return None
-    try:
-        values = [float(text) for text in known]
-    except ValueError:
+    values = [number for number in map(as_number, known) if number is not None]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if len(values) < len(known) or not math.isfinite(high - low):
         return CategoricalDistribution(sorted(set(known)))
-    low, high = min(values), max(values)
     is_log = low > 0 and high / low > LOG_RATIO
-    if all(text.lstrip("-").isdigit() for text in known):
+    if max(-low, high) <= LARGEST_INT and all(INT.fullmatch(text) for text in known):
         return IntDistribution(int(low), int(high), log=is_log)
     return FloatDistribution(low, high, log=is_log)
 

@@ -56,7 +56,8 @@ def _judge(run: LoggedRun, place: Path) -> str:
     folder = find_own_folder(run, place)
     if folder is None:
         return "unknown"
-    if time.time() - run.start_ms / 1000 < YOUNG_S:
+    # The clock may have been put back since.
+    if abs(time.time() - run.start_ms / 1000) < YOUNG_S:
         return "alive"
     return {True: "alive", False: "stale", None: "unknown"}[is_held(folder.root / LOCK_FILE)]
 
