@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.store import (
@@ -141,7 +142,8 @@ def write_comparison(
         other=sides[1],
         curves=[(name, CURVES[name]) for name in names],
     )
-    path = Path(options.html or Path(options.dir) / "reports" / f"compare_{ids[0]}_{ids[1]}.html")
+    asked = options.html or str(Path(options.dir) / "reports" / f"compare_{ids[0]}_{ids[1]}.html")
+    path = resolve_folder("--html", asked)
     write_page(path, page)
     return path
 

@@ -21,6 +21,7 @@ from dcgan_sweeps.command import (
     compose_request,
 )
 from dcgan_sweeps.config import Config, RequestError
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
@@ -202,7 +203,7 @@ def check_stale(config: Config) -> str:
 
 
 def check_disk(config: Config) -> str:
-    place = find_existing(Path(config.tracking.dir).expanduser().resolve())
+    place = find_existing(resolve_folder("tracking.dir", config.tracking.dir))
     free_gib = shutil.disk_usage(place).free / 2**30
     finding = f"{free_gib:.1f} GiB free at {place}"
     if free_gib < LEAST_FREE_GIB:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer, compose_request
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import resolve_folder
 
 MOST = 100_000
 
@@ -64,7 +65,7 @@ def generate(options: argparse.Namespace) -> int:
 
     with answering():
         generator = load_generator(client, run)
-    folder = Path(options.out or Path(options.dir) / "generated").resolve()
+    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer, name_place
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
@@ -163,7 +164,8 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     if not is_whole or len(options.targets) > 1:  # a page of its own for each request
         request = repr([options.targets, chosen]).encode()
         slug += f"_{hashlib.sha256(request).hexdigest()[:8]}"
-    path = Path(options.html or Path(options.dir) / "reports" / f"{slug}.html").expanduser()
+    asked = options.html or str(Path(options.dir) / "reports" / f"{slug}.html")
+    path = resolve_folder("--html", asked)
     with LiveCount("runs with curves and pictures") as counter:
         exhibits = read_exhibits(client, board, counter.show)
     uri = None if options.uri is None else mask_secrets(options.uri)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "dcgan_sweeps"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
-    {"config", "randomness", "interrupt", "terminal", "logged_config", "lifeline"},
+    {"config", "randomness", "interrupt", "terminal", "logged_config", "paths", "lifeline"},
     {"data", "tracking", "device", "command"},
     {"gan", "score"},
     {"execution"},

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from dcgan_sweeps.data.idx import FILES, DataError, find_file, parse_verified, unpack
+from dcgan_sweeps.paths import resolve_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
@@ -43,7 +44,7 @@ def find_source(data_dir: str | None) -> Source | None:
     Raises DataError where `data_dir` lacks one.
     """
     if data_dir is not None:
-        folder = Path(data_dir).expanduser()
+        folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
             if find_file(folder, file) is None:
                 raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")

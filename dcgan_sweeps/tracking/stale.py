@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.archive import LoggedRun, find_running
 from dcgan_sweeps.tracking.children import STUDY, TRIAL, end_dead, end_run
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
@@ -95,7 +96,7 @@ def find_own_folder(run: LoggedRun, place: Path) -> RunFolder | None:
         return None
     try:
         root = Path(named).resolve()
-        if not root.is_relative_to(place.expanduser().resolve()):
+        if not root.is_relative_to(resolve_folder("tracking.dir", str(place))):
             return None
         is_parent = STUDY in run.tags and TRIAL not in run.tags
         name, key = (STUDY_FILE, "parent_run_id") if is_parent else (RUN_FILE, "run_id")
