@@ -140,7 +140,8 @@ def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> li
 
 
 def _expand(path: str) -> str:
-    return str(Path(path).expanduser())
+    # Unlike that of a Path it leaves the ~ of nobody, which is refused where a store is looked for.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def quote(value: str) -> str:

@@ -19,6 +19,7 @@ from dcgan_sweeps.command import (
     DONE,
     answer,
     compose_request,
+    expand_files,
 )
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.paths import resolve_folder
@@ -59,8 +60,13 @@ def main() -> int:
         action="store_true",
         help="end the runs whose process is gone as interrupted; they can still be resumed",
     )
-    options = parser.parse_args()
-    return answer(lambda: examine(options), "interrupted")
+    return answer(lambda: examine(read_words(parser)), "interrupted")
+
+
+def read_words(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the options, each @FILE of overrides read; raises RequestError."""
+    expand_files(sys.argv)
+    return parser.parse_args()
 
 
 def examine(options: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer, compose_request
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.paths import require_folder, resolve_folder
 
 MOST = 100_000
+LARGEST_SEED = 2**32 - 1
 
 
 def main() -> int:
@@ -39,8 +40,10 @@ def read_options() -> argparse.Namespace:
     options = parser.parse_args()
     if not 1 <= options.count <= MOST:
         parser.error(f"--count: got {options.count}; allowed: 1 to {MOST}")
-    if options.seed < 0:
-        parser.error(f"--seed: got {options.seed}; allowed: at least 0")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        parser.error(f"--seed: got {options.seed}; allowed: 0 to {LARGEST_SEED}")
+    if options.out is not None and not options.out.strip():
+        parser.error("--out: got nothing; allowed: a folder")
     return options
 
 
@@ -51,6 +54,9 @@ def generate(options: argparse.Namespace) -> int:
     from dcgan_sweeps.tracking.targets import find_run
 
     say = make_say(make_console())
+    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
+    if options.out is not None:
+        require_folder("--out", options.out)
     config = compose_request("config", [])
     with answering():
         client = open_store(options.uri, options.dir)
@@ -65,7 +71,6 @@ def generate(options: argparse.Namespace) -> int:
 
     with answering():
         generator = load_generator(client, run)
-    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"

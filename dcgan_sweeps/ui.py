@@ -132,7 +132,11 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
         from dcgan_sweeps.sweep.storage import open_storage
 
         journal = find_journal(options)
-        open_storage(options.optuna or None, journal)
+        try:
+            open_storage(options.optuna or None, journal)
+        except RequestError as error:
+            faults = [Fault("--optuna", fault.problem) for fault in error.faults]
+            raise RequestError(faults) from error
         port = choose_port(port + 1)
         command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
         named = {"DCGAN_SWEEPS_STORAGE": options.optuna}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
@@ -35,9 +34,7 @@ def make_shelf(folder: Path) -> Shelf:
     experiment = find_experiment(client, store, "dcgan_sweeps")
     find_experiment(client, store, "empty")
 
-    def add(
-        name: str, outcome: str, params: dict[str, str], fcd: float | None, **tags: str
-    ) -> None:
+    def add(name, outcome, params, fcd, **tags):
         run = client.create_run(experiment, run_name=name, tags={"outcome": outcome, **tags})
         shelf.runs[name] = run.info.run_id
         metrics = [] if fcd is None else [Metric("score/fcd", fcd, 1, 1)]
@@ -55,8 +52,3 @@ def make_shelf(folder: Path) -> Shelf:
     add("blank_run", "complete", {}, None, study="blank", trial="0")
     add("one_run", "complete", {**one, "optimizer.lr": "0.001"}, 30.0)
     return shelf
-
-
-def open_client(shelf: Shelf) -> MlflowClient:
-    """Return a client of the store."""
-    return connect(find_store(None, str(shelf.folder)))

@@ -47,7 +47,8 @@ def find_source(data_dir: str | None) -> Source | None:
         folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
             if find_file(folder, file) is None:
-                raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")
+                problem = f"got {folder}; there is no {file.name} in it, nor one with .gz"
+                raise DataError("data.dir", problem)
         return Source("data.dir", folder)
     known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER), Source("cache", find_cache_dir())]
     for source in known:

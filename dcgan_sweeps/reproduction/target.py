@@ -15,6 +15,7 @@ import yaml
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.logged_config import flatten_nested, read_logged, sign
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.archive import LoggedRun, find_runs, read_artifact, read_series
 from dcgan_sweeps.tracking.history import REPEATABLE, History, read_history
 from dcgan_sweeps.tracking.store import Client, open_store
@@ -40,7 +41,7 @@ def find_original(target: str, place: Place) -> Original:
 
     Raises RequestError for what cannot be found, or cannot be read under today's schema.
     """
-    path = Path(target).expanduser()
+    path = resolve_folder("TARGET", target)
     if not is_run_name(target):
         if path.is_file():
             return read_file(path, place)

@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Client = MlflowClient
@@ -58,7 +59,7 @@ def find_store(uri: str | None, folder: str) -> Store:
     """Return the store of `uri`, or the SQLite one in `folder` where it is None."""
     if uri is not None:
         return Store(uri, None)
-    root = Path(folder).expanduser().resolve()
+    root = resolve_folder("tracking.dir", folder)
     return Store(f"{SQLITE}{root / DATABASE_FILE}", root / "artifacts")
 
 
