@@ -50,7 +50,7 @@ NO_PLACE = [
     for place, fault in {
         "--dir=nowhere": NO_STORE,
         "--dir=FILE": NO_STORE,
-        "--dir=~nobody-such/x": "",
+        "--dir=~nobody-such/x": "tracking.dir: got '~nobody-such/x'; no folder has that name",
         "--uri=": "tracking.uri: got ",
         "--nonsense": "unrecognized arguments: --nonsense",
     }.items()
