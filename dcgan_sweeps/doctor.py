@@ -132,12 +132,17 @@ def check_slots(config: Config) -> str:
 def check_data(config: Config) -> str:
     from dcgan_sweeps.data.idx import DataError
     from dcgan_sweeps.data.images import read_fashion_mnist
-    from dcgan_sweeps.data.sources import find_source
+    from dcgan_sweeps.data.sources import find_source, list_sources
 
-    source = find_source(config.data.dir)
-    if source is None:
-        raise DataError("Fashion-MNIST", "is not on this machine")
-    return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}"
+    named = find_source(config.data.dir) if config.data.dir is not None else None
+    damaged: list[str] = []
+    for source in [named] if named is not None else list_sources():
+        try:
+            passed = "".join(f"; passed over: {each}" for each in damaged)
+            return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}{passed}"
+        except DataError as error:
+            damaged.append(error.what)
+    raise NotWorking("; ".join(damaged) or "Fashion-MNIST is not on this machine", REMEDIES["data"])
 
 
 def check_classifier(config: Config) -> str:

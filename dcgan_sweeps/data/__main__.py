@@ -7,15 +7,14 @@ import sys
 
 from dcgan_sweeps.command import DONE, INTERRUPTED, REQUEST_WAS_WRONG, begin
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.data.images import read_fashion_mnist
-from dcgan_sweeps.data.sources import fetch, find_source
+from dcgan_sweeps.data.images import find_fashion_mnist
 
 
 def main() -> int:
     argparse.ArgumentParser("dcgan_sweeps.data", description=__doc__).parse_args()
     begin()
     try:
-        images = read_fashion_mnist(find_source(None) or fetch(print))
+        images = find_fashion_mnist(None, print)
     except RequestError as error:
         print(error, file=sys.stderr)
         return REQUEST_WAS_WRONG

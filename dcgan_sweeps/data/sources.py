@@ -50,11 +50,13 @@ def find_source(data_dir: str | None) -> Source | None:
                 problem = f"got {folder}; there is no {file.name} in it, nor one with .gz"
                 raise DataError("data.dir", problem)
         return Source("data.dir", folder)
+    return next(iter(list_sources()), None)
+
+
+def list_sources() -> list[Source]:
+    """Return the sources on this machine that have all four files, in the order they are used."""
     known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER), Source("cache", find_cache_dir())]
-    for source in known:
-        if all(find_file(source.folder, file) for file in FILES):
-            return source
-    return None
+    return [each for each in known if all(find_file(each.folder, file) for file in FILES)]
 
 
 def fetch(say: Say) -> Source:
