@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer
+from dcgan_sweeps.command import DONE, add_place, answer, say_variables
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
@@ -39,6 +39,7 @@ def main() -> int:
 
 def compare_runs(options: argparse.Namespace) -> int:
     """Print and write the comparison and return the exit status; raises RequestError."""
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         sides = read_sides(client, options)

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, add_place, answer, compose_request
+from dcgan_sweeps.command import DONE, add_place, answer, compose_request, say_variables
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import require_folder, resolve_folder
 
@@ -58,6 +58,7 @@ def generate(options: argparse.Namespace) -> int:
     if options.out is not None:
         require_folder("--out", options.out)
     config = compose_request("config", [])
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         run, found = find_run(client, options.experiment, options.target)

@@ -14,6 +14,7 @@ from dcgan_sweeps.command import (
     REQUEST_WAS_WRONG,
     add_place,
     answer,
+    say_variables,
 )
 from dcgan_sweeps.config import Fault, RequestError
 
@@ -83,6 +84,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
     console = make_console()
     place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)
+    say_variables(options)
     with answering():
         original = find_original(options.target, place)
     say = make_say(console)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults
+from dcgan_sweeps.command import INTERRUPTED, add_place, begin, report_faults, say_variables
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.terminal import show_controls, show_line
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
@@ -62,6 +62,7 @@ def main() -> int:
     options = read_options()
     begin()
     try:
+        say_variables(options)
         store = find_store(options.uri, options.dir)
         if store.uri.startswith(("http://", "https://")):
             problem = f"{store} is a server already; open it in a browser"

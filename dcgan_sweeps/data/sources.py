@@ -33,9 +33,13 @@ class Source:
     folder: Path
 
 
-def find_cache_dir() -> Path:
-    """Return the folder that fetched files are kept in; it need not exist."""
-    return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+def find_cache_dir() -> Path | None:
+    """Return the folder that fetched files are kept in, which need not exist; None where this user
+    has no home folder."""
+    try:
+        return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+    except RuntimeError:
+        return None
 
 
 def find_source(data_dir: str | None) -> Source | None:
@@ -55,7 +59,9 @@ def find_source(data_dir: str | None) -> Source | None:
 
 def list_sources() -> list[Source]:
     """Return the sources on this machine that have all four files, in the order they are used."""
-    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER), Source("cache", find_cache_dir())]
+    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER)]
+    cache = find_cache_dir()
+    known += [Source("cache", cache)] if cache is not None else []
     return [each for each in known if all(find_file(each.folder, file) for file in FILES)]
 
 
@@ -65,6 +71,8 @@ def fetch(say: Say) -> Source:
     Raises DataError with what each way of fetching answered.
     """
     cache = find_cache_dir()
+    if cache is None:
+        raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return _fetch_into(cache, say)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, name_place, quote, read_variable
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
@@ -164,7 +164,8 @@ def _say_where_to_look(tracking: Tracking) -> str:
     uri = None if tracking.uri is None else mask_secrets(tracking.uri)
     if uri is not None and uri.startswith(("http://", "https://")):
         return uri
-    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *name_place(tracking.dir, uri)])
+    place = name_place(tracking.dir, uri, tracking.experiment)
+    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
 def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
@@ -175,6 +176,8 @@ def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
         words.append(f"tracking.dir={quote(tracking.dir)}")
     if tracking.uri is not None:
         words.append(f"tracking.uri={quote(mask_secrets(tracking.uri))}")
+    elif read_variable("uri") is not None:
+        words.append("tracking.uri=null")
     line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])
     newest = list_checkpoints(recorder.folder.checkpoints)
     return line if newest else f"{line} (from the start: there is no checkpoint yet)"

@@ -19,6 +19,7 @@ from dcgan_sweeps.command import (
     answer,
     compose_request,
     quote,
+    say_variables,
 )
 from dcgan_sweeps.config import Config, Fault, RequestError
 
@@ -75,6 +76,7 @@ def score(options: argparse.Namespace) -> int:
     config = read_config(words)
     if not targets:
         raise RequestError([Fault("TARGET", "got none; name a run id, best or study:NAME")])
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         runs = find_all(client, options.experiment, targets)

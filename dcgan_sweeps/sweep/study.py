@@ -13,7 +13,14 @@ from typing import Any, Protocol
 
 import optuna
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    name_variables,
+    quote,
+    say_variables,
+)
 from dcgan_sweeps.config import Config, Fault, RequestError, find_conf_dir
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.sweep.controller import Controller
@@ -63,6 +70,7 @@ def run_study(request: StudyRequest, start_launcher: StartLauncher) -> int:
     """Do a study, or go on with it, and return the exit status; raises RequestError."""
     console = make_console()
     settings, tracking = request.settings, request.config.tracking
+    say_variables(tracking)
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
     if settings.dry_run:
@@ -170,6 +178,7 @@ def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
     words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
     masked = [mask_secrets(word) for word in words]
+    masked += name_variables(words, request.config.tracking)
     return shlex.join(
         ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
     )
