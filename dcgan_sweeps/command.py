@@ -176,7 +176,7 @@ def name_variables(words: Sequence[str], tracking: Any) -> list[str]:
     command means the same where the environment is another."""
     named = {word.lstrip("+").partition("=")[0] for word in words}
     return [
-        f"tracking.{key}={quote(mask_secrets(getattr(tracking, key)))}"
+        f"tracking.{key}={quote(getattr(tracking, key))}"
         for key in VARIABLES
         if f"tracking.{key}" not in named and read_variable(key) == getattr(tracking, key)
         if getattr(tracking, key) is not None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.command import find_request_faults
+from dcgan_sweeps.command import find_request_faults, name_variables
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
 from dcgan_sweeps.sweep.attempt import find_identity
 from dcgan_sweeps.sweep.overrides import Asked, Domain, read_words
@@ -119,7 +119,8 @@ def read_study_request(
         search,
         choices["hydra/launcher"],
         config,
-        asked.fixed,
+        # A trial may run on a machine whose environment is another.
+        (*asked.fixed, *name_variables(asked.fixed, config.tracking)),
         asked.swept,
         points,
         space,

@@ -177,8 +177,8 @@ def describe_slots(request: StudyRequest, slots: Slots) -> str:
 def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
     words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
+    words += name_variables(words, request.config.tracking)
     masked = [mask_secrets(word) for word in words]
-    masked += name_variables(words, request.config.tracking)
     return shlex.join(
         ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
     )
