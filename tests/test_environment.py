@@ -144,3 +144,10 @@ def test_a_cache_of_somebody_else_s_is_not_needed(monkeypatch, tmp_path):
     assert cache.find_figures("name", lambda: {"a": 1.0}) == {"a": 1.0}
     with pytest.raises(sources.DataError, match="cannot be used as a cache"):
         sources.fetch(print)
+
+
+def test_a_backend_of_matplotlib_that_there_is_none_of_is_not_heeded():
+    code = "import dcgan_sweeps.command, matplotlib; print(matplotlib.get_backend())"
+    environment = os.environ | {"MPLBACKEND": "nonsense"}
+    printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert printed.lower() == "agg\n"

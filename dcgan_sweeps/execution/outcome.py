@@ -25,7 +25,7 @@ from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
-from dcgan_sweeps.terminal import format_duration, print_facts, show_score
+from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.scores import describe_mixed
@@ -153,10 +153,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     print_facts(console, facts)
     if recorder.failures:
         first = mask_secrets(str(recorder.failures[0]))
-        console.print(
+        make_say(console)(
             f"{len(recorder.failures)} writes failed, the first with: {first}. "
-            f"What could be written is in {recorder.folder.root}",
-            markup=False,
+            f"What could be written is in {recorder.folder.root}"
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import is_signed
 from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
 from dcgan_sweeps.score.noise import TRAINING_NOISE, is_tied
@@ -71,9 +71,25 @@ class Comparison:
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} where it logged none, and its exhibit."""
-    provenance = read_artifact(client, run.run_id, "provenance.json")
-    return Side(run, json.loads(provenance or "{}"), read_exhibit(client, run))
+    """Return a run with its provenance, {} where it logged none, and its exhibit; raises
+    RequestError."""
+    provenance = parse_provenance(read_artifact(client, run.run_id, "provenance.json"), run.run_id)
+    return Side(run, provenance, read_exhibit(client, run))
+
+
+def parse_provenance(text: str | None, run_id: str) -> dict[str, Any]:
+    """Return the provenance that a run has logged, {} for None; raises RequestError for a text that
+    is none."""
+    try:
+        facts = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        problem = "its provenance.json is damaged: it cannot be read as JSON"
+        raise RequestError([Fault(f"run {run_id}", problem)]) from error
+    packages = facts.get("packages", []) if isinstance(facts, dict) else None
+    if not isinstance(packages, list) or not all(isinstance(each, str) for each in packages):
+        problem = "its provenance.json is damaged; allowed: facts by name, packages a list of text"
+        raise RequestError([Fault(f"run {run_id}", problem)])
+    return dict(facts)
 
 
 def compare(one: Side, other: Side) -> Comparison:

@@ -129,6 +129,9 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
             faults.append(Fault("TARGET", problem))
         else:
             missing = [key for key in NEEDED if key not in run.params]
+            if not missing and not run.params["train.epochs"].isdecimal():
+                problem = f"got {run.run_id}, whose train.epochs is {run.params['train.epochs']}"
+                faults.append(Fault("TARGET", problem))
             if missing:
                 problem = f"got {run.run_id}, which did not log {', '.join(missing)}"
                 faults.append(Fault("TARGET", problem))
