@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from dcgan_sweeps.command import DONE, add_place, answer, compose_request, say_variables
 from dcgan_sweeps.config import Fault, RequestError
@@ -54,9 +53,9 @@ def generate(options: argparse.Namespace) -> int:
     from dcgan_sweeps.tracking.targets import find_run
 
     say = make_say(make_console())
-    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
+    folder = resolve_folder("tracking.dir", options.dir) / "generated"
     if options.out is not None:
-        require_folder("--out", options.out)
+        folder = require_folder("--out", options.out)
     config = compose_request("config", [])
     say_variables(options)
     with answering():

@@ -17,6 +17,7 @@ from dcgan_sweeps.command import (
     say_variables,
 )
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import resolve_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +84,8 @@ def reproduce(options: argparse.Namespace) -> int:
     from dcgan_sweeps.tracking.targets import Place
 
     console = make_console()
-    place = Place(str(Path(options.dir).resolve()), options.uri, options.experiment)
+    folder = resolve_folder("tracking.dir", options.dir)
+    place = Place(str(folder), options.uri, options.experiment)
     say_variables(options)
     with answering():
         original = find_original(options.target, place)
