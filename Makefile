@@ -30,7 +30,7 @@ browser:
 	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
 
-bench: setup
+bench: setup $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.training $(ARGS)
 	$(BIN)/python -m benchmarks.slots
 	$(BIN)/python -m benchmarks.overhead

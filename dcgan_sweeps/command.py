@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import dataclasses
 import gc
+import io
 import os
 import re
 import signal
@@ -60,6 +61,8 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
+# MLflow's own variables say so where a request does not; one that is blank counts as none.
+VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME"}
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 400  # characters of a fault
@@ -209,21 +212,70 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
     parser.add_argument(
-        "--dir", type=_expand, default=DIR, help="folder of the local store (%(default)s)"
+        "--dir",
+        type=_expand,
+        action=_ChooseFolder,
+        default=DIR,
+        help="folder of the local store (%(default)s)",
     )
-    parser.add_argument("--uri", help="another MLflow store, such as a server's address")
     parser.add_argument(
-        "--experiment", default=EXPERIMENT, help="of best and study:NAME (%(default)s)"
+        "--uri",
+        default=read_variable("uri"),
+        help="another MLflow store, such as a server's address ($MLFLOW_TRACKING_URI)",
+    )
+    parser.add_argument(
+        "--experiment",
+        default=read_variable("experiment") or EXPERIMENT,
+        help=f"of best and study:NAME ($MLFLOW_EXPERIMENT_NAME, else {EXPERIMENT})",
     )
 
 
-def name_place(folder: str, uri: str | None, experiment: str = EXPERIMENT) -> list[str]:
+class _ChooseFolder(argparse.Action):
+    """Takes --dir, which is asked for here and now, before a store that the environment names."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        # The very object that is the default: a --uri that was typed is another.
+        if namespace.uri is parser.get_default("uri"):
+            namespace.uri = None
+
+
+def read_variable(key: str) -> str | None:
+    """Return what the environment says of a store's uri or experiment, None where nothing."""
+    return os.environ.get(VARIABLES[key], "").strip() or None
+
+
+def say_variables(place: Any) -> None:
+    """Say on standard error what of a place, its uri and experiment, is as the environment has
+    it."""
+    for key, variable in VARIABLES.items():
+        value = read_variable(key)
+        if value is not None and value == getattr(place, key):
+            print(f"{key} from {variable}: {show_controls(mask_secrets(value))}", file=sys.stderr)
+
+
+def name_variables(words: Sequence[str], tracking: Any) -> list[str]:
+    """Return overrides that say what the environment decided, and these words do not: with them a
+    command means the same where the environment is another."""
+    named = {word.lstrip("+").partition("=")[0] for word in words}
+    return [
+        f"tracking.{key}={quote(getattr(tracking, key))}"
+        for key in VARIABLES
+        if f"tracking.{key}" not in named and read_variable(key) == getattr(tracking, key)
+        if getattr(tracking, key) is not None
+    ]
+
+
+def name_place(folder: str, uri: str | None, experiment: str | None = None) -> list[str]:
     """Return the words of add_place that lead another command to the same runs: of the default
-    place none."""
+    place none, unless the environment names another."""
     words = [] if uri is None else [f"--uri={uri}"]
-    if uri is None and show_path(folder) != DIR:
+    if uri is None and (show_path(folder) != DIR or read_variable("uri") is not None):
         words.append(f"--dir={show_path(folder)}")
-    return words if experiment == EXPERIMENT else [*words, f"--experiment={experiment}"]
+    usual = EXPERIMENT if read_variable("experiment") is None else None
+    return words if experiment in (None, usual) else [*words, f"--experiment={experiment}"]
 
 
 def _expand(path: str) -> str:
@@ -267,8 +319,25 @@ def begin() -> None:
     of the time in which a command starts, and at its end a second more.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    for key, variable in VARIABLES.items():
+        if read_variable(key) is None:
+            os.environ.pop(variable, None)  # blank: the configuration would take it as it is
+    sys.argv[1:] = map(read_bytes, sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that it cannot write is spelt
     gc.set_threshold(GARBAGE)
     atexit.register(gc.freeze)
+
+
+def read_bytes(word: str) -> str:
+    """Return a word whose bytes Python could not read, as in the C locale, read as UTF-8.
+
+    Bytes that are no text are spelt out: no store takes them.
+    """
+    if re.search("[\udc80-\udcff]", word) is None:
+        return word
+    return word.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

@@ -10,16 +10,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import (
-    DONE,
-    Parser,
-    add_place,
-    answer,
-)
+from dcgan_sweeps.command import DONE, Parser, add_place, answer, say_variables
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
+from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -43,6 +39,7 @@ def main() -> int:
 
 def compare_runs(options: argparse.Namespace) -> int:
     """Print and write the comparison and return the exit status; raises RequestError."""
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         sides = read_sides(client, options)
@@ -72,15 +69,25 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--html", metavar="FILE", help="the page (DIR/reports/compare_A_B.html)")
     add_place(parser)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.html is not None and not options.html.endswith(".html"):
+        got = options.html or "nothing"
+        parser.error(f"--html: got {got}; allowed: a name that ends with .html")
+    return options
 
 
 def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]:
     """Return the two runs; raises RequestError."""
-    one, other = (
-        read_side(client, find_run(client, options.experiment, target)[0])
-        for target in (options.one, options.other)
-    )
+    found: list[LoggedRun] = []
+    faults: list[Fault] = []
+    for name, target in (("A", options.one), ("B", options.other)):
+        try:
+            found.append(find_run(client, options.experiment, target)[0])
+        except RequestError as error:
+            faults += [Fault(name, fault.problem) for fault in error.faults]
+    if faults:
+        raise RequestError(faults)
+    one, other = (read_side(client, run) for run in found)
     return one, other
 
 

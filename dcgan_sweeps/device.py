@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from dcgan_sweeps.config import Fault, RequestError, Runner
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
+# Keras's own defaults, which a keras.json in anybody's home could change.
+KERAS = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
+DATA_FORMAT, FLOAT, EPSILON = "channels_last", "float32", 1e-7
 ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
 
 
@@ -55,6 +58,7 @@ def set_up_device(runner: Runner) -> Device:
         # Set before TensorFlow is imported, so that it does not even open the driver.
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     with quiet_import():
+        import_keras()
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -142,6 +146,43 @@ def count_cores() -> int:
 
 def _found(kind: str) -> str:
     return "found" if kind == "gpu" else "no GPU is visible"
+
+
+def import_keras() -> None:
+    """Import TensorFlow, and Keras on it, as both come: no keras.json and no variable changes them.
+
+    Whoever imports Keras first must do it so. Raises RequestError where another one has, on a
+    backend of its own.
+    """
+    kept = {name: text for name, text in os.environ.items() if name.startswith("KERAS_")}
+    for name in kept:
+        del os.environ[name]
+    os.environ |= KERAS
+    os.environ["KERAS_HOME"] = os.devnull  # below it there is no keras.json, and none can be made
+    try:
+        import keras
+        import tensorflow  # noqa: F401 - reads KERAS too
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ |= kept | KERAS
+    if keras.backend.backend() != KERAS["KERAS_BACKEND"]:
+        problem = f"got {keras.backend.backend()}, imported before; allowed: tensorflow"
+        raise RequestError([Fault("KERAS_BACKEND", problem)])
+    keras.config.set_image_data_format(DATA_FORMAT)
+    keras.config.set_floatx(FLOAT)
+    keras.config.set_epsilon(EPSILON)
+
+
+def read_keras() -> dict[str, str | float]:
+    """Return what Keras computes with, as it is now; it must have been imported."""
+    import keras
+
+    return {
+        "backend": keras.backend.backend(),
+        "image_data_format": keras.config.image_data_format(),
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+    }
 
 
 @contextmanager

@@ -20,9 +20,11 @@ from dcgan_sweeps.command import (
     Parser,
     answer,
     compose_request,
+    expand_files,
 )
 from dcgan_sweeps.config import Config, RequestError
-from dcgan_sweeps.terminal import make_console, make_table, print_table
+from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # A documented run writes 25 MB, its checkpoints included.
@@ -59,8 +61,13 @@ def main() -> int:
         action="store_true",
         help="end the runs whose process is gone as interrupted; they can still be resumed",
     )
-    options = parser.parse_args()
-    return answer(lambda: examine(options), "interrupted")
+    return answer(lambda: examine(read_words(parser)), "interrupted")
+
+
+def read_words(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the options, each @FILE of overrides read; raises RequestError."""
+    expand_files(sys.argv)
+    return parser.parse_args()
 
 
 def examine(options: argparse.Namespace) -> int:
@@ -126,12 +133,17 @@ def check_slots(config: Config) -> str:
 def check_data(config: Config) -> str:
     from dcgan_sweeps.data.idx import DataError
     from dcgan_sweeps.data.images import read_fashion_mnist
-    from dcgan_sweeps.data.sources import find_source
+    from dcgan_sweeps.data.sources import find_source, list_sources
 
-    source = find_source(config.data.dir)
-    if source is None:
-        raise DataError("Fashion-MNIST", "is not on this machine")
-    return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}"
+    named = find_source(config.data.dir) if config.data.dir is not None else None
+    damaged: list[str] = []
+    for source in [named] if named is not None else list_sources():
+        try:
+            passed = "".join(f"; passed over: {each}" for each in damaged)
+            return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}{passed}"
+        except DataError as error:
+            damaged.append(error.what)
+    raise NotWorking("; ".join(damaged) or "Fashion-MNIST is not on this machine", REMEDIES["data"])
 
 
 def check_classifier(config: Config) -> str:
@@ -191,17 +203,18 @@ def check_stale(config: Config) -> str:
     if not store.exists:
         return "no runs yet"
     with answering():
-        found = find_stale(connect(store))
+        found = find_stale(connect(store), Path(config.tracking.dir))
     if found.stale:
         names = "; ".join(f"{run.run_id} ({run.name})" for run in found.stale)
         raise NotWorking(f"RUNNING, but their process is gone: {names}", REMEDIES["stale runs"])
-    elsewhere = f", {len(found.unknown)} of which cannot be told from here" * bool(found.unknown)
+    unknown = (
+        f", {len(found.unknown)} of which have no folder of theirs below {config.tracking.dir}"
+    )
+    elsewhere = unknown * bool(found.unknown)
     return f"none; {len(found.alive) + len(found.unknown)} running{elsewhere}"
 
 
 def check_disk(config: Config) -> str:
-    from dcgan_sweeps.paths import resolve_folder
-
     place = find_existing(resolve_folder("tracking.dir", config.tracking.dir))
     free_gib = shutil.disk_usage(place).free / 2**30
     finding = f"{free_gib:.1f} GiB free at {place}"
@@ -222,15 +235,17 @@ def close(config: Config) -> None:
     from dcgan_sweeps.tracking.stale import close_stale, find_stale
     from dcgan_sweeps.tracking.store import answering, open_store
 
+    say = make_say(make_console())
     with answering():
         client = open_store(config.tracking.uri, config.tracking.dir)
-        for run in find_stale(client).stale:
+        place = Path(config.tracking.dir)
+        for run in find_stale(client, place).stale:
             try:
-                is_closed = close_stale(client, run)
+                is_closed = close_stale(client, run, place)
             except (OSError, ValueError) as error:  # a file of it that cannot be read
-                print(f"not closed: {run.run_id} ({run.name}): {error}")
+                say(f"not closed: {run.run_id} ({run.name}): {error}")
                 continue
-            print(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
+            say(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
 
 
 CHECKS = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from dcgan_sweeps.command import (
     DONE,
@@ -16,10 +15,13 @@ from dcgan_sweeps.command import (
     add_place,
     answer,
     compose_request,
+    say_variables,
 )
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import require_folder, resolve_folder
 
 MOST = 100_000
+LARGEST_SEED = 2**32 - 1
 
 
 def main() -> int:
@@ -44,20 +46,25 @@ def read_options() -> argparse.Namespace:
     options = parser.parse_args()
     if not 1 <= options.count <= MOST:
         parser.error(f"--count: got {options.count}; allowed: 1 to {MOST}")
-    if options.seed < 0:
-        parser.error(f"--seed: got {options.seed}; allowed: at least 0")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        parser.error(f"--seed: got {options.seed}; allowed: 0 to {LARGEST_SEED}")
+    if options.out is not None and not options.out.strip():
+        parser.error("--out: got nothing; allowed: a folder")
     return options
 
 
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
-    from dcgan_sweeps.paths import resolve_folder
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
     from dcgan_sweeps.tracking.targets import find_run
 
     say = make_say(make_console())
+    folder = resolve_folder("tracking.dir", options.dir) / "generated"
+    if options.out is not None:
+        folder = require_folder("--out", options.out)
     config = compose_request("config", [])
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         run, found = find_run(client, options.experiment, options.target)
@@ -71,7 +78,6 @@ def generate(options: argparse.Namespace) -> int:
 
     with answering():
         generator = load_generator(client, run)
-    folder = resolve_folder("--out", options.out or str(Path(options.dir) / "generated"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"

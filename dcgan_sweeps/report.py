@@ -13,13 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import (
-    DONE,
-    Parser,
-    add_place,
-    answer,
-    name_place,
-)
+from dcgan_sweeps.command import DONE, Parser, add_place, answer, name_place, say_variables
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
@@ -95,6 +89,7 @@ def read_options() -> argparse.Namespace:
 
 def report(options: argparse.Namespace) -> int:
     """Print or write what was asked for and return the exit status; raises RequestError."""
+    say_variables(options)
     conditions = read_conditions(options.where)
     is_whole = options.json or options.csv or options.html is not None
     limit = options.limit or (None if is_whole else LIMIT)

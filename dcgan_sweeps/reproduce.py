@@ -15,8 +15,10 @@ from dcgan_sweeps.command import (
     Parser,
     add_place,
     answer,
+    say_variables,
 )
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.paths import resolve_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,14 +79,15 @@ def read_options() -> argparse.Namespace:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
-    from dcgan_sweeps.paths import resolve_folder
     from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering
     from dcgan_sweeps.tracking.targets import Place
 
     console = make_console()
-    place = Place(str(resolve_folder("--dir", options.dir)), options.uri, options.experiment)
+    folder = resolve_folder("tracking.dir", options.dir)
+    place = Place(str(folder), options.uri, options.experiment)
+    say_variables(options)
     with answering():
         original = find_original(options.target, place)
     say = make_say(console)

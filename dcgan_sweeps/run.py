@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from dcgan_sweeps.command import Request, run_command
+from dcgan_sweeps.command import Request, run_command, say_variables
 from dcgan_sweeps.sweep.job import run_job
 
 
@@ -23,6 +23,7 @@ def run(request: Request) -> int:
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console()
+    say_variables(request.config.tracking)
     if request.config.resume is None:
         plan = plan_new(request)
     else:

@@ -26,6 +26,15 @@ from rich.text import Text
 
 PLAIN_WIDTH = 160
 UNFOLDED = 10_000  # characters of a line that is for other programs
+LONGEST_CELL = 80  # characters of a value in a table
+# What a terminal or a browser obeys and does not show: control characters, line separators, and
+# signs that turn the direction of a text, hide in it, or cannot be written at all.
+OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+FORMULA = tuple("=+-@\t\r")  # with which a spreadsheet's formula begins
 
 
 def make_console(file: IO[str] | None = None) -> Console:
@@ -57,8 +66,33 @@ def make_say(console: Console) -> Callable[[str], None]:
 
 
 def show_controls(text: str) -> str:
-    """Return text whose control characters, but newline and tab, are spelt out as \\x1b is."""
-    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", lambda match: f"\\x{ord(match[0]):02x}", text)
+    """Return text whose control characters, but newline and tab, are spelt out as \\x1b is.
+
+    So are those that turn the direction of a text, as \\u202e.
+    """
+    return OBEYED.sub(lambda match: _spell(ord(match[0])), text)
+
+
+def show_line(text: str) -> str:
+    """Return text with its control characters spelt out, newline and tab too: it is one line."""
+    return show_controls(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _spell(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def as_cell(value: object) -> object:
+    """Return a value as a cell of CSV: no control characters, and no formula.
+
+    Spreadsheets compute text that begins with one of FORMULA; a ' before it makes them show it.
+    """
+    if not isinstance(value, str):
+        return value
+    is_formula = value.startswith(FORMULA) and NUMBER.fullmatch(value) is None
+    return f"'{show_line(value)}" if is_formula else show_line(value)
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -68,9 +102,9 @@ def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """
     table = Table(box=None, pad_edge=False)
     for index, name in enumerate(columns):
-        table.add_column(Text(show_controls(name)), justify="right" if index else "left")
+        table.add_column(Text(show_line(name)), justify="right" if index else "left")
     for row in rows:
-        table.add_row(*(Text(show_controls(cell)) for cell in row))
+        table.add_row(*(Text(show_line(cell)) for cell in row))
     return table
 
 
@@ -92,7 +126,8 @@ def print_facts(console: Console, facts: Mapping[str, str]) -> None:
     """Print name and value, one pair a line, the values aligned."""
     width = max(map(len, facts))
     for name, value in facts.items():
-        console.print(f"{name:<{width}}  {value}", markup=False, soft_wrap=True)
+        line = f"{name:<{width}}  {show_line(value)}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 class TrainingBar:
@@ -249,11 +284,10 @@ def shorten_keys(keys: Sequence[str], *, taken: Iterable[str] = ()) -> dict[str,
 
 
 def shorten_value(text: str) -> str:
-    """Return a number with four digits, other text as it is."""
-    try:
-        return f"{float(text):.4g}" if "." in text or "e-" in text else text
-    except ValueError:  # no number
-        return text
+    """Return a number with four digits, other text as it is, cut where it is long."""
+    if NUMBER.fullmatch(text) and ("." in text or "e-" in text):
+        return f"{float(text):.4g}"
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 3]}..."
 
 
 def format_duration(seconds: float) -> str:

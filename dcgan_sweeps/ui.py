@@ -20,10 +20,12 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import Parser, add_place, answer, started
+from dcgan_sweeps.command import Parser, add_place, answer, say_variables, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.terminal import show_controls, show_line
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
+from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
     Client,
     Store,
@@ -38,6 +40,11 @@ HOST = "127.0.0.1"
 KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models
 # MLflow's jobs judge language models; their eight processes would wait here for nothing.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# By itself it answers "10.*" too, which also is a name that anybody may point at this machine.
+OWN_HOSTS = {
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[[]::1]:*"
+}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 
@@ -59,6 +66,7 @@ def main() -> int:
 
 def open_ui(options: argparse.Namespace) -> int:
     """Run the servers that were asked for and return the exit status; raises RequestError."""
+    say_variables(options)
     store = find_store(options.uri, options.dir)
     if store.uri.lower().startswith(("http://", "https://")):
         problem = f"{store} is a server already; open it in a browser"
@@ -69,7 +77,7 @@ def open_ui(options: argparse.Namespace) -> int:
         page = find_page(client, options)
     servers = plan_servers(options, store)
     with started():
-        return serve(servers, page, str(store))
+        return serve(servers, page, show_line(str(store)))
 
 
 def read_options() -> argparse.Namespace:
@@ -115,7 +123,7 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
     """Return the servers that were asked for, each on a free port; raises RequestError."""
     port = choose_port(options.port)
     # In the environment, not on the command line, where others on this machine could read it.
-    environment = NO_JOBS | os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
+    environment = NO_JOBS | OWN_HOSTS | os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]
     if store.artifact_root is not None:
@@ -125,7 +133,11 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
         from dcgan_sweeps.sweep.storage import open_storage
 
         journal = find_journal(options)
-        open_storage(options.optuna or None, journal)
+        try:
+            open_storage(options.optuna or None, journal)
+        except RequestError as error:
+            faults = [Fault("--optuna", fault.problem) for fault in error.faults]
+            raise RequestError(faults) from error
         port = choose_port(port + 1)
         command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
         named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
@@ -172,11 +184,12 @@ def find_free_port(first: int) -> int:
 
 
 def serve(servers: Sequence[Server], page: str, store: str) -> int:
-    """Run the servers until Ctrl-C or SIGTERM, and say where they are once they answer; `page` is
-    that of the first."""
-    # Ctrl-C too: a shell starts background jobs with it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    """Run the servers until Ctrl-C, SIGTERM or the end of the terminal, and say where they are once
+    they answer; `page` is that of the first."""
+    # Ctrl-C too: a shell starts background jobs with it ignored. What nohup has ignored stays so.
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     started: list[Started] = []
     try:
         print(f"starting {' and '.join(each.name for each in servers)} ...", flush=True)
@@ -211,7 +224,7 @@ class Started:
     def read_errors(self) -> str:
         """Return what the server has said."""
         self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        return show_controls(mask_secrets(self.errors.read().decode(errors="replace")))
 
 
 def find_ended(started: Sequence[Started]) -> Started | None:
@@ -221,12 +234,13 @@ def find_ended(started: Sequence[Started]) -> Started | None:
 
 def start(server: Server) -> Started:
     """Start a server, in a session of its own: Ctrl-C reaches us alone, and all of its processes
-    end together."""
+    end together, also where this process is killed."""
     # No pipe: nobody reads it while the server runs, and a full one would stop it.
     errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the server
     process = subprocess.Popen(
-        server.command,
+        [sys.executable, "-m", "dcgan_sweeps.lifeline", *server.command],
         env=dict(server.environment),
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=errors,
         start_new_session=True,
@@ -262,6 +276,9 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # A second one would break off the ending of the servers.
+    for number in SIGNALS:
+        signal.signal(number, lambda signum, frame: None)
     raise KeyboardInterrupt
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dcgan_sweeps.config import RequestError, Runner
-from dcgan_sweeps.device import choose_jit, choose_precision, set_up_device
+from dcgan_sweeps.device import choose_jit, choose_precision, read_keras, set_up_device
 
 AMPERE, TURING = {"compute_capability": (8, 0)}, {"compute_capability": (7, 5)}
 
@@ -61,3 +61,38 @@ def test_linear_algebra_has_the_threads_that_were_asked_for():
         [sys.executable, "-c", ON_ONE_THREAD], env=environment, text=True
     )
     assert printed.strip() == "{1}"
+
+
+AS_KERAS_COMES = """
+from dcgan_sweeps.config import Runner
+from dcgan_sweeps.device import read_keras, set_up_device
+
+set_up_device(Runner("cpu", "float32", "off", 1, True))
+print(read_keras())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file",
+    [
+        '{"backend": "jax", "image_data_format": "channels_first", "floatx": "float64",'
+        ' "epsilon": 1e-3}',
+        "[]",
+        '{"floatx": "nonsense"}',
+    ],
+)
+def test_what_a_person_has_told_keras_changes_nothing(file, tmp_path):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(file)
+    told = {"HOME": str(tmp_path), "KERAS_BACKEND": "jax", "KERAS_MAX_EPOCHS": "many"}
+    told |= {"TF_USE_LEGACY_KERAS": "1", "KERAS_HOME": str(tmp_path / ".keras")}
+    printed = subprocess.check_output(
+        [sys.executable, "-c", AS_KERAS_COMES], env=os.environ | told, text=True
+    )
+    pinned = {"backend": "tensorflow", "image_data_format": "channels_last"}
+    assert printed == f"{pinned | {'floatx': 'float32', 'epsilon': 1e-07}}\n"
+
+
+def test_the_keras_of_these_tests_is_pinned():
+    assert read_keras()["floatx"] == "float32"

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "dcgan_sweeps"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
-    {"config", "randomness", "interrupt", "terminal", "logged_config", "paths"},
+    {"config", "randomness", "interrupt", "terminal", "logged_config", "paths", "lifeline"},
     {"grammar", "keys", "own_files", "faults"},
     {"data", "tracking", "device", "command"},
     {"gan", "score"},

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -94,6 +95,10 @@ def test_the_ui_serves_the_store_and_ends_cleanly(tmp_path):
     address = re.search(r"http://127\.0\.0\.1:\d+", line)[0]
     with urllib.request.urlopen(address, timeout=20) as page:
         assert b"MLflow" in page.read()
+    # A name that begins as a private address does, and may be pointed at this machine.
+    foreign = urllib.request.Request(address, headers={"Host": "10.evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(foreign, timeout=20)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 0

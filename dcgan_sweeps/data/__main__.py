@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from dcgan_sweeps.command import DONE, Parser, answer
-from dcgan_sweeps.data.images import read_fashion_mnist
-from dcgan_sweeps.data.sources import fetch, find_source
+from dcgan_sweeps.data.images import find_fashion_mnist
 
 
 def main() -> int:
@@ -16,7 +15,7 @@ def main() -> int:
 
 def get_images() -> int:
     """Fetch the images where they are not here, verify them, and return the exit status."""
-    images = read_fashion_mnist(find_source(None) or fetch(print))
+    images = find_fashion_mnist(None, print)
     print(f"data: Fashion-MNIST, verified, from {images.source}")
     return DONE
 

@@ -61,6 +61,7 @@ class DataError(RequestError):
 
     def __init__(self, place: str, problem: str):
         super().__init__([Fault(place, f"{problem}; {WAYS_TO_PROVIDE}")])
+        self.what = f"{place} {problem}"
 
 
 def find_file(folder: Path, file: IdxFile) -> Path | None:

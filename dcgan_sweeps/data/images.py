@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from dcgan_sweeps.config import Data, Fault, RequestError
 from dcgan_sweeps.data import idx, synthetic
-from dcgan_sweeps.data.sources import Source, fetch, find_source
+from dcgan_sweeps.data.idx import DataError
+from dcgan_sweeps.data.sources import Source, fetch, find_source, list_sources
 from dcgan_sweeps.randomness import stream
 
 ImagesU8 = npt.NDArray[np.uint8]
@@ -69,8 +70,24 @@ def load_images(data: Data, say: Callable[[str], None]) -> Images:
     """
     if data.name == "synthetic":
         return draw_synthetic(data.count or 0)
-    source = find_source(data.dir) or fetch(say)
-    return read_fashion_mnist(source)
+    return find_fashion_mnist(data.dir, say)
+
+
+def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Images:
+    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are whole; where
+    none is, it is fetched. `say` gets what is wrong with a source that is passed over.
+
+    Raises DataError for a folder that was named, or where nothing could be fetched.
+    """
+    named = find_source(data_dir) if data_dir is not None else None
+    if named is not None:
+        return read_fashion_mnist(named)
+    for source in list_sources():
+        try:
+            return read_fashion_mnist(source)
+        except DataError as error:
+            say(f"{source.name} is passed over: {error.what}")
+    return read_fashion_mnist(fetch(say))
 
 
 def read_fashion_mnist(source: Source) -> Images:

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from dcgan_sweeps.data.idx import FILES, DataError, find_file, parse_verified, unpack
+from dcgan_sweeps.paths import resolve_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
@@ -32,9 +33,13 @@ class Source:
     folder: Path
 
 
-def find_cache_dir() -> Path:
-    """Return the folder that fetched files are kept in; it need not exist."""
-    return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+def find_cache_dir() -> Path | None:
+    """Return the folder that fetched files are kept in, which need not exist; None where this user
+    has no home folder."""
+    try:
+        return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+    except RuntimeError:
+        return None
 
 
 def find_source(data_dir: str | None) -> Source | None:
@@ -43,16 +48,21 @@ def find_source(data_dir: str | None) -> Source | None:
     Raises DataError where `data_dir` lacks one.
     """
     if data_dir is not None:
-        folder = Path(data_dir).expanduser()
+        folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
             if find_file(folder, file) is None:
-                raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")
+                problem = f"got {folder}; there is no {file.name} in it, nor one with .gz"
+                raise DataError("data.dir", problem)
         return Source("data.dir", folder)
-    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER), Source("cache", find_cache_dir())]
-    for source in known:
-        if all(find_file(source.folder, file) for file in FILES):
-            return source
-    return None
+    return next(iter(list_sources()), None)
+
+
+def list_sources() -> list[Source]:
+    """Return the sources on this machine that have all four files, in the order they are used."""
+    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER)]
+    cache = find_cache_dir()
+    known += [Source("cache", cache)] if cache is not None else []
+    return [each for each in known if all(find_file(each.folder, file) for file in FILES)]
 
 
 def fetch(say: Say) -> Source:
@@ -61,6 +71,8 @@ def fetch(say: Say) -> Source:
     Raises DataError with what each way of fetching answered.
     """
     cache = find_cache_dir()
+    if cache is None:
+        raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return _fetch_into(cache, say)
@@ -94,8 +106,10 @@ def _ask_keras(scratch: Path, say: Say) -> Path:
         "-c",
         "from keras.datasets import fashion_mnist; fashion_mnist.load_data()",
     ]
-    environment = os.environ | {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1"}
-    _run(command, scratch, environment | {"TF_CPP_MIN_LOG_LEVEL": "3"}, say)
+    # Without what a person has told Keras: it would need another backend, say.
+    inherited = {name: x for name, x in os.environ.items() if not name.startswith("KERAS_")}
+    own = {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    _run(command, scratch, inherited | own, say)
     return scratch / "datasets" / "fashion-mnist"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
@@ -100,6 +101,7 @@ def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, A
         "machine": provenance.describe_machine(),
         "packages": provenance.list_packages(),
         "device": dataclasses.asdict(parts.device),
+        "keras": read_keras(),
         "data": {
             "name": parts.images.name,
             "source": parts.images.source,

@@ -23,6 +23,7 @@ from dcgan_sweeps.command import (
     INTERRUPTED,
     name_place,
     quote,
+    read_variable,
     started,
 )
 from dcgan_sweeps.config import Fault, RequestError, Tracking
@@ -34,7 +35,7 @@ from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.paths import show_path
-from dcgan_sweeps.terminal import format_duration, print_facts, show_score
+from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.scores import describe_mixed
@@ -164,10 +165,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     print_facts(console, facts)
     if recorder.failures:
         first = mask_secrets(str(recorder.failures[0]))
-        console.print(
+        make_say(console)(
             f"{len(recorder.failures)} writes failed, the first with: {first}. "
-            f"What could be written is in {recorder.folder.root}",
-            markup=False,
+            f"What could be written is in {recorder.folder.root}"
         )
 
 
@@ -175,7 +175,8 @@ def _say_where_to_look(tracking: Tracking) -> str:
     uri = None if tracking.uri is None else mask_secrets(tracking.uri)
     if uri is not None and uri.startswith(("http://", "https://")):
         return uri
-    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *name_place(tracking.dir, uri)])
+    place = name_place(tracking.dir, uri, tracking.experiment)
+    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
 def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
@@ -186,6 +187,8 @@ def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
         words.append(f"tracking.dir={quote(show_path(tracking.dir))}")
     if tracking.uri is not None:
         words.append(f"tracking.uri={quote(mask_secrets(tracking.uri))}")
+    elif read_variable("uri") is not None:
+        words.append("tracking.uri=null")
     line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])
     newest = list_checkpoints(recorder.folder.checkpoints)
     return line if newest else f"{line} (from the start: there is no checkpoint yet)"

@@ -132,7 +132,7 @@ def judge(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
     if score == rival:
         return f"the same fcd, {score:.2f}"
     better = one if score < rival else other
-    share = abs(score - rival) / ((score + rival) / 2)
+    share = abs(score - rival) / ((abs(score) + abs(rival)) / 2)
     if is_tied(score, rival):
         return f"tied: fcd {share:.1%} apart, within the {noise} of two seeds of one configuration"
     return f"{better.run_id[:8]} is better: fcd {share:.1%} apart, more than {noise}"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.terminal import NUMBER
 from dcgan_sweeps.tracking.archive import LoggedRun
 
 FORM = re.compile(r"\s*(?P<key>[\w./-]+)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*")
@@ -85,10 +86,9 @@ def find_value(run: LoggedRun, key: str) -> str | None:
 
 def as_number(text: str) -> float | None:
     """Return text as a finite number, None where it is none."""
-    try:
-        number = float(text)
-    except ValueError:
+    if NUMBER.fullmatch(text.strip()) is None:
         return None
+    number = float(text)
     return number if math.isfinite(number) else None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.terminal import format_duration, shorten_keys, shorten_value
+from dcgan_sweeps.terminal import as_cell, format_duration, shorten_keys, shorten_value
 
 # Column, and what a row shows in it; a column in which no row has anything is left out.
 COLUMNS: dict[str, Callable[[Row], str]] = {
@@ -75,13 +75,17 @@ def render_json(board: Board) -> str:
 
 
 def render_csv(board: Board) -> str:
-    """Return the board as CSV, a line for each run: "score/NAME" and the parameters are columns."""
+    """Return the board as CSV, a line for each run: "score/NAME" and the parameters are columns.
+
+    Text that a spreadsheet would take for a formula has a ' before it.
+    """
     records = [_flatten(as_record(row)) for row in board.rows]
     names = list(dict.fromkeys(name for record in records for name in record))
     file = io.StringIO()
-    writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(as_cell, names))
+    for record in records:
+        writer.writerow([as_cell(record.get(name, "")) for name in names])
     return file.getvalue()
 
 

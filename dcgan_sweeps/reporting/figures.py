@@ -34,6 +34,7 @@ COLOURS = {  # of a run, by its outcome, with the dash of its line
     "unended": ("#56B4E9", "dash"),
 }
 MOST = {"parallel": 6, "slices": 4, "contour": 2}  # parameters, the most important ones
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999, the last that a date can have
 LOWER = f"{SCORE} (lower is better)"
 
 
@@ -178,7 +179,8 @@ class Lane:
 def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
     """Return the runs that have ended by their slots; those without one by which of as many lanes
     as were needed was free first."""
-    ended = sorted((run for run in runs if run.end_ms), key=lambda run: run.start_ms)
+    ended = [run for run in runs if run.wall_s is not None and run.end_ms <= LATEST_MS]
+    ended.sort(key=lambda run: run.start_ms)
     lanes: dict[str, list[LoggedRun]] = {}
     free: list[tuple[int, int]] = []  # (when, lane)
     for run in ended:

@@ -30,6 +30,8 @@ from dcgan_sweeps.tracking.store import Client
 
 NOT_VARIED = ("signature", "trial", "score.identity", "runner")
 FEWEST = 100
+LARGEST_PAGE = 10_000  # runs in one answer; MLflow refuses more than five times as many
+MOST_NAMED = 20  # experiments in a message
 LAST = ("complete", "pruned")  # what comes first on a board; then all others
 Runs = Iterable[LoggedRun]
 
@@ -152,6 +154,7 @@ def rank_experiment(
 
     Reproductions do not compete.
     """
+    require_experiment(client, experiment)
     newest = find_newest_scored(client, experiment, SCORE)
     if newest is None and not choice.unfinished and choice.identity is None:
         problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
@@ -166,7 +169,8 @@ def rank_experiment(
         f" and params.`score.identity` {sign} '{digest}'"
         for sign in ("=", "!=")
     )
-    size = PAGE if choice.limit is None or choice.conditions else max(choice.limit, FEWEST) + 1
+    wanted = PAGE if choice.limit is None or choice.conditions else max(choice.limit, FEWEST) + 1
+    size = min(wanted, LARGEST_PAGE)
     ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
     runs = [*_take(ordered, choice)]
     board = rank_runs(runs, dataclasses.replace(choice, identity=digest))
@@ -174,6 +178,15 @@ def rank_experiment(
     known = {**board.others, **(describe_identities([others]) if others else {})}
     known.pop(digest, None)
     return dataclasses.replace(board, others=known)
+
+
+def require_experiment(client: Client, name: str) -> None:
+    """Raise RequestError, with the names that there are, for an experiment that is not there."""
+    if name.strip() and client.get_experiment_by_name(name) is not None:
+        return
+    names = sorted(each.name for each in client.search_experiments(max_results=MOST_NAMED))
+    problem = f"got {name or 'nothing'}; there is no such experiment; there are: {', '.join(names)}"
+    raise RequestError([Fault("--experiment", problem)])
 
 
 def _read(

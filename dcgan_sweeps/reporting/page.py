@@ -21,6 +21,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SHARED = "page"  # the script that all pages have
@@ -30,7 +31,27 @@ SHARED = "page"  # the script that all pages have
 def find_templates() -> Environment:
     """Return the templates of the pages; what is put into them is escaped."""
     loader = PackageLoader("dcgan_sweeps.reporting")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=show_value,
+    )
+
+
+def show_value(value: Any) -> Any:
+    """Return a value with the control characters in all of its text spelt out.
+
+    A page is read from the files of others too, in whose names they may hide another text.
+    """
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, str):
+        return show_controls(value)
+    if isinstance(value, Mapping):
+        return {show_value(key): show_value(each) for key, each in value.items()}
+    return [*map(show_value, value)] if isinstance(value, list | tuple) else value
 
 
 def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any) -> str:
@@ -60,7 +81,7 @@ def read_own(file: str) -> Markup:
 
 def as_script(content: Any) -> Markup:
     """Return JSON that cannot end the script element that it is put into."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(show_value(content), allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

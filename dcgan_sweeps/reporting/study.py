@@ -8,6 +8,7 @@ store, and runs that were started one by one can be looked at in the same way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import optuna
@@ -19,8 +20,12 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from dcgan_sweeps.reporting.condition import as_number
 from dcgan_sweeps.reporting.leaderboard import Row
 
+INT = re.compile(r"[+-]?[0-9]+")
+LEAST, MOST = 1e-30, 1e30  # beyond, what draws and explains the values overflows
+LARGEST_INT = 2**53  # above, a float is no longer exact
 LOG_RATIO = 10  # values that span more than this, all positive, are shown on a logarithmic axis
 
 
@@ -30,7 +35,7 @@ def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
     What was stopped is pruned; its score is the last one that it had.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    scored = [row for row in rows if row.score is not None]
+    scored = [row for row in rows if row.score is not None and _can_be_drawn(row.score)]
     spaces = {
         key: space for key in params if (space := find_space([_read(row, key) for row in scored]))
     }
@@ -60,15 +65,18 @@ def find_space(texts: Sequence[str | None]) -> BaseDistribution | None:
     known = [text for text in texts if text is not None]
     if len(set(known)) < 2:
         return None
-    try:
-        values = [float(text) for text in known]
-    except ValueError:
+    values = [number for number in map(as_number, known) if number is not None]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if len(values) < len(known) or not all(map(_can_be_drawn, values)):
         return CategoricalDistribution(sorted(set(known)))
-    low, high = min(values), max(values)
     is_log = low > 0 and high / low > LOG_RATIO
-    if all(text.lstrip("-").isdigit() for text in known):
+    if max(-low, high) <= LARGEST_INT and all(INT.fullmatch(text) for text in known):
         return IntDistribution(int(low), int(high), log=is_log)
     return FloatDistribution(low, high, log=is_log)
+
+
+def _can_be_drawn(number: float) -> bool:
+    return number == 0 or LEAST <= abs(number) <= MOST
 
 
 def convert(text: str, space: BaseDistribution) -> float | int | str:

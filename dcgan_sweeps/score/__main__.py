@@ -20,6 +20,7 @@ from dcgan_sweeps.command import (
     answer,
     compose_request,
     quote,
+    say_variables,
     started,
 )
 from dcgan_sweeps.config import Config, Fault, RequestError
@@ -77,6 +78,7 @@ def score(options: argparse.Namespace) -> int:
     config = read_config(words)
     if not targets:
         raise RequestError([Fault("TARGET", "got none; name a run id, best or study:NAME")])
+    say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
         runs = find_all(client, options.experiment, targets)
@@ -129,6 +131,9 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
             faults.append(Fault("TARGET", problem))
         else:
             missing = [key for key in NEEDED if key not in run.params]
+            if not missing and not run.params["train.epochs"].isdecimal():
+                problem = f"got {run.run_id}, whose train.epochs is {run.params['train.epochs']}"
+                faults.append(Fault("TARGET", problem))
             if missing:
                 problem = f"got {run.run_id}, which did not log {', '.join(missing)}"
                 faults.append(Fault("TARGET", problem))

@@ -24,9 +24,13 @@ Figures = Mapping[str, float]
 FEW = 2000  # images are read and measured as fast as what is kept of them is found
 
 
-def find_features_dir() -> Path:
-    """Return the folder of the cache; it need not exist."""
-    return platformdirs.user_cache_path("dcgan_sweeps") / "features"
+def find_features_dir() -> Path | None:
+    """Return the folder of the cache, which need not exist; None where this user has no home
+    folder."""
+    try:
+        return platformdirs.user_cache_path("dcgan_sweeps") / "features"
+    except RuntimeError:
+        return None
 
 
 def name_arrays(*arrays: npt.NDArray[np.float32]) -> str:
@@ -40,7 +44,10 @@ def name_arrays(*arrays: npt.NDArray[np.float32]) -> str:
 
 def find_figures(name: str, measure: Callable[[], Figures]) -> Figures:
     """Return {name: value} as it was kept under `name`, or as `measure` returns it now."""
-    path = find_features_dir() / f"{name}.json"
+    folder = find_features_dir()
+    if folder is None:
+        return measure()
+    path = folder / f"{name}.json"
     try:
         kept = json.loads(path.read_text())
         return {str(key): float(value) for key, value in kept.items()}

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from dcgan_sweeps.config import Fault, RequestError, Score
 from dcgan_sweeps.data.images import HOLDOUT_SEED
+from dcgan_sweeps.paths import resolve_folder
 
 SHIPPED = Path(__file__).resolve().parent / "classifier" / "shipped"
 WEIGHTS_FILE = "classifier.npz"
@@ -99,7 +100,7 @@ def identify(settings: Score, data_digest: str) -> Identity:
 
 def find_classifier_dir(folder: str | None) -> Path:
     """Return the folder of a classifier; that of the shipped one for None."""
-    return SHIPPED if folder is None else Path(folder).expanduser()
+    return SHIPPED if folder is None else resolve_folder("score.classifier", folder)
 
 
 def read_weights(folder: str | None) -> bytes:

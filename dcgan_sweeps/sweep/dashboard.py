@@ -2,6 +2,9 @@
 
 A storage that is no journal is named in the environment, where others on the machine cannot read
 its password.
+
+It answers this machine's browser alone. Any page that a browser shows may send requests to
+127.0.0.1: under a host name of its own that it points here (DNS rebinding), or across origins.
 """
 
 from __future__ import annotations
@@ -9,20 +12,66 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.simple_server import make_server
 
 from dcgan_sweeps.sweep.storage import open_storage
 
 STORAGE = "DCGAN_SWEEPS_STORAGE"
 HOST = "127.0.0.1"
+OWN_HOSTS = (HOST, "localhost", "::1")  # at any port: that of a tunnel is another
+OWN_SITES = ("same-origin", "none")  # "none": typed by a person
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is experimental
-        from optuna_dashboard import run_server
+        from optuna_dashboard import wsgi
     journal, port = sys.argv[1:]
-    run_server(open_storage(os.environ.get(STORAGE) or None, Path(journal)), HOST, int(port))
+    storage = open_storage(os.environ.get(STORAGE) or None, Path(journal))
+    make_server(HOST, int(port), guard(wsgi(storage))).serve_forever()
+
+
+def guard(application: Application) -> Application:
+    """Return an application that answers 403 to requests of other hosts and origins."""
+
+    def answer(request: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        fault = find_foreign(request)
+        if fault is None:
+            return application(request, start)
+        start("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [fault.encode()]
+
+    return answer
+
+
+def find_foreign(request: Mapping[str, Any]) -> str | None:
+    """Return what in a WSGI request shows that a foreign page sent it, None where nothing does."""
+    host = request.get("HTTP_HOST", "")
+    if _read_name(host) not in OWN_HOSTS:
+        return "Host: allowed: 127.0.0.1 or localhost"
+    origin = request.get("HTTP_ORIGIN")
+    if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+        return "Origin: allowed: this server's own"
+    is_read = request.get("REQUEST_METHOD") in ("GET", "HEAD")
+    if not is_read and request.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES:
+        return "Sec-Fetch-Site: allowed: same-origin"
+    return None
+
+
+def _read_name(host: str) -> str | None:
+    """Return the name in a Host header, None where it is no name and port."""
+    try:
+        parts = urlsplit(f"http://{host}")
+        _ = parts.port
+    except ValueError:  # no port, or half an IPv6 address
+        return None
+    return parts.hostname if parts.netloc == host and parts.username is None else None
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dcgan_sweeps.score.noise import rank_tied
 from dcgan_sweeps.sweep.result import IDENTITY
 from dcgan_sweeps.sweep.space import shorten
-from dcgan_sweeps.terminal import format_duration
+from dcgan_sweeps.terminal import as_cell, format_duration
 
 COLUMNS = ("rank", "trial", "what varies", "score/fcd", "epoch", "time", "outcome")
 ORDER = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1, TrialState.FAIL: 2}
@@ -109,5 +109,5 @@ def render_csv(rows: Sequence[Row]) -> str:
     headings = {"varied": "what_varies", "score": "score/fcd"}
     writer.writerow([headings.get(name, name) for name in names])
     for row in rows:
-        writer.writerow([getattr(row, name) for name in names])
+        writer.writerow([as_cell(getattr(row, name)) for name in names])
     return file.getvalue()

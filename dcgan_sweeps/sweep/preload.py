@@ -10,7 +10,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 from dcgan_sweeps.command import GARBAGE
-from dcgan_sweeps.device import quiet_import
+from dcgan_sweeps.device import import_keras, quiet_import
 
 IMPORTED = (
     "dcgan_sweeps.data.images",
@@ -24,6 +24,7 @@ IMPORTED = (
 # What is imported here stays: it is looked through for garbage seldom, and by no trial.
 gc.set_threshold(GARBAGE)
 with quiet_import():
+    import_keras()
     from dcgan_sweeps.tracking.store import import_stores
 
     import_stores()

@@ -13,18 +13,24 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.sweep.slots import Slot, widen
 
 PRELOAD = ["dcgan_sweeps.sweep.preload"]
+LONGEST_SOCKET = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
+SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing adds
+SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 END_S = 10  # for a process that has answered to end
 
 Work = Callable[[Slot], Any]
@@ -46,6 +52,7 @@ class Processes:
     """The running jobs of this process, at most one in each slot."""
 
     def __init__(self, slots: Sequence[Slot]):
+        keep_sockets_short()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
         self._free = list(slots)
@@ -165,6 +172,31 @@ class Processes:
         if code is not None and code < 0:
             return f"its process was killed by signal {signal.Signals(-code).name}"
         return f"its process ended with status {code}"
+
+
+def keep_sockets_short() -> None:
+    """Have multiprocessing keep its sockets in a folder whose name is short enough for them.
+
+    The kernel takes LONGEST_SOCKET bytes, and TMPDIR may have as many by itself. The folder is
+    this user's alone, and multiprocessing removes it when this process ends. Raises RequestError
+    where there is no place for one.
+    """
+    usual = tempfile.gettempdir()
+    if _is_short(usual):
+        return
+    places = [each for each in SHORT_PLACES if Path(each).is_dir() and os.access(each, os.W_OK)]
+    if not places:
+        problem = f"got {usual}, whose name is too long for a socket; allowed: a shorter one"
+        raise RequestError([Fault("TMPDIR", problem)])
+    tempfile.tempdir = places[0]
+    try:
+        util.get_temp_dir()  # made with mode 0700, and kept for all that comes
+    finally:
+        tempfile.tempdir = usual
+
+
+def _is_short(folder: str) -> bool:
+    return len(os.fsencode(folder)) + SOCKET_NAME <= LONGEST_SOCKET
 
 
 def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, log: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dcgan_sweeps.command import name_variables
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
 from dcgan_sweeps.faults import find_request_faults
 from dcgan_sweeps.sweep.attempt import find_identity
@@ -125,7 +126,8 @@ def read_study_request(
         search,
         choices["hydra/launcher"],
         config,
-        asked.fixed,
+        # A trial may run on a machine whose environment is another.
+        (*asked.fixed, *name_variables(asked.fixed, config.tracking)),
         asked.swept,
         points,
         space,

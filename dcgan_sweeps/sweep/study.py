@@ -13,7 +13,14 @@ from typing import Any, Protocol
 
 import optuna
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, quote
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    name_variables,
+    quote,
+    say_variables,
+)
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.sweep.controller import Controller
@@ -72,6 +79,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     say = make_say(console)
     settings = request.settings
     require_places(request.config.tracking)
+    say_variables(request.config.tracking)
     slots = find_slots(request.config.runner)
     parallel = choose_parallel(request, slots)
     name = settings.study_name or name_study(request.words, request.search)
@@ -187,6 +195,7 @@ def describe_slots(request: StudyRequest, slots: Slots) -> str:
 def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
     words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
+    words += name_variables(words, request.config.tracking)
     masked = [mask_secrets(word) for word in words]
     return shlex.join(
         ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]

@@ -53,8 +53,10 @@ class LoggedRun:
 
     @property
     def wall_s(self) -> float | None:
-        """How long it took; None for one that goes on, or was never ended."""
-        return (self.end_ms - self.start_ms) / 1000 if self.end_ms else None
+        """How long it took; None for one that goes on, or was never ended, or while which the clock
+        was put back."""
+        is_known = self.end_ms and self.start_ms <= self.end_ms
+        return (self.end_ms - self.start_ms) / 1000 if is_known else None
 
 
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
@@ -137,13 +139,13 @@ def _as_logged(run: Run) -> LoggedRun:
     return LoggedRun(
         run.info.run_id,
         run.info.experiment_id,
-        run.info.run_name,
+        run.info.run_name or "",
         run.info.status,
         outcome,
         run.data.params,
         run.data.tags,
         run.data.metrics,
-        run.info.start_time,
+        run.info.start_time or 0,
         run.info.end_time or 0,
         None if outcome == "complete" else _find_epoch(run),
     )

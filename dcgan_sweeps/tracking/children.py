@@ -50,7 +50,7 @@ def log_specification(client: MlflowClient, run_id: str, values: Mapping[str, st
 def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[int, LoggedRun]:
     """Return {trial number: run} of a study."""
     runs = find_runs(client, experiment, f"tags.`{PARENT}` = '{parent}'")
-    return {int(run.tags[TRIAL]): run for run in runs if TRIAL in run.tags}
+    return {int(run.tags[TRIAL]): run for run in runs if run.tags.get(TRIAL, "").isdecimal()}
 
 
 def set_running(client: MlflowClient, run_id: str) -> None:

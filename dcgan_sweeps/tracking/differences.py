@@ -25,6 +25,7 @@ DECISIVE = (
     "device.jit",
     "device.threads",
     "device.deterministic",
+    "keras",
     "data.sha256",
     "score_identity",
     "environment",
@@ -32,6 +33,8 @@ DECISIVE = (
 )
 # Below these, but no number depends on it.
 INDECISIVE = ("environment.PYTHONHASHSEED",)
+# Facts that earlier runs did not log: where one has none of them, nobody knows what it was.
+LOGGED_LATER = ("keras",)
 # Facts that differ from run to run, and say nothing; some are told by others.
 IGNORED = (
     "command",
@@ -62,11 +65,12 @@ class Difference:
 
 def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
     """Return what differs between two provenances, the decisive first."""
+    unknown = tuple(each for each in LOGGED_LATER if each not in expected or each not in got)
     before, now = _flatten(expected), _flatten(got)
     found = [
         Difference(fact, _show(before.get(fact)), _show(now.get(fact)), _is_decisive(fact))
         for fact in sorted(set(before) | set(now))
-        if before.get(fact) != now.get(fact) and not _is_under(fact, IGNORED)
+        if before.get(fact) != now.get(fact) and not _is_under(fact, IGNORED + unknown)
     ]
     found += compare_packages(expected.get("packages", ()), got.get("packages", ()))
     return sorted(found, key=lambda each: not each.decisive)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from dcgan_sweeps.data import sources
 from dcgan_sweeps.data.idx import FILES, DataError
+from dcgan_sweeps.data.images import find_fashion_mnist
 from dcgan_sweeps.data.sources import FetchError, fetch, find_source
 
 
@@ -86,3 +88,49 @@ def test_a_download_that_fails_says_its_last_line(tmp_path):
     code = "import sys; print('first', flush=True); sys.exit('no such host')"
     with pytest.raises(FetchError, match="failed: no such host"):
         sources._run([sys.executable, "-c", code], tmp_path, sources.os.environ, print)
+
+
+@pytest.fixture
+def damaged(nowhere, tmp_path):
+    """A machine whose cache has one file that is cut off; returns the cache."""
+    shutil.copytree(find_source_of_this_machine(), nowhere)
+    file = next(path for path in nowhere.iterdir() if path.name.startswith(FILES[3].name))
+    file.write_bytes(file.read_bytes()[:1000])
+    return nowhere
+
+
+def test_a_damaged_cache_is_fetched_again(damaged, monkeypatch):
+    real = find_source_of_this_machine()
+    monkeypatch.setattr(sources, "_ask_keras", lambda scratch, say: real)
+    said = []
+    assert find_fashion_mnist(None, said.append).source == f"cache: {damaged}"
+    assert re.match(rf"cache is passed over: .*{FILES[3].name}", said[0])
+    assert "fetching Fashion-MNIST: Keras's download ..." in said
+    again = []
+    find_fashion_mnist(None, again.append)
+    assert again == []
+
+
+def test_a_damaged_package_gives_way_to_the_cache(damaged, monkeypatch):
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", damaged)
+    whole = find_source_of_this_machine()
+    monkeypatch.setattr(sources, "find_cache_dir", lambda: whole)
+    said = []
+    assert find_fashion_mnist(None, said.append).source == f"cache: {whole}"
+    assert len(said) == 1
+    assert said[0].startswith("Debian's dataset-fashion-mnist is passed over: ")
+
+
+def test_a_damaged_folder_that_was_named_is_refused(damaged, monkeypatch):
+    monkeypatch.setattr(sources, "_ask_keras", refuse)
+    with pytest.raises(DataError, match=FILES[3].name):
+        find_fashion_mnist(str(damaged), print)
+
+
+def test_a_damaged_cache_without_a_network_is_told_with_what_is_wrong(damaged, monkeypatch):
+    monkeypatch.setattr(sources, "_ask_keras", refuse)
+    monkeypatch.setattr(sources, "_ask_debian", refuse)
+    said = []
+    with pytest.raises(DataError, match="could not be fetched"):
+        find_fashion_mnist(None, said.append)
+    assert said[0].startswith("cache is passed over: ")

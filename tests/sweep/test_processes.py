@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +98,34 @@ def test_a_stop_ends_what_runs_and_starts_nothing_more(log):
         for job in jobs:
             with pytest.raises(JobDied):
                 job.result(30)
+
+
+WHERE_SOCKETS_ARE = """
+import os, stat
+from multiprocessing import util
+from multiprocessing.connection import Listener
+from dcgan_sweeps.sweep.processes import keep_sockets_short
+import tempfile
+
+before = tempfile.gettempdir()
+keep_sockets_short()
+with Listener(family="AF_UNIX") as listener:
+    print(listener.address, oct(stat.S_IMODE(os.stat(util.get_temp_dir()).st_mode)))
+assert tempfile.gettempdir() == before
+"""
+
+
+@pytest.mark.parametrize("length", [71, 72, 90, 200])
+def test_a_long_tmpdir_leaves_room_for_sockets(length, tmp_path_factory):
+    place = str(tmp_path_factory.mktemp("t"))
+    folder = Path(f"{place}/{'x' * (length - len(place) - 1)}")
+    folder.mkdir()
+    printed = subprocess.check_output(
+        [sys.executable, "-c", WHERE_SOCKETS_ARE],
+        env=os.environ | {"TMPDIR": str(folder)},
+        text=True,
+    )
+    address, mode = printed.split()
+    assert mode == "0o700"
+    assert not Path(address).parent.exists()  # removed at the end
+    assert address.startswith(place) == (length <= 71)

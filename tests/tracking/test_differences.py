@@ -49,3 +49,11 @@ def test_packages_are_compared_by_name_those_that_compute_first():
         ("package pip was 24.0, now not there (changes no result)", False),
         ("package rich was 14.0, now 14.1 (changes no result)", False),
     ]
+
+
+def test_what_earlier_runs_did_not_log_is_no_difference():
+    keras = {"keras": {"backend": "tensorflow", "epsilon": 1e-7}}
+    assert compare_facts({}, keras) == compare_facts(keras, {}) == []
+    other = {"keras": {"backend": "tensorflow", "epsilon": 1e-6}}
+    (difference,) = compare_facts(keras, other)
+    assert difference.decisive

@@ -18,7 +18,7 @@ from dcgan_sweeps.command import (
 )
 from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import set_up_device
-from dcgan_sweeps.terminal import format_duration, make_console, print_facts
+from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
 
 READ_BATCH = 500
 
@@ -32,7 +32,8 @@ def train(request: Request) -> int:
     config = request.config
     console = make_console()
     runner = dataclasses.replace(config.runner, precision="float32", jit="off")
-    console.print(set_up_device(runner).describe(), soft_wrap=True)
+    say = make_say(console)
+    say(set_up_device(runner).describe())
 
     from dcgan_sweeps.data.images import load_images
     from dcgan_sweeps.score.classifier.network import decode_weights, encode_weights
@@ -46,7 +47,7 @@ def train(request: Request) -> int:
     from dcgan_sweeps.tracking.recorder import open_recorder
     from dcgan_sweeps.tracking.secrets import mask_secrets
 
-    images = load_images(config.data, say=console.print)
+    images = load_images(config.data, say)
     begin = time.perf_counter()
     recorder = open_recorder(config.tracking, "classifier", {}, None)
     outcome, reason = "failed", ""
@@ -95,7 +96,7 @@ def train(request: Request) -> int:
         },
     )
     for failure in recorder.failures:
-        console.print(f"not written: {mask_secrets(str(failure))}", markup=False)
+        say(f"not written: {mask_secrets(str(failure))}")
     return ANSWER_IS_NO if recorder.failures else DONE
 
 

@@ -44,7 +44,10 @@ def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say:
     changes the last bit, such as the number of threads, has a file of its own.
     """
     first = classifier.read(images_u8[:batch_size], batch_size)
-    path = find_features_dir() / f"{_name(classifier, images_u8, batch_size, first)}.npz"
+    folder = find_features_dir()
+    if folder is None:
+        return classifier.read(images_u8, batch_size)
+    path = folder / f"{_name(classifier, images_u8, batch_size, first)}.npz"
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return arrays["features"], arrays["logits"]
