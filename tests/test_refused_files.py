@@ -363,7 +363,9 @@ WRONG_TYPES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "file", "fault"), WRONG_TYPES, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(
+    ("change", "file", "fault"), WRONG_TYPES, ids=[fault for _, _, fault in WRONG_TYPES]
+)
 def test_a_value_of_another_type_is_refused(change, file, fault, made, monkeypatch, capsys):
     path = Path(made.find(file))
     with changed(path, change):
