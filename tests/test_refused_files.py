@@ -38,6 +38,7 @@ from dcgan_sweeps.tracking.checkpoints import (
     write_checkpoint,
 )
 from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.recorder import reopen_recorder
 
 WORDS = ["score.companions=never", "train.checkpoint_every=2"]
 
@@ -250,18 +251,24 @@ def test_a_damaged_artifact_is_refused(words, file, name, fault, made, monkeypat
     require_refused(answer, [made.find(f"run {{id}}, {file}: {fault}")])
 
 
-MODELS = ["binary", "empty", "cut off", "a bomb"]
+MODELS = [
+    ("binary", "it is no .keras file"),
+    ("empty", "it is no .keras file"),
+    ("a bomb", "it is no .keras file"),
+    ("cut off", ""),
+]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "reason"), MODELS)
 @pytest.mark.parametrize(
     "words", [["generate", "{id}"], ["score", "{id}", "score.count=200", "score.companions=never"]]
 )
-def test_a_damaged_generator_is_refused(words, name, made, monkeypatch, capsys):
+def test_a_damaged_generator_is_refused(words, name, reason, made, monkeypatch, capsys):
     path = Path(made.places["model"]) / "data" / "model.keras"
     with changed(path, damage(name)):
         answer = ask(monkeypatch, capsys, made.folder, words[0], *map(made.find, words[1:]))
-    require_refused(answer, [made.find("TARGET: got {id}, whose generator cannot be loaded")])
+    fault = f"TARGET: got {{id}}, whose generator cannot be loaded: {reason}"
+    require_refused(answer, [made.find(fault)])
 
 
 # --- values of other types --------------------------------------------------------------------
@@ -726,10 +733,22 @@ def test_a_file_that_says_the_same_in_another_way_is_no_edit(
 @pytest.mark.parametrize(
     "name", ["epoch_x.png", "epoch_1 (copy).png", "epoch_.png", "epoch_1.png", "epoch_00001.png"]
 )
-def test_a_picture_of_another_name_is_left_alone(name, untracked, monkeypatch, capsys):
-    (untracked / "samples" / name).write_bytes(b"mine")
-    answer = ask(monkeypatch, capsys, untracked.parent, "run", f"resume={untracked}")
-    require_refused(answer, COMPLETE)
+def test_a_picture_of_another_name_is_left_alone(name, untracked):
+    picture = untracked / "samples" / name
+    picture.write_bytes(b"mine")
+    said = []
+    plan(untracked, said.append).origin.lock.close()
+    assert said == ["going on with run from step 20"]
+    assert sorted(RunFolder(untracked).find_frames()) == [0, 1, 2]
+    RunFolder(untracked).rewind("", -1)
+    assert [each.name for each in picture.parent.glob("epoch_*.png")] == [name]
+
+
+def test_a_run_whose_pictures_were_removed_goes_on(untracked, tiny):
+    shutil.rmtree(untracked / "samples")
+    folder = RunFolder(untracked)
+    reopen_recorder(tiny.tracking, folder, None, folder.lock()).finish("complete", "")
+    assert folder.samples.is_dir()
 
 
 @pytest.mark.parametrize(
