@@ -32,6 +32,7 @@ from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
 from dcgan_sweeps.execution.resume import plan_resumed
 from dcgan_sweeps.sweep.attempt import find_origin
+from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
     read_checkpoint,
@@ -683,6 +684,24 @@ def test_a_trial_that_died_before_its_configuration_was_written_starts_over(tmp_
     assert origin.checkpoint is None
     assert origin.provenance == {}
     origin.lock.close()
+
+
+@pytest.mark.parametrize("name", OF_JSON)
+def test_a_damaged_study_json_is_refused(name, tmp_path):
+    path = tmp_path / "study.json"
+    path.write_bytes(DAMAGES[name]('{"parent_run_id": null}\n'))
+    with pytest.raises(RequestError, match=re.escape(f"{path}: {OF_JSON[name]}")):
+        StudyFolder(tmp_path).read()
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [("{}", "missing"), ('{"parent_run_id": 7}', "7"), ('{"parent_run_id": [1]}', "[1]")],
+)
+def test_a_study_json_without_its_parent_run_is_refused(text, got, tmp_path):
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(RequestError, match=re.escape(f"parent_run_id is {got}; allowed: text")):
+        StudyFolder(tmp_path).read()
 
 
 # --- what is no edit, and what is said --------------------------------------------------------
