@@ -29,15 +29,15 @@ def main() -> None:
     shutil.copy(folder.samples / "real.png", IMAGES / "real.png")
     shrink(folder.samples / "progress.gif", IMAGES / "article_progress.gif")
     readme = ROOT / "README.md"
-    table = tabulate(untrained.read_history(), folder.read_history())
+    table = tabulate(untrained, folder)
     readme.write_text(TABLE.sub(table, readme.read_text()))
 
 
-def tabulate(untrained: str, history: str) -> str:
+def tabulate(untrained: RunFolder, folder: RunFolder) -> str:
     """Return the scores of each epoch, the untrained generator's first, as a Markdown table."""
     rows = ["| epoch | `fcd` | `fcd_test` |", "|---|---|---|"]
-    for text in (untrained, history):
-        metrics = read_history(text).metrics
+    for each in (untrained, folder):
+        metrics = read_history(each.read_history(), str(each.history)).metrics
         for epoch, fcd in metrics["score/fcd"].items():
             name = epoch or "0 (untrained)"
             rows.append(f"| {name} | {fcd:.1f} | {metrics['score/fcd_test'][epoch]:.1f} |")

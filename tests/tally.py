@@ -41,7 +41,7 @@ def tally(folder: Path, name: str) -> list[dict]:
     for trial in study.trials:
         run = children.get(trial.number)
         history = root / "trials" / f"{trial.number:04d}" / "history.jsonl"
-        records = parse_lines(history.read_text()) if history.is_file() else [{}]
+        records = parse_lines(history.read_text(), str(history)) if history.is_file() else [{}]
         scores = {r["epoch"]: r["score/fcd"] for r in records if "score/fcd" in r}
         rows.append(
             {

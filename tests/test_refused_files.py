@@ -32,12 +32,14 @@ from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
 from dcgan_sweeps.execution.resume import plan_resumed
 from dcgan_sweeps.sweep.attempt import find_origin
+from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
     read_checkpoint,
     write_checkpoint,
 )
 from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.recorder import reopen_recorder
 
 WORDS = ["score.companions=never", "train.checkpoint_every=2"]
 
@@ -250,18 +252,24 @@ def test_a_damaged_artifact_is_refused(words, file, name, fault, made, monkeypat
     require_refused(answer, [made.find(f"run {{id}}, {file}: {fault}")])
 
 
-MODELS = ["binary", "empty", "cut off", "a bomb"]
+MODELS = [
+    ("binary", "it is no .keras file"),
+    ("empty", "it is no .keras file"),
+    ("a bomb", "it is no .keras file"),
+    ("cut off", ""),
+]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "reason"), MODELS)
 @pytest.mark.parametrize(
     "words", [["generate", "{id}"], ["score", "{id}", "score.count=200", "score.companions=never"]]
 )
-def test_a_damaged_generator_is_refused(words, name, made, monkeypatch, capsys):
+def test_a_damaged_generator_is_refused(words, name, reason, made, monkeypatch, capsys):
     path = Path(made.places["model"]) / "data" / "model.keras"
     with changed(path, damage(name)):
         answer = ask(monkeypatch, capsys, made.folder, words[0], *map(made.find, words[1:]))
-    require_refused(answer, [made.find("TARGET: got {id}, whose generator cannot be loaded")])
+    fault = f"TARGET: got {{id}}, whose generator cannot be loaded: {reason}"
+    require_refused(answer, [made.find(fault)])
 
 
 # --- values of other types --------------------------------------------------------------------
@@ -680,6 +688,24 @@ def test_a_trial_that_died_before_its_configuration_was_written_starts_over(tmp_
     origin.lock.close()
 
 
+@pytest.mark.parametrize("name", OF_JSON)
+def test_a_damaged_study_json_is_refused(name, tmp_path):
+    path = tmp_path / "study.json"
+    path.write_bytes(DAMAGES[name]('{"parent_run_id": null}\n'))
+    with pytest.raises(RequestError, match=re.escape(f"{path}: {OF_JSON[name]}")):
+        StudyFolder(tmp_path).read()
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [("{}", "missing"), ('{"parent_run_id": 7}', "7"), ('{"parent_run_id": [1]}', "[1]")],
+)
+def test_a_study_json_without_its_parent_run_is_refused(text, got, tmp_path):
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(RequestError, match=re.escape(f"parent_run_id is {got}; allowed: text")):
+        StudyFolder(tmp_path).read()
+
+
 # --- what is no edit, and what is said --------------------------------------------------------
 
 COMPLETE = ["resume: the run is complete; train.epochs above 2 trains it longer"]
@@ -728,10 +754,22 @@ def test_a_file_that_says_the_same_in_another_way_is_no_edit(
 @pytest.mark.parametrize(
     "name", ["epoch_x.png", "epoch_1 (copy).png", "epoch_.png", "epoch_1.png", "epoch_00001.png"]
 )
-def test_a_picture_of_another_name_is_left_alone(name, untracked, monkeypatch, capsys):
-    (untracked / "samples" / name).write_bytes(b"mine")
-    answer = ask(monkeypatch, capsys, untracked.parent, "run", f"resume={untracked}")
-    require_refused(answer, COMPLETE)
+def test_a_picture_of_another_name_is_left_alone(name, untracked):
+    picture = untracked / "samples" / name
+    picture.write_bytes(b"mine")
+    said = []
+    plan(untracked, said.append).origin.lock.close()
+    assert said == ["going on with run from step 20"]
+    assert sorted(RunFolder(untracked).find_frames()) == [0, 1, 2]
+    RunFolder(untracked).rewind("", -1)
+    assert [each.name for each in picture.parent.glob("epoch_*.png")] == [name]
+
+
+def test_a_run_whose_pictures_were_removed_goes_on(untracked, tiny):
+    shutil.rmtree(untracked / "samples")
+    folder = RunFolder(untracked)
+    reopen_recorder(tiny.tracking, folder, None, folder.lock()).finish("complete", "")
+    assert folder.samples.is_dir()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 RUN_FILE = "run.json"  # whose folder it is, and what was logged in it
-GRID = re.compile(r"epoch_([0-9]{4,})\.png")
+GRID = re.compile(r"epoch_([0-9]{4,9})\.png")
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ class RunFolder:
 
         A picture of another name is somebody else's, and is left alone.
         """
-        named = ((GRID.fullmatch(path.name), path) for path in self.samples.glob("epoch_*.png"))
-        frames = {int(match[1]): path for match, path in named if match is not None}
-        ours = {epoch: path for epoch, path in frames.items() if path == self.find_frame(epoch)}
-        return dict(sorted(ours.items()))
+        named = (GRID.fullmatch(path.name) for path in self.samples.glob("epoch_*.png"))
+        epochs = sorted(int(match[1]) for match in named if match is not None)
+        frames = {epoch: self.find_frame(epoch) for epoch in epochs}
+        return {epoch: path for epoch, path in frames.items() if path.is_file()}
 
     def find_frame(self, epoch: int) -> Path:
         """Return the path of the sample grid of an epoch, there or not."""

@@ -71,6 +71,10 @@ def test_a_password_is_not_kept_and_makes_no_edit(folder):
     assert digest(words) == digest(masked)
 
 
+def test_a_value_that_was_masked_says_nothing():
+    assert compare_values({"a": "http://user:***@host"}, {"a": "http://user:other@host"}) == ()
+
+
 def test_the_digest_changes_with_every_value_and_with_nothing_else():
     assert digest(FACTS) == digest(json.loads(json.dumps(dict(reversed(FACTS.items())))))
     assert digest(FACTS) != digest({**FACTS, "packages": []})
