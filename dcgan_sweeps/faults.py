@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_sweeps.config import (
     SCHEMAS,
+    Config,
     Fault,
     RequestError,
     find_conf_dir,
@@ -267,6 +268,8 @@ def _find_sweep_fault(
     key: str, word: str, override: Override, vocabulary: Vocabulary
 ) -> Fault | None:
     if not vocabulary.is_sweep:
+        if vocabulary.kind is not Config:
+            return Fault(word, "got several values; allowed: one")
         return Fault(word, "several values need a sweep: run -m")
     if key.startswith("hydra"):
         return Fault(word, "got several values; allowed: one, as Hydra's keys are of all trials")

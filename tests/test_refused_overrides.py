@@ -241,7 +241,7 @@ VERBS = [
     ("generate", [], ["the following arguments are required: TARGET"]),
     ("generate", ["best", "--count=many"], ["--count: invalid int value: 'many'"]),
     ("generate", ["best", "--count=0"], ["--count: got 0; allowed: 1 to 100000"]),
-    ("generate", ["best", "--seed=-1"], ["--seed: got -1; allowed: at least 0"]),
+    ("generate", ["best", "--seed=-1"], ["--seed: got -1; allowed: 0 to 4294967295"]),
     ("generate", ["best", "seed=1"], ["unrecognized arguments: seed=1"]),
     ("report", ["--nonsense=1"], ["unrecognized arguments: --nonsense=1"]),
     ("compare", ["one"], ["the following arguments are required: B"]),

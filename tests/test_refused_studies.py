@@ -168,7 +168,7 @@ REQUESTS = [
     # What the trials would read.
     (
         ["seed=0,1", "data.dir=/nowhere"],
-        ["/nowhere/train-images-idx3-ubyte: there is no such file"],
+        ["data.dir: got /nowhere; there is no train-images-idx3-ubyte"],
     ),
     (["seed=0,1", "score.classifier=/nowhere"], ["score.classifier: got /nowhere/classifier.npz"]),
     (["seed=0,1", "data.limit=60001"], ["data.limit: got 60001; allowed: at most 60000"]),
@@ -179,7 +179,7 @@ REQUESTS = [
     ),
     (
         ["data.dir=/nowhere", "score.classifier=/nowhere", "seed=0,1"],
-        ["score.classifier: got /nowhere", "/nowhere/train-images-idx3-ubyte: there is no such"],
+        ["score.classifier: got /nowhere", "data.dir: got /nowhere; there is no train-images"],
     ),
     # Where trials are kept.
     (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://, which is kept in memory"]),

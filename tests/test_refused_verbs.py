@@ -170,7 +170,7 @@ OTHERS = [
     ("classifier", ["epochs=0"], ["epochs: got 0; allowed: a whole number, at least 1"]),
     ("classifier", ["nonsense=1"], ["nonsense: there is no such key"]),
     ("classifier", ["-m", "seed=1,2"], ["-m: there are no sweeps here"]),
-    ("classifier", ["seed=1,2"], ["seed=1,2: several values need a sweep: -m"]),
+    ("classifier", ["seed=1,2"], ["seed=1,2: got several values; allowed: one"]),
     ("classifier", ["filters=[]"], ["filters: got []; allowed: a list of whole numbers"]),
     ("classifier", ["data.limit=5"], ["data.limit: got 5; a classifier is trained on all images"]),
     ("classifier", ["learning_rate=nan"], ["learning_rate: got nan; allowed: a number, above 0"]),
