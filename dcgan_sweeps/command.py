@@ -25,13 +25,21 @@ from typing import Any, NoReturn
 import hydra.version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra as show_by_hydra
-from hydra._internal.utils import create_config_search_path, get_args_parser
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
+from dcgan_sweeps.composition.command_line import (
+    CommandLine,
+    Ended,
+    finding_faults,
+    open_hydra,
+    read_arguments,
+    read_line,
+    read_mode,
+)
+from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import (
     SCHEMAS,
     Fault,
@@ -40,34 +48,16 @@ from dcgan_sweeps.config import (
     freeze,
     register_schemas,
 )
-from dcgan_sweeps.faults import (
-    MOST_WORDS,
-    Vocabulary,
-    find_all_faults,
-    find_composed_faults,
-    find_missing_folders,
-    find_word_faults,
-    keep_texts,
-    open_loader,
-    place_faults,
-    read_own,
-    read_vocabulary,
-)
-from dcgan_sweeps.grammar import find_key, quote_text
-from dcgan_sweeps.own_files import OwnFiles
-from dcgan_sweeps.paths import resolve_places, show, show_path
+from dcgan_sweeps.paths import resolve_places, show
+from dcgan_sweeps.place import VARIABLES, read_variable
 from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
-DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"  # where runs are looked for
-# MLflow's own variables say so where a request does not; one that is blank counts as none.
-VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME"}
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 400  # characters of a fault
 LONGEST_MASKED = 4000
-LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ class Request:
 OF_THE_STUDY = ("search=", "sampler=", "pruner=")
 
 
-class RunFailed(Exception):
+class RunFailed(Ended):
     """One run of several did not end well, and no study keeps the others going."""
 
 
@@ -91,7 +81,7 @@ class WorkFailed(Exception):
     """The system refused something after work was started; the message says what."""
 
 
-class StudyEnded(Exception):
+class StudyEnded(Ended):
     """A study has run under Hydra, which has no way to return its exit status."""
 
     def __init__(self, status: int):
@@ -209,109 +199,6 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
         return INTERRUPTED
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
-    parser.add_argument(
-        "--dir",
-        type=_expand,
-        action=_ChooseFolder,
-        default=DIR,
-        help="folder of the local store (%(default)s)",
-    )
-    parser.add_argument(
-        "--uri",
-        default=read_variable("uri"),
-        help="another MLflow store, such as a server's address ($MLFLOW_TRACKING_URI)",
-    )
-    parser.add_argument(
-        "--experiment",
-        default=read_variable("experiment") or EXPERIMENT,
-        help=f"of best and study:NAME ($MLFLOW_EXPERIMENT_NAME, else {EXPERIMENT})",
-    )
-
-
-class _ChooseFolder(argparse.Action):
-    """Takes --dir, which is asked for here and now, before a store that the environment names."""
-
-    def __call__(
-        self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None
-    ) -> None:
-        setattr(namespace, self.dest, values)
-        # The very object that is the default: a --uri that was typed is another.
-        if namespace.uri is parser.get_default("uri"):
-            namespace.uri = None
-
-
-def read_variable(key: str) -> str | None:
-    """Return what the environment says of a store's uri or experiment, None where nothing."""
-    return os.environ.get(VARIABLES[key], "").strip() or None
-
-
-def say_variables(place: Any) -> None:
-    """Say on standard error what of a place, its uri and experiment, is as the environment has
-    it."""
-    for key, variable in VARIABLES.items():
-        value = read_variable(key)
-        if value is not None and value == getattr(place, key):
-            print(f"{key} from {variable}: {show_controls(mask_secrets(value))}", file=sys.stderr)
-
-
-def name_variables(words: Sequence[str], tracking: Any) -> list[str]:
-    """Return overrides that say what the environment decided, and these words do not: with them a
-    command means the same where the environment is another."""
-    named = {word.lstrip("+").partition("=")[0] for word in words}
-    return [
-        f"tracking.{key}={quote(getattr(tracking, key))}"
-        for key in VARIABLES
-        if f"tracking.{key}" not in named and read_variable(key) == getattr(tracking, key)
-        if getattr(tracking, key) is not None
-    ]
-
-
-def name_place(folder: str, uri: str | None, experiment: str | None = None) -> list[str]:
-    """Return the words of add_place that lead another command to the same runs: of the default
-    place none, unless the environment names another."""
-    words = [] if uri is None else [f"--uri={uri}"]
-    if uri is None and (show_path(folder) != DIR or read_variable("uri") is not None):
-        words.append(f"--dir={show_path(folder)}")
-    usual = EXPERIMENT if read_variable("experiment") is None else None
-    return words if experiment in (None, usual) else [*words, f"--experiment={experiment}"]
-
-
-def _expand(path: str) -> str:
-    # Unlike that of a Path it leaves the ~ of nobody, which is refused where a store is looked for.
-    return os.path.expanduser(path)  # noqa: PTH111
-
-
-def quote(value: str) -> str:
-    """Return text as a value in Hydra's override grammar, which reads back as that text."""
-    if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
-        return value
-    return quote_text(escape_lookups(value))
-
-
-def escape_lookups(text: str) -> str:
-    """Return text in which OmegaConf looks nothing up: ${...} has an odd number of backslashes
-    before it."""
-    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-
-
-def compose_request(config_name: str, words: Sequence[str]) -> Any:
-    """Return the configuration that `words` ask for; raises RequestError with every fault."""
-    kind = SCHEMAS[config_name][1]
-    with open_loader() as loader:
-        vocabulary = read_vocabulary(config_name, kind, words, loader, is_sweep=False)
-        line = _read_words(config_name, words, vocabulary)
-        with _finding_faults(line):
-            composed = compose_words(line, RunMode.RUN)
-            faults = find_composed_faults(composed, vocabulary)
-            if faults:
-                raise RequestError(faults)
-            with open_dict(composed):
-                del composed["hydra"]
-            return resolve_places(freeze(composed), Path.cwd())
-
-
 def begin() -> None:
     """Let SIGTERM end this process as Ctrl-C does, and Python look less for garbage.
 
@@ -344,50 +231,6 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def expand_files(words: list[str]) -> None:
-    """Replace every @FILE among the words of a command line by the file's lines, in place.
-
-    Raises RequestError for a file that cannot be read.
-    """
-    for index in reversed(range(1, len(words))):
-        if words[index].startswith("@"):
-            lines = [line.strip() for line in _read_overrides(words[index]).splitlines()]
-            words[index : index + 1] = [line for line in lines if line and line[0] != "#"]
-
-
-def _read_overrides(word: str) -> str:
-    """Return the text of @FILE, with or without a byte-order mark; raises RequestError."""
-    try:
-        path = Path(word[1:]).expanduser()
-        if path.is_dir():
-            raise RequestError([Fault(word, "is a folder; allowed: a file of overrides")])
-        if not path.is_file():
-            raise RequestError([Fault(word, "there is no such file of overrides")])
-        if path.stat().st_size > LARGEST_FILE:
-            problem = f"has {path.stat().st_size} bytes; allowed: at most {LARGEST_FILE}"
-            raise RequestError([Fault(word, problem)])
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RequestError([Fault(word, f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise RequestError([Fault(word, "is not text in UTF-8")]) from error
-    except (RuntimeError, ValueError) as error:  # ~user without a home; a NUL in the name
-        raise RequestError([Fault(word, f"cannot be read: {error}")]) from error
-    if "\0" in text:
-        raise RequestError([Fault(word, "is not text in UTF-8")])
-    return text
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """What is asked of Hydra: the primary configuration, the words, and what they may say."""
-
-    config_name: str
-    words: tuple[str, ...]
-    vocabulary: Vocabulary
-    own: OwnFiles
-
-
 def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None) -> int:
     asked = read_arguments(sys.argv[1:])
     hydra.version.setbase("1.3")
@@ -396,13 +239,13 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         return _show(asked, config_name)
     with open_hydra(asked) as app:
         line = read_line(asked, config_name, app.config_loader)
-        with _finding_faults(line):
-            mode = _check(asked, line)
+        with finding_faults(line):
+            mode = read_mode(asked, line)
         if mode is RunMode.MULTIRUN and job is None:
             raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
         if not _shows(asked):
             line = dataclasses.replace(line, words=(*line.words, f"hydra.mode={mode.name}"))
-            with _finding_faults(line):
+            with finding_faults(line):
                 if mode is RunMode.MULTIRUN and job is not None:
                     return _sweep(app, line, job)
                 request = _compose_run(app, line, config_name)
@@ -410,130 +253,6 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         asked.overrides = list(line.words)
         return _show(asked, config_name)
     return work(request)
-
-
-def read_arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Return Hydra's own options and the overrides, in any order; raises RequestError."""
-    parser = get_args_parser()
-    parser.exit_on_error = False
-    try:
-        asked, unknown = parser.parse_known_intermixed_args(list(words))
-    except argparse.ArgumentError as error:
-        raise RequestError([Fault(error.argument_name or "request", error.message)]) from error
-    faults = [Fault(word, "there is no such option; --hydra-help lists them") for word in unknown]
-    if asked.experimental_rerun is not None:
-        problem = "is not served: a pickle runs code; python -m dcgan_sweeps.reproduce runs again"
-        faults.append(Fault("--experimental-rerun", problem))
-    modes = {
-        "--run": asked.run,
-        "--multirun": asked.multirun,
-        "--cfg": asked.cfg is not None,
-        "--info": asked.info is not None,
-        "--shell-completion": asked.shell_completion,
-    }
-    given = [name for name, is_given in modes.items() if is_given]
-    if len(given) > 1:
-        faults.append(Fault(" ".join(given), "got several; allowed: one of them"))
-    if asked.resolve and asked.cfg is None and not asked.help:
-        faults.append(Fault("--resolve", "goes with --cfg or --help alone"))
-    if faults:
-        raise RequestError(faults)
-    if asked.config_path is not None and "://" not in asked.config_path:
-        asked.config_path = str(Path(asked.config_path).expanduser().resolve())
-    return asked
-
-
-@contextlib.contextmanager
-def open_hydra(asked: argparse.Namespace) -> Iterator[Hydra]:
-    """Give a Hydra over the folders of configurations that the options name."""
-    search_path = create_config_search_path(asked.config_path or str(find_conf_dir()))
-    if asked.config_dir is not None:
-        folder = str(Path(asked.config_dir).expanduser().resolve())
-        before = SearchPathQuery(provider="schema")
-        search_path.prepend(provider="command-line", path=f"file://{folder}", anchor=before)
-    try:
-        yield Hydra.create_main_hydra2("dcgan_sweeps", search_path)
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> CommandLine:
-    """Return the words of a command line, each text kept as it was typed, and the user's own files
-    that they choose; raises RequestError for what is wrong before anything is composed."""
-    name = asked.config_name or config_name
-    kind = SCHEMAS[config_name][1]
-    vocabulary = read_vocabulary(name, kind, asked.overrides, loader, is_sweep=asked.multirun)
-    missing = find_missing_folders(vocabulary)
-    if not missing and not vocabulary.has_config(name):
-        missing = [Fault("--config-name", f"got {name}; allowed: {config_name}")]
-    if missing:
-        raise RequestError(missing)
-    return _read_words(name, asked.overrides, vocabulary)
-
-
-def _read_words(name: str, words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
-    if len(words) > MOST_WORDS:
-        raise RequestError(find_word_faults(words, vocabulary))
-    kept = keep_texts(words, vocabulary)
-    own = read_own(kept, vocabulary)
-    # What makes it a sweep without -m is known once it is composed.
-    says_mode = {"hydra.mode"} & {*map(find_key, kept), *own.entries}
-    vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or bool(says_mode))
-    faults = [*own.faults, *find_word_faults(kept, vocabulary)]
-    if faults:
-        raise RequestError(faults)
-    return CommandLine(name, tuple(kept), vocabulary, own)
-
-
-@contextlib.contextmanager
-def _finding_faults(line: CommandLine) -> Iterator[None]:
-    """Turn what Hydra refuses into RequestError with every fault, each with its file and line."""
-    try:
-        yield
-    except RequestError as error:
-        raise RequestError(place_faults(error.faults, line.words, line.own)) from error
-    except (RunFailed, StudyEnded):
-        raise
-    except Exception as error:  # Hydra raises ValueError too
-        faults = find_all_faults(line.words, line.vocabulary, line.own, error)
-        if not faults:  # no request's, but ours
-            raise
-        raise RequestError(faults) from error
-
-
-def _check(asked: argparse.Namespace, line: CommandLine) -> RunMode:
-    """Return whether one run is asked for or a sweep; raises RequestError, and what Hydra raises,
-    before Hydra makes a folder."""
-    # Composed as a sweep, since what is composed may say that it is one.
-    composed = compose_words(line, RunMode.MULTIRUN)
-    mode = _choose_mode(asked, composed.hydra.mode)
-    vocabulary = dataclasses.replace(line.vocabulary, is_sweep=mode is RunMode.MULTIRUN)
-    faults = find_composed_faults(composed, vocabulary)
-    if mode is RunMode.RUN and line.vocabulary.is_sweep:
-        faults += find_word_faults(line.words, vocabulary)
-    if faults:
-        raise RequestError(faults)
-    return mode
-
-
-def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
-    """Return what Hydra composes from a command line, Hydra's own part included."""
-    composed: DictConfig = line.vocabulary.loader.load_configuration(
-        line.config_name, list(line.words), mode, validate_sweep_overrides=False
-    )
-    return composed
-
-
-def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
-    """Return what -m and hydra.mode say together; raises RequestError where they contradict."""
-    flags = {"-m": RunMode.MULTIRUN, "-r": RunMode.RUN}
-    for flag, is_given in (("-m", asked.multirun), ("-r", asked.run)):
-        if is_given and said not in (None, flags[flag]):
-            problem = f"got {said.name}; {flag} asks for {flags[flag].name}"
-            raise RequestError([Fault("hydra.mode", problem)])
-        if is_given:
-            return flags[flag]
-    return said or RunMode.RUN
 
 
 def _shows(asked: argparse.Namespace) -> bool:

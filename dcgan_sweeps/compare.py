@@ -10,9 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, add_place, answer, say_variables
+from dcgan_sweeps.command import DONE, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.archive import LoggedRun

@@ -289,10 +289,23 @@ def register_schemas() -> None:
 
 def make_node(nested: Mapping[str, Any]) -> DictConfig:
     """Return the values of a run's configuration as a node that checks types as it is changed."""
-    node = OmegaConf.merge(make_schema(Config), nested)
+    node = OmegaConf.merge(make_schema(Config), escape_values(nested))
     if not isinstance(node, DictConfig):
         raise TypeError(f"the schema makes a {type(node).__name__}")
     return node
+
+
+def escape_lookups(text: str) -> str:
+    """Return text in which OmegaConf looks nothing up: ${...} has an odd number of backslashes
+    before it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def escape_values(value: Any) -> Any:
+    """Return values, nested or not, in whose texts OmegaConf looks nothing up."""
+    if isinstance(value, Mapping):
+        return {key: escape_values(each) for key, each in value.items()}
+    return escape_lookups(value) if isinstance(value, str) else value
 
 
 def make_schema(schema: Any) -> DictConfig:

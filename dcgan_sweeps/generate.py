@@ -9,16 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dcgan_sweeps.command import (
-    DONE,
-    Parser,
-    add_place,
-    answer,
-    compose_request,
-    say_variables,
-)
+from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import require_folder, resolve_folder
+from dcgan_sweeps.place import add_place, say_variables
 
 MOST = 100_000
 LARGEST_SEED = 2**32 - 1

@@ -22,11 +22,13 @@ from dcgan_sweeps.config import (
     RequestError,
     compose,
     describe_allowed,
+    escape_values,
     flatten,
     freeze,
     make_node,
     walk,
 )
+from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys whose nearest is named
 
@@ -99,7 +101,8 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
         for key in sorted(set(leaves) & set(logged))
         if meanings.get(key, 1) != today.get(key, 1)
     ]
-    lookups = {key for key, value in logged.items() if "${" in str(value)}
+    # The folder of a path may have such a name; it is kept as it is, and nothing is looked up.
+    lookups = {k for k, v in logged.items() if "${" in str(v) and k not in PATH_KEYS}
     faults += [
         Fault(key, f"was logged as {logged[key]}; a logged value is never looked up elsewhere")
         for key in sorted(lookups)
@@ -107,7 +110,7 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
     node = make_node(dataclasses.asdict(compose("config", [], Config)))
     for key in sorted(set(leaves) & set(logged) - lookups):
         try:
-            OmegaConf.update(node, key, logged[key])
+            OmegaConf.update(node, key, escape_values(logged[key]))
         except (OmegaConfBaseException, OverflowError):  # of a whole number that is no float
             allowed = describe_allowed(leaves[key])
             faults.append(Fault(key, f"was logged as {logged[key]}; allowed now: {allowed}"))
@@ -140,7 +143,7 @@ def replace_keys(config: Config, values: Mapping[str, Any]) -> Config:
     """Return `config` with the values of some dotted keys replaced, checked."""
     node = make_node(dataclasses.asdict(config))
     for key, value in values.items():
-        OmegaConf.update(node, key, value)
+        OmegaConf.update(node, key, escape_values(value))
     replaced = freeze(node)
     if not isinstance(replaced, Config):
         raise TypeError(f"the schema makes a {type(replaced).__name__}")

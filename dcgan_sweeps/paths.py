@@ -16,6 +16,7 @@ from dcgan_sweeps.config import Fault, RequestError
 
 # Group and key of everything that names a file or folder; of tracking.uri, SQLite's file.
 PATHS = (("tracking", "dir"), ("data", "dir"), ("score", "classifier"))
+PATH_KEYS = ("tracking.uri", *map(".".join, PATHS))
 LONGEST_SHOWN = 200  # characters of a path that is wrong
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 STUDY_NAMES = "letters, digits, '.', '_' and '-', at most 120, the first a letter or a digit"

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, add_place, answer, name_place, say_variables
+from dcgan_sweeps.command import DONE, Parser, answer
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.place import add_place, name_place, say_variables
 from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs

@@ -8,17 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
-    REQUEST_WAS_WRONG,
-    Parser,
-    add_place,
-    answer,
-    say_variables,
-)
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, REQUEST_WAS_WRONG, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.place import add_place, say_variables
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from dcgan_sweeps.command import Request, run_command, say_variables
+from dcgan_sweeps.command import Request, run_command
+from dcgan_sweeps.place import say_variables
 from dcgan_sweeps.sweep.job import run_job
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dcgan_sweeps.command import Parser, add_place, answer, say_variables, started
+from dcgan_sweeps.command import Parser, answer, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.terminal import show_controls, show_line
 from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.secrets import mask_secrets

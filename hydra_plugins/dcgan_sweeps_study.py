@@ -20,8 +20,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded, escape_lookups, quote
-from dcgan_sweeps.config import Config, find_conf_dir, freeze, make_schema
+from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded
+from dcgan_sweeps.composition.grammar import quote
+from dcgan_sweeps.config import Config, escape_lookups, find_conf_dir, freeze, make_schema
 from dcgan_sweeps.paths import resolve_places, resolve_url
 from dcgan_sweeps.sweep.settings import StudySettings, check_settings
 

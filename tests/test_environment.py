@@ -10,9 +10,10 @@ import pytest
 from refusals import ask, require_refusal
 from shelf import make_shelf
 
-from dcgan_sweeps.command import name_place, name_variables, read_bytes
+from dcgan_sweeps.command import read_bytes
 from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.data import sources
+from dcgan_sweeps.place import name_place, name_variables
 from dcgan_sweeps.score import cache
 
 URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"

@@ -8,7 +8,7 @@ import pytest
 
 from dcgan_sweeps import logged_config
 from dcgan_sweeps.config import Config, RequestError, compose, flatten, number
-from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+from dcgan_sweeps.logged_config import read_logged, read_meanings, replace_keys, sign
 
 
 def signature(*words):
@@ -107,15 +107,19 @@ def test_a_key_that_means_something_else_now_is_named(monkeypatch):
     assert read_logged(nested(), {"optimizer.lr": 2}).optimizer.lr == 0.001
 
 
-@pytest.mark.parametrize("key", ["resume", "data"])
-def test_a_logged_value_that_would_look_elsewhere_is_refused(key, monkeypatch):
+def test_a_logged_value_that_would_look_elsewhere_is_refused(monkeypatch):
     # A server could have the environment read, and logged back to it.
     monkeypatch.setenv("SECRET_THING", "hunter2")
-    logged = nested()
-    if key == "resume":
-        logged["resume"] = "${oc.env:SECRET_THING}"
-    else:
-        logged["data"]["dir"] = "${oc.env:SECRET_THING}"
-    (fault,) = faults_of(logged)
+    (fault,) = faults_of({**nested(), "resume": "${oc.env:SECRET_THING}"})
     assert "hunter2" not in fault
     assert "a logged value is never looked up elsewhere" in fault
+
+
+@pytest.mark.parametrize("folder", ["${oc.env:SECRET_THING}", "/home/${me}/x", "a\\${b}"])
+def test_a_folder_of_such_a_name_stays_that_folder(folder, monkeypatch):
+    monkeypatch.setenv("SECRET_THING", "hunter2")
+    logged = nested()
+    logged["data"]["dir"] = folder
+    config = read_logged(logged, {})
+    assert config.data.dir == folder
+    assert replace_keys(config, {"seed": 1, "tracking.dir": folder}).tracking.dir == folder

@@ -16,16 +16,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DIR,
-    DONE,
-    INTERRUPTED,
-    name_place,
-    quote,
-    read_variable,
-    started,
-)
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, started
+from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
 from dcgan_sweeps.execution.opening import open_record, record_start
@@ -35,6 +27,7 @@ from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.paths import show_path
+from dcgan_sweeps.place import DIR, name_place, read_variable
 from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder

@@ -12,18 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
-    Parser,
-    add_place,
-    answer,
-    compose_request,
-    quote,
-    say_variables,
-    started,
-)
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer, started
+from dcgan_sweeps.composition.command_line import compose_request
+from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.place import add_place, say_variables
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.command import quote
+from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, flatten
 
 # Where a run is kept, not what it is.

@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from dcgan_sweeps.command import name_place
+from dcgan_sweeps.place import name_place
 from dcgan_sweeps.sweep.best import Composers, find_best, list_words
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.importances import find_importances

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.command import name_variables
+from dcgan_sweeps.composition.faults import find_request_faults
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
-from dcgan_sweeps.faults import find_request_faults
+from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.sweep.attempt import find_identity
 from dcgan_sweeps.sweep.inputs import check_inputs
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_words

@@ -13,16 +13,11 @@ from typing import Any, Protocol
 
 import optuna
 
-from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
-    INTERRUPTED,
-    name_variables,
-    quote,
-    say_variables,
-)
+from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED
+from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
+from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run

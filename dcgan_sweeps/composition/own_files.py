@@ -18,8 +18,8 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigSource
 from omegaconf._utils import get_yaml_loader
 
+from dcgan_sweeps.composition.keys import Keys, describe_error, find_nearest, show_value
 from dcgan_sweeps.config import Fault
-from dcgan_sweeps.keys import Keys, describe_error, find_nearest, show_value
 
 LARGEST = 100_000  # bytes; YAML is read at some 100 kB a second
 MOST_NODES = 10_000  # an alias stands for all it names, over and over

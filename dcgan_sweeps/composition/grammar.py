@@ -7,6 +7,7 @@ read_override("seed=range(0,3)")                    # Hydra's Override, or Unrea
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,8 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer
 
-from dcgan_sweeps.keys import describe_error
+from dcgan_sweeps.composition.keys import describe_error
+from dcgan_sweeps.config import escape_lookups
 
 MOST_VALUES = 100_000  # of one range: more trials than anybody starts
 LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
@@ -70,6 +72,13 @@ def quote_text(text: str) -> str:
     quote = Quote.double if "'" in text and '"' not in text else Quote.single
     quoted: str = QuotedString(text=text, quote=quote).with_quotes()
     return quoted
+
+
+def quote(value: str) -> str:
+    """Return text as a value in Hydra's override grammar, which reads back as that text."""
+    if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
+        return value
+    return quote_text(escape_lookups(value))
 
 
 def keep_text(word: str) -> str:

@@ -6,27 +6,36 @@ find_request_faults("config", ["optimizer.lrr=1", "seed=-1"])  # two faults
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.conf import HydraConf
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from dcgan_sweeps.composition.grammar import (
+    MOST_VALUES,
+    Unreadable,
+    count_values,
+    find_key,
+    list_values,
+    read_override,
+)
+from dcgan_sweeps.composition.keys import describe_error, find_nearest, show_value
+from dcgan_sweeps.composition.own_files import (
+    OwnFiles,
+    find_shadowed,
+    is_own,
+    place_fault,
+    read_own_files,
+)
+from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary, show_got
 from dcgan_sweeps.config import (
     SCHEMAS,
     Config,
@@ -35,20 +44,7 @@ from dcgan_sweeps.config import (
     find_conf_dir,
     find_unknown_keys,
     freeze,
-    register_schemas,
 )
-from dcgan_sweeps.grammar import (
-    LONGEST_WORD,
-    MOST_VALUES,
-    Unreadable,
-    count_values,
-    find_key,
-    keep_text,
-    list_values,
-    read_override,
-)
-from dcgan_sweeps.keys import Keys, describe_error, find_nearest, read_keys, show_value
-from dcgan_sweeps.own_files import OwnFiles, find_shadowed, is_own, place_fault, read_own_files
 
 MOST_WORDS = 1000  # more than there are keys; Hydra reads a thousand in some seconds
 MOST_TRIED = 100  # values of one sweep; the rest is found out when its trial begins
@@ -65,103 +61,6 @@ PACKAGES = {
 FOLDERS = ("run.dir", "output_subdir", "sweep.dir", "sweep.subdir")
 # Hydra says these, and nobody else.
 OF_HYDRA = ("hydra.runtime.", "hydra.overrides.", "hydra.job.num", "hydra.job.id")
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What the words of a request may say: keys, groups, and the search path they are found on."""
-
-    config_name: str
-    kind: type
-    keys: Keys
-    loader: Any
-    sources: tuple[ConfigSource, ...]
-    groups: frozenset[str]
-    is_sweep: bool
-
-    def is_group(self, key: str) -> bool:
-        """Return whether a key names a group of configurations: optimizer, hydra/launcher."""
-        if "/" in key:
-            return any(source.is_group(key) for source in self.sources)
-        return key in self.groups
-
-    def list_options(self, group: str) -> list[str]:
-        """Return the choices of a group."""
-        found = {
-            option
-            for source in self.sources
-            if source.is_group(group)
-            for option in source.list(group, results_filter=ObjectType.CONFIG)
-        }
-        return sorted(each for each in found if not each.endswith("_schema"))
-
-    def lists(self, group: str) -> bool:
-        """Return whether the primary configuration chooses from a group, which costs 0.1 s."""
-        listed = self.loader.compute_defaults_list(self.config_name, [], RunMode.MULTIRUN)
-        return group in listed.overrides.known_choices
-
-    def has_config(self, path: str) -> bool:
-        """Return whether there is a configuration such as experiment/quick."""
-        return any(source.is_config(path) for source in self.sources)
-
-
-@contextlib.contextmanager
-def open_loader() -> Iterator[Any]:
-    """Give Hydra's config loader: that of the command that is running, or one over conf/ alone."""
-    if GlobalHydra.instance().is_initialized():
-        yield GlobalHydra.instance().config_loader()
-    else:
-        with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
-            yield GlobalHydra.instance().config_loader()
-
-
-def read_vocabulary(
-    config_name: str, kind: type, words: Sequence[str], loader: Any, *, is_sweep: bool
-) -> Vocabulary:
-    """Return what the words of a request may say; raises RequestError where the search path that
-    they name is wrong."""
-    register_schemas()
-    keys = read_keys(kind)
-    # Hydra reads the primary configuration for its search path, before anybody has looked at it.
-    primary = read_own_files(loader.get_sources(), [config_name], find_conf_dir(), keys)
-    broken = [fault for fault in primary.faults if fault.key.endswith(".yaml")]
-    if broken:
-        raise RequestError(broken)
-    of_path = [word for word in words if find_key(word) == "hydra.searchpath"]
-    try:
-        overrides = [read_override(word) for word in of_path]
-        with warnings.catch_warnings():
-            # A folder that is not there is refused, see find_missing_folders.
-            warnings.filterwarnings("ignore", "provider=.* is not available", UserWarning)
-            _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])
-            if overrides:
-                loader._process_config_searchpath(config_name, overrides, repository)
-    except (Unreadable, HydraException, ValueError) as error:
-        got = _show_got(of_path[-1]) if of_path else "a list in the primary configuration"
-        problem = f"got {got}; {describe_error(error)}"
-        raise RequestError([Fault("hydra.searchpath", problem)]) from error
-    sources = tuple(repository.get_sources())
-    groups = {
-        group
-        for source in sources
-        if source.available()
-        for group in source.list("", results_filter=ObjectType.GROUP)
-    }
-    known = frozenset(groups - {"hydra"})
-    return Vocabulary(config_name, kind, keys, loader, sources, known, is_sweep)
-
-
-def keep_texts(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
-    """Return overrides in which every text stays what was typed: the value of a text key, or the
-    choice of a group, is no number and no truth value."""
-    return [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
-
-
-def _is_text(word: str, vocabulary: Vocabulary) -> bool:
-    if word.startswith("~") or len(word) > LONGEST_WORD:
-        return False  # names no value, or is refused for its length
-    key = find_key(word)
-    return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
 
 
 def find_request_faults(
@@ -251,7 +150,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
     ):
         return [Fault(word, f"there is such a key; leave out the +: {word.lstrip('+')}")]
     if key.startswith(OF_HYDRA):
-        return [Fault(key, f"got {_show_got(word)}; Hydra alone says what it is")]
+        return [Fault(key, f"got {show_got(word)}; Hydra alone says what it is")]
     if override.is_sweep_override():
         fault = _find_sweep_fault(key, word, override, vocabulary)
         if fault is not None:
@@ -278,7 +177,7 @@ def _find_sweep_fault(
     count = count_values(override)
     if count > MOST_VALUES:
         many = "endless values" if count == float("inf") else f"{count} values"
-        return Fault(key, f"got {_show_got(word)}, {many}; allowed: at most {MOST_VALUES}")
+        return Fault(key, f"got {show_got(word)}, {many}; allowed: at most {MOST_VALUES}")
     return None
 
 
@@ -297,9 +196,9 @@ def _find_value_faults(
     if is_group:
         found = [_find_choice_fault(key, value, vocabulary) for value in values]
     elif vocabulary.keys.is_section(key) and not isinstance(override.value(), dict):
-        found = [Fault(key, f"got {_show_got(word)}; allowed: keys below it, such as {key}.KEY")]
+        found = [Fault(key, f"got {show_got(word)}; allowed: keys below it, such as {key}.KEY")]
     else:
-        got = None if override.is_sweep_override() else _show_got(word)
+        got = None if override.is_sweep_override() else show_got(word)
         found = [vocabulary.keys.find_fault(key, value, got) for value in values]
     return [fault for fault in found if fault is not None]
 
@@ -318,12 +217,6 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
     if group == "hydra/launcher" and choice in PACKAGES:
         hint = f"; for {choice}: pip install {PACKAGES[choice]}"
     return Fault(group, f"got {got}; allowed: {', '.join(options)}{hint}")
-
-
-def _show_got(word: str) -> str:
-    value = word.partition("=")[2]
-    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if is_quoted else value
 
 
 def read_own(words: Sequence[str], vocabulary: Vocabulary) -> OwnFiles:
@@ -366,7 +259,7 @@ def find_faults_of_hydra(words: Sequence[str], vocabulary: Vocabulary) -> list[F
         try:
             ConfigLoaderImpl._apply_overrides_to_config([read_override(word)], composed)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            faults.append(Fault(find_key(word), f"got {_show_got(word)}; {describe_error(error)}"))
+            faults.append(Fault(find_key(word), f"got {show_got(word)}; {describe_error(error)}"))
     return faults
 
 
@@ -451,16 +344,3 @@ def _read_raw(node: Any, key: str) -> Any:
     for name in key.split("."):
         written = written[name]
     return written
-
-
-def find_missing_folders(vocabulary: Vocabulary) -> list[Fault]:
-    """Return a fault for each folder of the search path that is not there."""
-    options = {"command-line": "--config-dir", "main": "--config-path"}
-    return [
-        Fault(
-            options.get(source.provider, "hydra.searchpath"),
-            f"got {source.path or Path.cwd()}; there is no such folder",
-        )
-        for source in vocabulary.sources
-        if source.scheme() in ("file", "pkg") and not source.available()
-    ]

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from dcgan_sweeps.grammar import Unreadable, count_values, keep_text, read_override
+from dcgan_sweeps.composition.grammar import Unreadable, count_values, keep_text, read_override
 
 
 @pytest.mark.parametrize(
