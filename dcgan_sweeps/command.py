@@ -39,6 +39,7 @@ from dcgan_sweeps.composition.command_line import (
     read_line,
     read_mode,
 )
+from dcgan_sweeps.composition.grammar import find_key
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import (
     SCHEMAS,
@@ -71,6 +72,15 @@ class Request:
 
 # These say how a study is made; a run is asked nothing by them.
 OF_THE_STUDY = ("search=", "sampler=", "pruner=")
+# Beside a search, which needs -m too.
+STUDYS_OWN = (
+    "hydra.sweeper",
+    "hydra.launcher",
+    "hydra/sweeper",
+    "hydra/launcher",
+    "sampler",
+    "pruner",
+)
 
 
 class RunFailed(Ended):
@@ -244,6 +254,8 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         if mode is RunMode.MULTIRUN and job is None:
             raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
         if not _shows(asked):
+            if mode is RunMode.RUN:
+                _refuse_study_words(line.words)
             line = dataclasses.replace(line, words=(*line.words, f"hydra.mode={mode.name}"))
             with finding_faults(line):
                 if mode is RunMode.MULTIRUN and job is not None:
@@ -314,6 +326,14 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
     written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
     folder = Path(written["hydra"]["runtime"]["cwd"])
     return Request(resolve_places(config, folder), tuple(words), choices)
+
+
+def _refuse_study_words(words: Sequence[str]) -> None:
+    """Raise RequestError for words that are heeded in a study alone."""
+    problem = "is of a study; it goes with -m"
+    faults = [Fault(word, problem) for word in words if find_key(word).startswith(STUDYS_OWN)]
+    if faults:
+        raise RequestError(faults)
 
 
 def _refuse_search(choices: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ def run(request: Request) -> int:
     from dcgan_sweeps.execution.plan import plan_new
     from dcgan_sweeps.execution.resume import plan_resumed
     from dcgan_sweeps.terminal import make_console, make_say
+    from dcgan_sweeps.tracking.store import require_places
 
     console = make_console()
     say_variables(request.config.tracking)
@@ -29,6 +30,7 @@ def run(request: Request) -> int:
         plan = plan_new(request)
     else:
         plan = plan_resumed(request, say=make_say(console))
+    require_places(plan.config.tracking)  # before TensorFlow is loaded
     parts = prepare(plan.config, plan.runner, console)
 
     from dcgan_sweeps.execution.outcome import execute

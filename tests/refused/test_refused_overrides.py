@@ -203,6 +203,9 @@ TOGETHER = [
     (["hydra.mode=MULTIRUN", "-r"], ["hydra.mode: got MULTIRUN; -r asks for RUN"]),
     (["-m", "--cfg", "job"], ["--multirun --cfg: got several; allowed: one of them"]),
     (["--cfg", "job", "seed=-1"], ["seed: got -1"]),
+    (["hydra.sweeper.n_trials=3"], ["hydra.sweeper.n_trials=3: is of a study; it goes with -m"]),
+    (["hydra/launcher=basic"], ["hydra/launcher=basic: is of a study; it goes with -m"]),
+    (["sampler=tpe", "pruner=median"], ["sampler=tpe: is of a study", "pruner=median: is of a"]),
     (["--info", "defaults", "model=artcle"], ["model: got artcle"]),
     (["-m", "seed=0,1", "resume=12345678"], ["resume: got 12345678; -m starts new runs"]),
     (
