@@ -10,10 +10,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.paths import show_path
+from dcgan_sweeps.paths import resolve_url, show_path
 from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
@@ -56,8 +57,10 @@ class _ChooseFolder(argparse.Action):
 
 
 def read_variable(key: str) -> str | None:
-    """Return what the environment says of a store's uri or experiment, None where nothing."""
-    return os.environ.get(VARIABLES[key], "").strip() or None
+    """Return what the environment says of a store's uri or experiment, None where nothing; a
+    relative SQLite file as a configuration has it, absolute."""
+    value = os.environ.get(VARIABLES[key], "").strip() or None
+    return resolve_url(value, Path.cwd()) if value is not None and key == "uri" else value
 
 
 def say_variables(place: Any) -> None:

@@ -11,9 +11,10 @@ from refusals import ask, require_refusal
 from shelf import make_shelf
 
 from dcgan_sweeps.command import read_bytes
+from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.data import sources
-from dcgan_sweeps.place import name_place, name_variables
+from dcgan_sweeps.place import name_place, name_variables, say_variables
 from dcgan_sweeps.score import cache
 
 URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
@@ -152,3 +153,16 @@ def test_a_backend_of_matplotlib_that_there_is_none_of_is_not_heeded():
     environment = os.environ | {"MPLBACKEND": "nonsense"}
     printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     assert printed.lower() == "agg\n"
+
+
+def test_a_relative_file_that_the_variable_names_is_said_and_named_to_other_commands(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(URI, "sqlite:///runs.db")
+    monkeypatch.delenv(EXPERIMENT, raising=False)
+    tracking = compose_request("config", []).tracking
+    address = f"sqlite:///{tmp_path}/runs.db"
+    say_variables(tracking)
+    assert capsys.readouterr().err == f"uri from {URI}: {address}\n"
+    assert name_variables([], tracking) == [f"tracking.uri={address}"]
