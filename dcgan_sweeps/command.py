@@ -51,7 +51,7 @@ from dcgan_sweeps.config import (
 )
 from dcgan_sweeps.paths import resolve_places, show
 from dcgan_sweeps.place import VARIABLES, read_variable
-from dcgan_sweeps.terminal import show_controls
+from dcgan_sweeps.terminal import show_line
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -137,17 +137,16 @@ def print_faults(lines: Sequence[str]) -> int:
     count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
     print(f"{count} in the request, nothing was started:", file=sys.stderr)
     for line in lines[:MOST_SHOWN]:
-        print(f"  {_show_line(line)}", file=sys.stderr)
+        print(f"  {_show_fault(line)}", file=sys.stderr)
     if len(lines) > MOST_SHOWN:
         print(f"  and {len(lines) - MOST_SHOWN} more", file=sys.stderr)
     return REQUEST_WAS_WRONG
 
 
-def _show_line(line: str) -> str:
+def _show_fault(line: str) -> str:
     """Return a fault as one line of a bounded length, without what a terminal would obey."""
     # Of an endless line the end is not shown: masking looks at all that may be shown.
-    shown = show_controls(mask_secrets(line[:LONGEST_MASKED]))
-    shown = shown.replace("\n", "\\n").replace("\t", "\\t")
+    shown = show_line(mask_secrets(line[:LONGEST_MASKED]))
     if len(line) > LONGEST_MASKED:
         return f"{shown[:LONGEST_LINE]} ... ({len(line)} characters)"
     if len(shown) <= LONGEST_LINE:
