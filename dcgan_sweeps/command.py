@@ -63,7 +63,7 @@ LONGEST_MASKED = 4000
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: the checked configuration, and the words that asked for it."""
+    """A request: the checked configuration, and the overrides that asked for it."""
 
     config: Any
     overrides: tuple[str, ...]
@@ -271,7 +271,7 @@ def _shows(asked: argparse.Namespace) -> bool:
 
 
 def _show(asked: argparse.Namespace, config_name: str) -> int:
-    """Let Hydra print its help, the configuration or what completes a word."""
+    """Print Hydra's help, its configuration or its shell completion, and return the exit status."""
     try:
         show_by_hydra(asked, get_args_parser(), freeze, str(find_conf_dir()), config_name)
     except SystemExit as ended:

@@ -174,7 +174,7 @@ def import_keras() -> None:
 
 
 def read_keras() -> dict[str, str | float]:
-    """Return what Keras computes with, as it is now; it must have been imported."""
+    """Return the settings that Keras computes with; Keras must have been imported."""
     import keras
 
     return {

@@ -24,7 +24,7 @@ VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """Let a command say in which store it looks for runs: --dir, --uri, --experiment."""
+    """Add the options that name the store in which a command looks for runs."""
     parser.add_argument(
         "--dir",
         type=_expand,
@@ -57,8 +57,10 @@ class _ChooseFolder(argparse.Action):
 
 
 def read_variable(key: str) -> str | None:
-    """Return what the environment says of a store's uri or experiment, None where nothing; a
-    relative SQLite file as a configuration has it, absolute."""
+    """Return the uri or the experiment that the environment names, None where it names none.
+
+    The path of a relative SQLite file is made absolute, as in a configuration.
+    """
     value = os.environ.get(VARIABLES[key], "").strip() or None
     return resolve_url(value, Path.cwd()) if value is not None and key == "uri" else value
 

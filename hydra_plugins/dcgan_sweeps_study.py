@@ -178,7 +178,7 @@ class Composer:
 
 
 def finish(composed: DictConfig) -> Config:
-    """Return what Hydra composed, without its own part, checked; raises RequestError."""
+    """Return a composed configuration without Hydra's own part, checked; raises RequestError."""
     with open_dict(composed):
         del composed["hydra"]
     config: Config = resolve_places(freeze(composed), Path.cwd())
@@ -198,8 +198,7 @@ class Jobs:
         return done.return_value
 
     def compose_alone(self, words: Sequence[str], config_dir: Path | None) -> Config:
-        """Return what `run WORDS` composes outside of the study, with --config-dir where there is
-        one.
+        """Return the configuration of a run of these words outside of the study.
 
         Raises RequestError, and what Hydra raises.
         """

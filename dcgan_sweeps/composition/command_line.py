@@ -45,12 +45,12 @@ from dcgan_sweeps.paths import resolve_places
 
 
 class Ended(Exception):
-    """What a job raises to say how it ended: no fault of the request, nor of ours."""
+    """Raised by a job to say how it ended: neither a fault of the request nor a bug."""
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What is asked of Hydra: the primary configuration, the words, and what they may say."""
+    """A command line: the primary configuration, the overrides and their vocabulary."""
 
     config_name: str
     words: tuple[str, ...]
@@ -163,7 +163,7 @@ def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
 
 
 def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
-    """Return what Hydra composes from a command line, Hydra's own part included."""
+    """Return the configuration that Hydra composes from a command line, with Hydra's own part."""
     composed: DictConfig = line.vocabulary.loader.load_configuration(
         line.config_name, list(line.words), mode, validate_sweep_overrides=False
     )
@@ -171,7 +171,7 @@ def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
 
 
 def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
-    """Return what -m and hydra.mode say together; raises RequestError where they contradict."""
+    """Return the mode that -m and hydra.mode name; raises RequestError where they contradict."""
     flags = {"-m": RunMode.MULTIRUN, "-r": RunMode.RUN}
     for flag, is_given in (("-m", asked.multirun), ("-r", asked.run)):
         if is_given and said not in (None, flags[flag]):

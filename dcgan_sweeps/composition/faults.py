@@ -220,7 +220,7 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
 
 
 def read_own(words: Sequence[str], vocabulary: Vocabulary) -> OwnFiles:
-    """Return what the user's own files say, those that the words or the primary one choose."""
+    """Return the values in the user's own files that the overrides or the primary file choose."""
     if not any(is_own(source, find_conf_dir()) for source in vocabulary.sources):
         return OwnFiles()
     chosen = [vocabulary.config_name, *_list_chosen(words, vocabulary)]
@@ -266,7 +266,7 @@ def find_faults_of_hydra(words: Sequence[str], vocabulary: Vocabulary) -> list[F
 def _find_faults_together(
     words: Sequence[str], vocabulary: Vocabulary, own: OwnFiles
 ) -> list[Fault]:
-    """Return what is wrong with words that are good each by itself."""
+    """Return the faults of overrides that are each valid alone."""
     try:
         composed = vocabulary.loader.load_configuration(
             vocabulary.config_name, list(words), RunMode.MULTIRUN, validate_sweep_overrides=False
@@ -298,7 +298,7 @@ def place_faults(faults: Sequence[Fault], words: Sequence[str], own: OwnFiles) -
 
 
 def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:
-    """Return what is wrong with Hydra's part of a composed configuration."""
+    """Return the faults in Hydra's part of a composed configuration."""
     if composed._metadata.object_type is not vocabulary.kind:
         problem = f"got {vocabulary.config_name}; allowed: {_find_shipped(vocabulary.kind)}"
         return [Fault("--config-name", problem)]

@@ -51,7 +51,7 @@ class Keys:
         return isinstance(self._find(key), StringNode)
 
     def find_fault(self, key: str, value: Any, got: str | None = None) -> Fault | None:
-        """Return what is wrong with a value; `got` is how it was written."""
+        """Return the fault of a value, None where it is valid; `got` is how it was written."""
         if isinstance(value, str) and "${" in value:
             return None  # known only when the rest is
         if self._find(key) is None:

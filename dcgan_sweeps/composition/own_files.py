@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """What a user's own files set, the last of two for one key, and what is wrong with them."""
+    """The values that a user's own files set, the last one for each key, and their faults."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
@@ -74,8 +74,8 @@ def is_own(source: ConfigSource, conf: Path) -> bool:
 def read_own_files(
     sources: Sequence[ConfigSource], chosen: Sequence[str], conf: Path, keys: Keys
 ) -> OwnFiles:
-    """Return what the chosen configurations, such as "experiment/mine", set in files of the user's
-    own; the files that their defaults lists choose are read as well."""
+    """Return the values that chosen configurations, such as "experiment/mine", set in the user's
+    own files, including the files that their defaults lists choose."""
     entries: dict[str, Entry] = {}
     faults: list[Fault] = []
     waiting = [(path, _package_of(path)) for path in chosen]
@@ -232,7 +232,7 @@ def _construct(node: yaml.Node) -> Any:
 def _read_defaults(
     file: _File, node: yaml.Node, package: str, sources: Sequence[ConfigSource]
 ) -> list[tuple[str, str]]:
-    """Return what a defaults list chooses; raises Broken."""
+    """Return the configurations that a defaults list chooses; raises Broken."""
     line = f"{file.path}, line {node.start_mark.line + 1}"
     listed = _construct(node)
     if not isinstance(listed, list):
@@ -254,7 +254,7 @@ def _read_defaults(
 def _read_choice(
     file: _File, entry: Any, place: str, package: str, sources: Sequence[ConfigSource]
 ) -> list[tuple[str, str]]:
-    """Return what one entry of a defaults list chooses; raises Broken."""
+    """Return the configurations that one entry of a defaults list chooses; raises Broken."""
     if entry == "_self_":
         return []
     words, choice = ("", entry) if isinstance(entry, str) else (None, None)
@@ -310,7 +310,7 @@ def _list_options(sources: Sequence[ConfigSource], group: str) -> list[str]:
 
 
 def _find_faults(entry: Entry, keys: Keys) -> list[Fault]:
-    """Return what is wrong with one leaf of a file."""
+    """Return the faults of one leaf of a file."""
     if "'" in entry.key:
         problem = f"there is no such key in {entry.place}; nest it, a line for each name"
         return [Fault(entry.key, problem)]

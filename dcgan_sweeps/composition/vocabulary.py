@@ -1,4 +1,4 @@
-"""What the words of a request may say: the keys, the groups with their choices, the search path.
+"""The vocabulary of a request: the keys, the groups with their choices, the search path.
 
 vocabulary = read_vocabulary("config", Config, words, loader, is_sweep=False)
 vocabulary.list_options("optimizer")  # ["adam"]
@@ -41,7 +41,7 @@ from dcgan_sweeps.config import (
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the words of a request may say: keys, groups, and the search path they are found on."""
+    """The keys and groups that overrides may name, and the search path on which they are found."""
 
     config_name: str
     kind: type
@@ -90,8 +90,7 @@ def open_loader() -> Iterator[Any]:
 def read_vocabulary(
     config_name: str, kind: type, words: Sequence[str], loader: Any, *, is_sweep: bool
 ) -> Vocabulary:
-    """Return what the words of a request may say; raises RequestError where the search path that
-    they name is wrong."""
+    """Return the vocabulary of a request; raises RequestError for a search path that is wrong."""
     register_schemas()
     keys = read_keys(kind)
     # Hydra reads the primary configuration for its search path, before anybody has looked at it.

@@ -98,7 +98,7 @@ def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> M
 
 @contextmanager
 def released_on_refusal(lock: IO[str]) -> Iterator[IO[str]]:
-    """Let go of a run's lock where the run cannot go on; raises what was raised."""
+    """Release the lock of a run that cannot be resumed, and raise the error again."""
     try:
         yield lock
     except BaseException:

@@ -1,5 +1,6 @@
-"""What the arguments of each sampler and pruner may be: Optuna itself checks only some of them, and
-most only once a trial is asked.
+"""The arguments of each sampler and pruner, with their types and ranges.
+
+Optuna itself checks only some of them, and most only when it asks for a trial.
 
 check_arguments(SAMPLERS["tpe"], {"n_startup_trials": "many"}, "hydra.sweeper.sampler")
 """

@@ -1,4 +1,4 @@
-"""The best trial of a study, and the words that run its configuration by itself.
+"""The best trial of a study, and the overrides that run its configuration alone.
 
 best = find_best(study.get_trials(deepcopy=False))
 list_words([*request.fixed, *best.user_attrs["varied"]], folder.conf, launch)
@@ -42,10 +42,10 @@ def find_best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def list_words(words: Sequence[str], conf: Path, composers: Composers) -> list[str]:
-    """Return what `run` needs to do the same as a trial of these words did.
+    """Return the overrides with which `run` repeats a trial that had these overrides.
 
-    That is more than the words where a search file, or an edit of conf/ since, decides a value; and
-    the study's copy of the configs where the words choose a file of the user's own.
+    A value is added where a search file decides it, or conf/ was edited since; --config-dir names
+    the study's copy of the configs where the overrides choose one of the user's own files.
     """
     wanted = flatten(composers.compose(words))
     places: list[str] = []

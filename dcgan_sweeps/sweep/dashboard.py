@@ -51,7 +51,7 @@ def guard(application: Application) -> Application:
 
 
 def find_foreign(request: Mapping[str, Any]) -> str | None:
-    """Return what in a WSGI request shows that a foreign page sent it, None where nothing does."""
+    """Return the header by which a WSGI request is that of a foreign page, else None."""
     host = request.get("HTTP_HOST", "")
     if _read_name(host) not in OWN_HOSTS:
         return "Host: allowed: 127.0.0.1 or localhost"

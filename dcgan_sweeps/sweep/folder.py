@@ -98,7 +98,7 @@ class StudyFolder:
         return [name for name in names if copied.get(name) != configs.get(name)]
 
     def read(self) -> dict[str, Any]:
-        """Return what the study was asked at its start; raises RequestError for a damaged file."""
+        """Return the specification of the study; raises RequestError for a damaged file."""
         path = self.root / STUDY_FILE
         content = read_mapping(path)
         parent = content.get("parent_run_id", False)

@@ -1,4 +1,4 @@
-"""What the trials of a study read before they train: checked once, before any is started.
+"""Check once, before any trial is started, the files that the trials of a study read.
 
 check_inputs([config, ...], say=print)
 

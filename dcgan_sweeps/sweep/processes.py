@@ -175,7 +175,7 @@ class Processes:
 
 
 def keep_sockets_short() -> None:
-    """Have multiprocessing keep its sockets in a folder whose name is short enough for them.
+    """Make multiprocessing keep its sockets in a folder whose name is short enough for them.
 
     The kernel takes LONGEST_SOCKET bytes, and TMPDIR may have as many by itself. The folder is
     this user's alone, and multiprocessing removes it when this process ends. Raises RequestError

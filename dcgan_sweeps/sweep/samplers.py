@@ -85,7 +85,7 @@ def _make(
     key: str,
     more: Mapping[str, Any],
 ) -> Any:
-    """Return what `options` name, made with their arguments and `more`."""
+    """Return the sampler or pruner that `options` name, with their arguments and `more`."""
     name = str(options.get("name", "none"))
     if name not in kinds:
         raise RequestError([Fault(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")])

@@ -104,7 +104,7 @@ def parse_texts(text: str, name: str) -> tuple[str, ...]:
 
 
 def parse_json(text: str, name: str) -> Any:
-    """Return what JSON says, its numbers finite; raises RequestError naming `name`."""
+    """Return the content of JSON, its numbers finite; raises RequestError naming `name`."""
     try:
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except RecursionError as error:
@@ -121,7 +121,7 @@ def parse_json(text: str, name: str) -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """Return what YAML says; raises RequestError naming `name`.
+    """Return the content of YAML; raises RequestError naming `name`.
 
     Only what we write ourselves is allowed: one document, without aliases, anchors and tags.
     """
@@ -203,5 +203,5 @@ def _refuse_constant(constant: str) -> float:
 
 
 def _describe(content: Any) -> str:
-    """Return what a value is, in words."""
+    """Return the type of a value, in words."""
     return TYPES.get(type(content)) or f"{content}"[:60]

@@ -1,4 +1,4 @@
-"""What the files of a run say otherwise than what was logged in them.
+"""Differences between the files of a run and what was logged in them.
 
 seal(folder, "overrides.yaml", ["seed=1"])               # run.json keeps what the file says
 find_edits(folder, "overrides.yaml", ["seed=2"])         # what was changed in it since, in words
@@ -38,8 +38,11 @@ def seal(folder: RunFolder, name: str, content: Any) -> None:
 
 
 def read_logged_file(folder: RunFolder, name: str) -> Any:
-    """Return what run.json says that was logged in a file, None where it says nothing: the folder
-    is older than that, or the run died before. Raises RequestError for a damaged run.json."""
+    """Return the content of a file as run.json has it, None where run.json has none.
+
+    That is so in a folder of an earlier version, and where the run died before. Raises RequestError
+    for a damaged run.json.
+    """
     return _find_logged(folder.read_mapping(RUN_FILE), folder).get(name)
 
 

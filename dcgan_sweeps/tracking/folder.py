@@ -142,7 +142,7 @@ class RunFolder:
         return read_text(path, LARGEST_TEXT) if path.is_file() else ""
 
     def read_mapping(self, name: str) -> dict[str, Any]:
-        """Return what a JSON or YAML file of the run maps, {} where there is none.
+        """Return the mapping in a JSON or YAML file of the run, {} where there is no such file.
 
         Raises RequestError for one that is damaged.
         """

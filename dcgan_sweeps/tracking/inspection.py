@@ -57,8 +57,10 @@ def require_store(uri: str, key: str) -> None:
 
 
 def require_tables(uri: str, key: str, kind: str, own: Set[str]) -> Contents:
-    """Return what a database holds; raises RequestError, as a fault of `key`, for one of another
-    program, which has not the tables `own` that each `kind` has. Nothing is changed.
+    """Return the contents of a database; nothing is changed.
+
+    Raises RequestError, as a fault of `key`, for a database of another program: one without the
+    tables `own` that each `kind` has.
 
     MLflow and Optuna would add their tables to those of the other.
     """
@@ -116,7 +118,7 @@ def is_there(file: Path, key: str) -> bool:
 
 
 def read_contents(uri: str) -> Contents:
-    """Return what a database holds; raises what SQLAlchemy does where it does not answer."""
+    """Return the contents of a database; raises SQLAlchemy's errors where it does not answer."""
     file = find_file(uri)
     if file is None:
         return _read(sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool))

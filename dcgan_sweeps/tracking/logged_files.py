@@ -31,7 +31,7 @@ from dcgan_sweeps.tracking.secrets import MASK
 
 @dataclass(frozen=True)
 class LoggedFiles:
-    """What a run's folder says, and what was edited there since, as a fault of each file."""
+    """The files of a run's folder, and a fault for each file that was edited since."""
 
     config: Config
     overrides: tuple[str, ...]
@@ -40,7 +40,7 @@ class LoggedFiles:
 
 
 def read_files(folder: RunFolder, params: Mapping[str, str]) -> LoggedFiles:
-    """Return what the files of a run say; `params` are those of its tracker, {} where it has none.
+    """Return the files of a run; `params` are those of its tracker, {} where it has none.
 
     Raises RequestError for a damaged file, and for a configuration that this version cannot read.
     """
@@ -145,7 +145,7 @@ def find_diff_edits(folder: RunFolder, provenance: Mapping[str, Any]) -> tuple[s
 
 
 def describe_diff(path: Path) -> dict[str, str]:
-    """Return what is kept of a diff: its SHA-256."""
+    """Return the SHA-256 of a diff."""
     return {"sha256": hash_diff(read_text(path, LARGEST_TEXT))}
 
 

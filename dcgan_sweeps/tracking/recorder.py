@@ -261,7 +261,7 @@ class Recorder:
                 self._log_root(path)
 
     def _log_digest(self, name: str) -> None:
-        """Let the store say what was logged in a file, beside the file itself."""
+        """Log the digest of a file beside the file itself."""
         logged = read_logged_file(self.folder, name)
         if logged is not None:
             self.tracker.log_tags({f"{LOGGED}.{name}": digest(logged)})
