@@ -329,7 +329,7 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
 
 def _refuse_study_words(words: Sequence[str]) -> None:
     """Raise RequestError for words that are heeded in a study alone."""
-    problem = "is of a study; it goes with -m"
+    problem = "belongs to a study; add -m"
     faults = [Fault(word, problem) for word in words if find_key(word).startswith(STUDYS_OWN)]
     if faults:
         raise RequestError(faults)

@@ -142,15 +142,15 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
         names = [*vocabulary.keys.leaves, *vocabulary.groups]
         return [Fault(named or word, f"there is no such key{find_nearest(key, names)}")]
     if override.is_delete() and not key.startswith("hydra"):
-        remedy = "null stands for nothing, where a key allows it"
-        return [Fault(word, f"no key and no group can be left out; {remedy}")]
+        problem = "a key cannot be deleted; allowed: KEY=null, where the key allows null"
+        return [Fault(word, problem)]
     is_added = override.is_add() or override.is_force_add()
     if (is_group and is_added and vocabulary.lists(key)) or (
         override.is_add() and key in vocabulary.keys.leaves and not _is_mapping(override)
     ):
-        return [Fault(word, f"there is such a key; leave out the +: {word.lstrip('+')}")]
+        return [Fault(word, f"the key exists already; remove the +: {word.lstrip('+')}")]
     if key.startswith(OF_HYDRA):
-        return [Fault(key, f"got {show_got(word)}; Hydra alone says what it is")]
+        return [Fault(key, f"got {show_got(word)}; the key is set by Hydra alone")]
     if override.is_sweep_override():
         fault = _find_sweep_fault(key, word, override, vocabulary)
         if fault is not None:
@@ -169,11 +169,11 @@ def _find_sweep_fault(
     if not vocabulary.is_sweep:
         if vocabulary.kind is not Config:
             return Fault(word, "got several values; allowed: one")
-        return Fault(word, "several values need a sweep: run -m")
+        return Fault(word, "several values need a sweep; add -m")
     if key.startswith("hydra"):
         return Fault(word, "got several values; allowed: one, as Hydra's keys are of all trials")
     if key == "resume":
-        return Fault(word, "-m starts new runs; one interrupted run goes on without -m")
+        return Fault(word, "-m starts new runs; to resume one run, leave out -m")
     count = count_values(override)
     if count > MOST_VALUES:
         many = "endless values" if count == float("inf") else f"{count} values"
@@ -317,7 +317,7 @@ def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[F
     chosen = [f"{group}/{choice}" for group, choice in choices.items()]
     faults += find_shadowed(vocabulary.sources, chosen, find_conf_dir())
     if vocabulary.is_sweep and composed.get("resume") is not None:
-        problem = f"got {composed.resume}; -m starts new runs; one run goes on without -m"
+        problem = f"got {composed.resume}; -m starts new runs; to resume one run, leave out -m"
         faults.append(Fault("resume", problem))
     return faults
 
@@ -332,7 +332,10 @@ def _find_moved_folders(composed: DictConfig, kind: type) -> list[Fault]:
     conf = OmegaConf.load(find_conf_dir() / f"{_find_shipped(kind)}.yaml")
     ours = OmegaConf.merge(OmegaConf.structured(HydraConf), conf.hydra)
     return [
-        Fault(f"hydra.{key}", f"got {got}; tracking.dir says where runs go, and nothing else does")
+        Fault(
+            f"hydra.{key}",
+            f"got {got}; allowed: tracking.dir=FOLDER, which alone decides where runs go",
+        )
         for key in FOLDERS
         if (got := _read_raw(composed.hydra, key)) != _read_raw(ours, key)
     ]

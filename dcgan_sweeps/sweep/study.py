@@ -94,7 +94,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         if not folder.has_begun:
             folder.copy_conf(configs)
         elif changed := folder.find_changed_configs(configs):
-            say(f"not heeded, since the study began before they were changed: {', '.join(changed)}")
+            say(f"changed since the study began, and not used by it: {', '.join(changed)}")
         study, record = open_study(request, folder)
         launch = start_launcher(folder.root, folder.conf)
         view = StudyView(console, request, folder, study, parallel)

@@ -7,8 +7,8 @@ import pytest
 from refusals import ask, require_refusal
 
 WHOLE = "a whole number, at least"
-FOLDERS = "tracking.dir says where runs go, and nothing else does"
-LEFT_OUT = "no key and no group can be left out"
+FOLDERS = "allowed: tracking.dir=FOLDER, which alone decides where runs go"
+LEFT_OUT = "a key cannot be deleted"
 TOO_LONG = "1" * 6000
 
 VALUES = [
@@ -89,12 +89,12 @@ KEYS = [
     ("optimizer@other=adam", "optimizer@other: there is no such key; did you mean optimizer?"),
     (
         "+optimizer.lr=1e-3",
-        "+optimizer.lr=1e-3: there is such a key; leave out the +: optimizer.lr",
+        "+optimizer.lr=1e-3: the key exists already; remove the +: optimizer.lr",
     ),
     ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
     ("++optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
-    ("+experiment=quick", "+experiment=quick: there is such a key; leave out the +: experiment=qu"),
-    ("++experiment=quick", "++experiment=quick: there is such a key; leave out the +"),
+    ("+experiment=quick", "+experiment=quick: the key exists already; remove the +: experiment=qu"),
+    ("++experiment=quick", "++experiment=quick: the key exists already; remove the +"),
     ("~data.limit", f"~data.limit: {LEFT_OUT}"),
     ("~seed", f"~seed: {LEFT_OUT}"),
     ("~experiment", f"~experiment: {LEFT_OUT}"),
@@ -127,8 +127,8 @@ OF_HYDRA = [
     ("hydra.nonsense=1", "hydra.nonsense: there is no such key"),
     ("hydra=1", "hydra: there is no such key"),
     ("hydra.job=1", "hydra.job: got 1; allowed: keys below it"),
-    ("hydra.job.num=3", "hydra.job.num: got 3; Hydra alone says what it is"),
-    ("hydra.runtime.cwd=x", "hydra.runtime.cwd: got x; Hydra alone says what it is"),
+    ("hydra.job.num=3", "hydra.job.num: got 3; the key is set by Hydra alone"),
+    ("hydra.runtime.cwd=x", "hydra.runtime.cwd: got x; the key is set by Hydra alone"),
     ("hydra.mode=X", "hydra.mode: got X; Invalid value 'X', expected one of [RUN, MULTIRUN]"),
     ("hydra.searchpath=[nosuch]", "hydra.searchpath: got nosuch; there is no such folder"),
     ("hydra.searchpath=nosuch", "hydra.searchpath: got nosuch; hydra.searchpath must be a list"),
@@ -203,9 +203,9 @@ TOGETHER = [
     (["hydra.mode=MULTIRUN", "-r"], ["hydra.mode: got MULTIRUN; -r asks for RUN"]),
     (["-m", "--cfg", "job"], ["--multirun --cfg: got several; allowed: one of them"]),
     (["--cfg", "job", "seed=-1"], ["seed: got -1"]),
-    (["hydra.sweeper.n_trials=3"], ["hydra.sweeper.n_trials=3: is of a study; it goes with -m"]),
-    (["hydra/launcher=basic"], ["hydra/launcher=basic: is of a study; it goes with -m"]),
-    (["sampler=tpe", "pruner=median"], ["sampler=tpe: is of a study", "pruner=median: is of a"]),
+    (["hydra.sweeper.n_trials=3"], ["hydra.sweeper.n_trials=3: belongs to a study; add -m"]),
+    (["hydra/launcher=basic"], ["hydra/launcher=basic: belongs to a study; add -m"]),
+    (["sampler=tpe", "pruner=median"], ["sampler=tpe: belongs to a", "pruner=median: belongs"]),
     (["--info", "defaults", "model=artcle"], ["model: got artcle"]),
     (["-m", "seed=0,1", "resume=12345678"], ["resume: got 12345678; -m starts new runs"]),
     (
@@ -221,7 +221,7 @@ VERBS = [
         ["best", "score.count=1"],
         ["score.count: got 1; allowed: a whole number, at least 2"],
     ),
-    ("score", ["best", "+score.count=9"], ["+score.count=9: there is such a key"]),
+    ("score", ["best", "+score.count=9"], ["+score.count=9: the key exists already"]),
     ("score", ["best", "score=[fcd,fcd]"], ["score: got [fcd, fcd]; allowed: one of fcd, none"]),
     ("score", ["best", "score.classifier="], ["score.classifier: got ; allowed: text, not blank"]),
     ("score", ["best", "score.seed=1,2"], ["score.seed=1,2: several values need a sweep"]),

@@ -144,7 +144,7 @@ def test_a_users_own_file_that_is_edited_reaches_no_trial_and_is_named(tmp_path)
     do(tmp_path, *words, "hydra.sweeper.n_trials=1")
     mine.write_text(f"{text}  dropout: 0.5\n")
     printed = do(tmp_path, *words, "hydra.sweeper.n_trials=2")
-    assert "before they were changed: experiment/mine.yaml" in printed
+    assert "changed since the study began, and not used by it: experiment/mine.yaml" in printed
     find_all(tmp_path, 2)
     for logged in tmp_path.glob("mlruns/studies/s/trials/*/config.yaml"):
         assert "dropout: 0.25" in logged.read_text()
