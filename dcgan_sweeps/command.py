@@ -57,7 +57,7 @@ from dcgan_sweeps.tracking.secrets import mask_secrets
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
-LONGEST_LINE = 400  # characters of a fault
+LONGEST_LINE = 1000  # characters of a fault
 LONGEST_MASKED = 4000
 
 

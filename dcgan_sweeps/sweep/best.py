@@ -1,7 +1,7 @@
 """The best trial of a study, and the overrides that run its configuration alone.
 
 best = find_best(study.get_trials(deepcopy=False))
-list_words([*request.fixed, *best.user_attrs["varied"]], folder.conf, launch)
+list_words([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, launch)
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ def find_best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     return min(ranked, key=lambda each: each.value or 0.0, default=None)
 
 
-def list_words(words: Sequence[str], conf: Path, composers: Composers) -> list[str]:
+def list_words(words: Sequence[str], own: Path, composers: Composers) -> list[str]:
     """Return the overrides with which `run` repeats a trial that had these overrides.
 
-    A value is added where a search file decides it, or conf/ was edited since; --config-dir names
-    the study's copy of the configs where the overrides choose one of the user's own files.
+    A value is added where a search file decides it, or conf/ was edited since. Where the overrides
+    choose one of the user's own files, --config-dir names `own`, the study's copy of these.
     """
     wanted = flatten(composers.compose(words))
     places: list[str] = []
     try:
         alone = flatten(composers.compose_alone(words, None))
     except Exception:  # whatever Hydra raises for a choice that is not in conf/
-        alone = flatten(composers.compose_alone(words, conf))
-        places = [f"--config-dir={conf}"]
+        alone = flatten(composers.compose_alone(words, own))
+        places = [f"--config-dir={own}"]
     more = [
         f"{key}={write_value(value)}"
         for key, value in wanted.items()

@@ -13,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
+from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.sweep.best import Composers, find_best, list_words
 from dcgan_sweeps.sweep.folder import StudyFolder
@@ -61,7 +62,8 @@ def conclude(
     facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
     if best is not None:
         trial = [*request.fixed, *best.user_attrs["varied"]]
-        words = list_words(trial, folder.conf, composers)
+        own = folder.keep_own_configs(find_conf_dir())
+        words = list_words(trial, own, composers)
         files.append(folder.write_text("best.txt", "\n".join(words) + "\n"))
         facts |= {
             "best": f"trial {best.number}, {SCORE} {best.value:.2f}",

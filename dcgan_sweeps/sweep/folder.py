@@ -51,6 +51,10 @@ class StudyFolder:
         return self.root / "conf"
 
     @property
+    def own_conf(self) -> Path:
+        return self.root / "own_conf"
+
+    @property
     def has_begun(self) -> bool:
         return (self.root / STUDY_FILE).is_file()
 
@@ -87,6 +91,17 @@ class StudyFolder:
             path = self.conf / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+    def keep_own_configs(self, conf: Path) -> Path:
+        """Keep the config files that `conf` does not have, the user's own, in a folder for
+        --config-dir, and return the folder; it is there only if there are such files."""
+        for path in self.conf.rglob("*.yaml"):
+            name = path.relative_to(self.conf)
+            if not (conf / name).is_file():
+                own = self.own_conf / name
+                own.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, own)
+        return self.own_conf
 
     def find_changed_configs(self, configs: Configs) -> list[str]:
         """Return the names of the config files that are not as they were when the study began."""

@@ -113,8 +113,14 @@ EXPERIMENTS = [
         HEAD + "hydra: {run: {dir: x}}\n",
         ["hydra.run.dir: got x in FILE, line 2; allowed: tracking"],
     ),
-    (HEAD + "hydra: {sweep: {dir: x}}\n", ["hydra.sweep.dir: got x in FILE, line 2; allowed: track"]),
-    (HEAD + "hydra: {output_subdir: .h}\n", ["hydra.output_subdir: got .h in FILE, line 2; allowed"]),
+    (
+        HEAD + "hydra: {sweep: {dir: x}}\n",
+        ["hydra.sweep.dir: got x in FILE, line 2; allowed: track"],
+    ),
+    (
+        HEAD + "hydra: {output_subdir: .h}\n",
+        ["hydra.output_subdir: got .h in FILE, line 2; allowed"],
+    ),
     (HEAD + "hydra: {sweepr: {n: 1}}\n", ["hydra.sweepr.n: there is no such key in FILE, line 2"]),
     (
         HEAD + "hydra: {sweeper: {direction: x}}\n",
