@@ -127,4 +127,6 @@ def storage_failures() -> Iterator[None]:
     except OSError as error:
         raise StoreFailedError(find_reason(error)) from error
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
-        raise StoreFailedError(f"the trials' storage failed: {find_reason(error)}") from error
+        # Optuna's own error guesses at invalid data; what the database said is its cause.
+        reason = find_reason(error.__cause__ or error)
+        raise StoreFailedError(f"the trials' storage failed: {reason}") from error

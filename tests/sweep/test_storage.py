@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import optuna
 import pytest
+import sqlalchemy
+from optuna.exceptions import StorageInternalError
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.sweep.storage import FileLock, drop_cut_off_line, open_storage
+from dcgan_sweeps.sweep.storage import (
+    FileLock,
+    drop_cut_off_line,
+    open_storage,
+    storage_failures,
+)
+from dcgan_sweeps.tracking.store import StoreFailedError
 
 
 def test_a_line_that_was_cut_off_does_no_harm(tmp_path):
@@ -44,3 +52,10 @@ def test_a_storage_that_does_not_answer_is_refused_with_its_password_masked(tmp_
     with pytest.raises(RequestError, match=r"hydra\.sweeper\.storage") as caught:
         open_storage(url, tmp_path / "journal.log")
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_database_says_in_mid_study_is_the_reason():
+    said = sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("the server went away"))
+    gone = pytest.raises(StoreFailedError, match=r"storage failed: .*the server went away")
+    with gone, storage_failures():
+        raise StorageInternalError("typically invalid data") from said
