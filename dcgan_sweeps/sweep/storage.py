@@ -27,6 +27,8 @@ from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError
 
 KEY = "hydra.sweeper.storage"
+# Whatever Optuna stumbles on in lines of a journal that it did not write.
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
 
 
@@ -79,8 +81,7 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
 def _open_journal(journal: Path) -> BaseStorage:
     try:
         return JournalStorage(JournalFileBackend(str(journal), FileLock(journal)))
-    # Whatever Optuna stumbles on in lines that it did not write.
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+    except DAMAGED as error:
         problem = (
             f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
         )

@@ -59,3 +59,28 @@ def test_what_a_database_says_in_mid_study_is_the_reason():
     gone = pytest.raises(StoreFailedError, match=r"storage failed: .*the server went away")
     with gone, storage_failures():
         raise StorageInternalError("typically invalid data") from said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", " in line 2"),
+        (b"[]", " in line 2"),
+        (b"7", " in line 2"),
+        (b"\xff\xfe", " in line 2"),
+        (b"[" * 100_000, " in line 2"),
+        (b"{}", ""),
+        (b'{"op_code": "many", "worker_id": "x"}', ""),
+    ],
+)
+def test_a_damaged_journal_is_refused_by_name_and_left_as_it_is(tmp_path, line, said):
+    journal = tmp_path / "journal.log"
+    study = optuna.create_study(storage=open_storage(None, journal), study_name="s")
+    study.ask()
+    first, *others = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([first, line + b"\n", *others]))
+    before = journal.read_bytes()
+    with pytest.raises(RequestError) as refused:
+        open_storage(None, journal)
+    assert str(refused.value).startswith(f"hydra.sweeper.storage: {journal} is damaged{said};")
+    assert journal.read_bytes() == before
