@@ -19,6 +19,7 @@ from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.place import say_variables
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
@@ -68,6 +69,7 @@ def read_words(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def examine(options: argparse.Namespace) -> int:
     """Print the table of all checks and return the exit status; raises RequestError."""
     config = compose_request("config", options.overrides)
+    say_variables(config.tracking)
     if options.close_stale:
         close(config)
     checks = [run_check(name, check, config) for name, check in CHECKS.items()]

@@ -6,6 +6,7 @@ status = run_study(request, start_launcher)
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import optuna
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.config import Config, Fault, RequestError, Tracking
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.sweep.controller import Controller
@@ -35,6 +36,7 @@ from dcgan_sweeps.tracking.store import (
     StoreFailedError,
     answering,
     connect,
+    find_experiment,
     find_store,
     require_places,
     store_failures,
@@ -85,17 +87,22 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE
-    if request.config.tracking.name != "none":
-        connect(find_store(request.config.tracking.uri, request.config.tracking.dir))
+    require_experiment(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     resuming = say_how_to_go_on(request, folder.name)
     say(f"go on with it: {resuming}")
+    is_new = not folder.root.exists()
     with folder.lock(), catch_interrupts() as interrupts:
         if not folder.has_begun:
             folder.copy_conf(configs)
         elif changed := folder.find_changed_configs(configs):
             say(f"changed since the study began, and not used by it: {', '.join(changed)}")
-        study, record = open_study(request, folder)
+        try:
+            study, record = open_study(request, folder)
+        except RequestError:
+            if is_new:  # nothing is left of a request that was wrong
+                shutil.rmtree(folder.root)
+            raise
         launch = start_launcher(folder.root, folder.conf)
         view = StudyView(console, request, folder, study, parallel)
         controller = Controller(request, folder, study, record, launch, view)
@@ -115,6 +122,15 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
             say(f"go on with it: {resuming}")
         return STATUS_OF_ENDING[ending]
     return DONE if counts["complete"] else ANSWER_IS_NO
+
+
+def require_experiment(tracking: Tracking) -> None:
+    """Raise RequestError where the trials' runs cannot be tracked; store and experiment are made
+    where they are not there yet."""
+    if tracking.name != "none":
+        store = find_store(tracking.uri, tracking.dir)
+        with answering():
+            find_experiment(connect(store), store, tracking.experiment)
 
 
 def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study, StudyRecord]:

@@ -23,6 +23,7 @@ from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.logged_config import flatten_nested
 from dcgan_sweeps.tracking.archive import LoggedRun, reopen
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
+from dcgan_sweeps.tracking.children import end_run
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
     DIFF,
@@ -79,7 +80,11 @@ def open_recorder(
     known = folder.read_mapping(RUN_FILE)  # of an earlier attempt at a trial
     located = mask_tags({**tags, "folder": str(folder.root)})
     run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
-    folder.write_json(RUN_FILE, {**known, "run_id": run_id})
+    try:
+        folder.write_json(RUN_FILE, {**known, "run_id": run_id})
+    except OSError as error:  # a full disk: no folder knows the run, and nobody would end it
+        end_run(client, run_id, "failed", str(error))
+        raise
     tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
     return Recorder(folder, tracker, tracking, folder.lock())
 

@@ -219,6 +219,9 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
     do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
     printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", status=2)
     assert "its trials are in another storage" in printed
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url, "tracking.dir=else", status=2)
+    assert "it has a study of this name already" in printed
+    assert not list(tmp_path.glob("else/studies/*"))
     assert "2 complete" in do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
 
 
