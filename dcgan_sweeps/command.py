@@ -27,6 +27,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra as show_by_hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -40,6 +41,7 @@ from dcgan_sweeps.composition.command_line import (
     read_mode,
 )
 from dcgan_sweeps.composition.grammar import find_key
+from dcgan_sweeps.composition.keys import describe_error
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import (
     SCHEMAS,
@@ -277,6 +279,8 @@ def _show(asked: argparse.Namespace, config_name: str) -> int:
     except SystemExit as ended:
         # Hydra knows 1 alone, as for a --package that is not there.
         raise SystemExit(REQUEST_WAS_WRONG if ended.code == 1 else ended.code) from ended
+    except HydraException as error:  # a line to be completed that it cannot read
+        raise RequestError([Fault("request", describe_error(error))]) from error
     return DONE
 
 

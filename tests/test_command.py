@@ -297,3 +297,11 @@ def test_the_package_lists_its_verbs():
     command = [sys.executable, "-m", "dcgan_sweeps", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "  reproduce" in done.stdout
+
+
+def test_a_line_that_hydra_cannot_complete_is_a_fault(monkeypatch, capsys):
+    monkeypatch.setenv("COMP_LINE", "python -m dcgan_sweeps.run optim")
+    monkeypatch.setenv("COMP_POINT", "99")
+    status, lines = answer(monkeypatch, capsys, "-sc", "query=bash")
+    assert status == 2
+    assert lines[1].startswith("  request: Error parsing override")
