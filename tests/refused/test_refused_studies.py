@@ -199,8 +199,8 @@ REQUESTS = [
         [f"{STORAGE}: got http://127.0.0.1:1; SQLAl"],
     ),
     (
-        ["seed=0,1", f"{STORAGE}=postgresql://u:PW@127.0.0.1:1/x"],
-        [f"{STORAGE}: got postgresql://u:***@127.0.0.1:1/x; its driver psycopg"],
+        ["seed=0,1", f"{STORAGE}=postgresql+pg8000://u:PW@127.0.0.1:1/x"],
+        [f"{STORAGE}: got postgresql+pg8000://u:***@127.0.0.1:1/x; its driver pg8000 is not"],
     ),
     # Grids that nobody can mean.
     (
