@@ -51,7 +51,7 @@ from dcgan_sweeps.config import (
     freeze,
     register_schemas,
 )
-from dcgan_sweeps.paths import resolve_places, show
+from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
 from dcgan_sweeps.terminal import show_line
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -75,7 +75,7 @@ class Request:
 # These say how a study is made; a run is asked nothing by them.
 OF_THE_STUDY = ("search=", "sampler=", "pruner=")
 # Beside a search, which needs -m too.
-STUDYS_OWN = (
+STUDY_KEYS = (
     "hydra.sweeper",
     "hydra.launcher",
     "hydra/sweeper",
@@ -110,22 +110,14 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
     With -m, Hydra's sweeper hands each composed configuration to `job`, where there is one: a
     function of a module, since some launchers pickle it.
     """
-    begin()
     # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
+
+    def compose_and_work() -> int:
         expand_files(sys.argv)
         return _run_hydra(config_name, work, job)
-    except RequestError as error:
-        return report_faults(error.faults)
-    except (RunFailed, WorkFailed) as error:
-        print(error, file=sys.stderr)
-        return ANSWER_IS_NO
-    except OSError as error:
-        return report_refusal(error)
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
-        return INTERRUPTED
+
+    return answer(compose_and_work, "interrupted before anything was started")
 
 
 def report_faults(faults: Sequence[Fault]) -> int:
@@ -177,7 +169,9 @@ def report_refusal(error: OSError) -> int:
 def describe_refusal(error: OSError) -> str:
     """Return in one line what the system refused, and where."""
     reason = error.strerror or str(error) or type(error).__name__
-    places = [show(str(each)) for each in (error.filename, error.filename2) if each is not None]
+    places = [
+        shorten_path(str(each)) for each in (error.filename, error.filename2) if each is not None
+    ]
     return mask_secrets(" ".join(f"{': '.join([*places, reason])}".split()))
 
 
@@ -200,7 +194,7 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
         return work()
     except RequestError as error:
         return report_faults(error.faults)
-    except WorkFailed as error:
+    except (RunFailed, WorkFailed) as error:
         print(error, file=sys.stderr)
         return ANSWER_IS_NO
     except OSError as error:
@@ -334,7 +328,7 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
 def _refuse_study_words(words: Sequence[str]) -> None:
     """Raise RequestError for words that are heeded in a study alone."""
     problem = "belongs to a study; add -m"
-    faults = [Fault(word, problem) for word in words if find_key(word).startswith(STUDYS_OWN)]
+    faults = [Fault(word, problem) for word in words if find_key(word).startswith(STUDY_KEYS)]
     if faults:
         raise RequestError(faults)
 

@@ -49,17 +49,19 @@ def require_folder(key: str, folder: str) -> Path:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise RequestError([Fault(key, f"got {show(folder)}; {error.strerror}")]) from error
+            raise RequestError(
+                [Fault(key, f"got {shorten_path(folder)}; {error.strerror}")]
+            ) from error
         problem = "" if place.is_dir() else f"{place} is no folder"
         if not problem and not os.access(place, os.W_OK | os.X_OK):
             problem = f"{place} cannot be written to"
         if problem:
-            raise RequestError([Fault(key, f"got {show(folder)}; {problem}")])
+            raise RequestError([Fault(key, f"got {shorten_path(folder)}; {problem}")])
         break
     return path
 
 
-def show(path: str) -> str:
+def shorten_path(path: str) -> str:
     """Return a path as a message has it, the middle of a very long one left out."""
     if len(path) <= LONGEST_SHOWN:
         return path

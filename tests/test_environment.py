@@ -166,3 +166,11 @@ def test_a_relative_file_that_the_variable_names_is_said_and_named_to_other_comm
     say_variables(tracking)
     assert capsys.readouterr().err == f"uri from {URI}: {address}\n"
     assert name_variables([], tracking) == [f"tracking.uri={address}"]
+
+
+def test_a_dry_run_shows_no_password_of_an_address(monkeypatch, capsys, tmp_path):
+    words = ["-m", "seed=1", "experiment=tiny", "hydra.sweeper.dry_run=true"]
+    address = "http://me:hunter2@127.0.0.1:1"
+    answer = ask(monkeypatch, capsys, tmp_path, "run", *words, MLFLOW_TRACKING_URI=address)
+    assert "tracking.uri=http://me:***@127.0.0.1:1" in answer.out
+    assert "hunter2" not in answer.out + answer.err

@@ -15,6 +15,8 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +70,15 @@ def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
     Raises RequestError naming a file that holds no classifier.
     """
     content = read_weights(folder)
-    try:
+    with naming_damage(folder):
         return decode_arrays(content)
+
+
+@contextmanager
+def naming_damage(folder: str | None) -> Iterator[None]:
+    """Turn one of DAMAGED into a RequestError that names the file of a classifier."""
+    try:
+        yield
     except DAMAGED as error:
         path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.tracking.secrets import mask_secrets
 
 # Where a run is kept, not what it is.
 NOT_ITS_OWN = ("tracking.", "resume")
@@ -59,7 +60,9 @@ def list_words(words: Sequence[str], own: Path, composers: Composers) -> list[st
         for key, value in wanted.items()
         if alone[key] != value and not key.startswith(NOT_ITS_OWN)
     ]
-    return [*places, *words, *more]
+    # The file would hold a password masked, and lead nowhere.
+    public = [word for word in words if mask_secrets(word) == word]
+    return [*places, *public, *more]
 
 
 def write_value(value: Any) -> str:

@@ -21,21 +21,25 @@ Say = Callable[[str], None]
 def check_inputs(configs: Sequence[Config], say: Say) -> None:
     """Raise RequestError with every fault that would keep a run of one of these from its start.
 
-    Values that only conflict with others are each trial's own matter.
+    Values that conflict with others in some trials alone are each trial's own matter.
     """
     images: dict[object, Images | RequestError] = {}
     classifiers = {each.score.classifier: None for each in configs if each.score.name != "none"}
     checks: list[Callable[[], object]] = [partial(read_arrays, each) for each in classifiers]
     checks += [partial(_check_images, each, images, say) for each in configs]
     faults: dict[str, Fault] = {}
+    conflicts: list[RequestError] = []
     for check in checks:
         try:
             check()
         except RequestError as error:
             found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
             faults |= {str(fault): fault for fault in found}
+            conflicts += [] if found else [error]
     if faults:
         raise RequestError(list(faults.values()))
+    if len(conflicts) == len(configs):  # no trial could be
+        raise conflicts[0]
 
 
 def _check_images(config: Config, images: dict[object, Images | RequestError], say: Say) -> None:

@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.paths import show
+from dcgan_sweeps.paths import shorten_path
 from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, show_address
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
@@ -111,7 +111,9 @@ def is_there(file: Path, key: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise RequestError([Fault(key, f"got {show(str(file))}; {error.strerror}")]) from error
+        raise RequestError(
+            [Fault(key, f"got {shorten_path(str(file))}; {error.strerror}")]
+        ) from error
     if not stat.S_ISREG(found.st_mode):
         raise RequestError([Fault(key, f"got {file}; it is no file")])
     return found.st_size > 0

@@ -172,6 +172,11 @@ REQUESTS = [
     ),
     (["seed=0,1", "score.classifier=/nowhere"], ["score.classifier: got /nowhere/classifier.npz"]),
     (["seed=0,1", "data.limit=60001"], ["data.limit: got 60001; allowed: at most 60000"]),
+    (["seed=0,1", "train.batch_size=400"], ["data.limit: got 320; allowed: at least train.batch"]),
+    (
+        ["seed=0,1", "data.limit=null", "train.batch_size=60001"],
+        ["train.batch_size: got 60001"],
+    ),
     (["data.limit=400,60001"], ["data.limit: got 60001; allowed: at most 60000"]),
     (
         ["score.classifier=/nowhere,/neither"],

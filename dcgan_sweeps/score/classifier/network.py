@@ -17,14 +17,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
-from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.score.identity import (
-    DAMAGED,
-    WEIGHTS_FILE,
-    decode_arrays,
-    find_classifier_dir,
-    read_weights,
-)
+from dcgan_sweeps.score.identity import decode_arrays, naming_damage, read_weights
 
 
 @dataclass(frozen=True)
@@ -101,9 +94,5 @@ def load_classifier(folder: str | None) -> Classifier:
     A classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it.
     """
     content = read_weights(folder)
-    try:
+    with naming_damage(folder):
         return decode_weights(content)
-    except DAMAGED as error:
-        path = find_classifier_dir(folder) / WEIGHTS_FILE
-        problem = f"got {path}, which holds no classifier ({error})"
-        raise RequestError([Fault("score.classifier", problem)]) from error
