@@ -205,7 +205,7 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
 
 
 def begin() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, and Python look less for garbage.
+    """Prepare this process: SIGTERM ends it as Ctrl-C does, and garbage is collected less often.
 
     What a command imports stays until its end. Searching through it, again and again, took a third
     of the time in which a command starts, and at its end a second more.
@@ -307,7 +307,7 @@ def _compose_run(app: Hydra, line: CommandLine, config_name: str) -> Request:
 
 
 def read_request(composed: DictConfig, config_name: str) -> Request:
-    """Return what Hydra composed, checked; raises RequestError."""
+    """Return the request that Hydra composed, checked; raises RequestError."""
     runtime = HydraConfig.get()
     config = freeze(composed)
     if not isinstance(config, SCHEMAS[config_name][1]):
