@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.score.frechet import frechet_distance, measure_moments
+from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
 
 Float64 = npt.NDArray[np.float64]
 

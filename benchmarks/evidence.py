@@ -24,10 +24,10 @@ from PIL import Image
 from benchmarks.bias import draw_distances, expect_distance
 from benchmarks.disturbances import DISTURBANCES, Disturbance, Real
 from dcgan_sweeps.config import Config, Score, compose
-from dcgan_sweeps.data.images import Images, load_images
+from dcgan_sweeps.datasets.images import Images, load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.randomness import stream
-from dcgan_sweeps.score.frechet import Moments, frechet_distance, measure_moments
+from dcgan_sweeps.scoring.frechet import Moments, frechet_distance, measure_moments
 from dcgan_sweeps.tracking.pictures import draw_grid
 
 ImagesU8 = npt.NDArray[np.uint8]
@@ -70,7 +70,7 @@ def main() -> None:
 
 def prepare_reading(settings: Score, images: Images) -> tuple[Read, Moments]:
     """Return what maps images to features, and the moments that they are held against."""
-    from dcgan_sweeps.score.fcd import prepare_scorer
+    from dcgan_sweeps.scoring.fcd import prepare_scorer
 
     scorer = prepare_scorer(settings, images)
 

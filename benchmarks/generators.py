@@ -20,19 +20,19 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.data.images import load_images
+from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator
 from dcgan_sweeps.gan.networks import Generator
 from dcgan_sweeps.gan.sampling import make_sampler
-from dcgan_sweeps.score.companions import Set
-from dcgan_sweeps.score.fcd import Fakes, Scorer, prepare_scorer
-from dcgan_sweeps.score.frechet import frechet_distance, measure_moments
+from dcgan_sweeps.runs.logged_run import LoggedRun
+from dcgan_sweeps.runs.selection import find_all, find_trials
+from dcgan_sweeps.scoring.extra_metrics import Set
+from dcgan_sweeps.scoring.fcd import Fakes, Scorer, prepare_scorer
+from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
 from dcgan_sweeps.terminal import COMPANIONS
-from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.provenance import describe_machine
 from dcgan_sweeps.tracking.store import Client, open_store
-from dcgan_sweeps.tracking.targets import find_all, find_trials
 
 COUNTS = (1000, 2000, 5000, 10_000)
 LATENT_SEEDS = 5

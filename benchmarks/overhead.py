@@ -22,8 +22,8 @@ from pathlib import Path
 import optuna
 
 from dcgan_sweeps.config import Runner
-from dcgan_sweeps.sweep.inventory import find_slots
-from dcgan_sweeps.sweep.processes import Processes
+from dcgan_sweeps.slots.devices import find_slots
+from dcgan_sweeps.slots.processes import Processes
 from dcgan_sweeps.sweep.storage import open_storage
 from dcgan_sweeps.tracking.provenance import describe_machine
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store

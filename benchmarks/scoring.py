@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.data.images import load_images
+from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator
 from dcgan_sweeps.gan.sampling import make_sampler
-from dcgan_sweeps.score.fcd import Fakes, prepare_scorer
+from dcgan_sweeps.scoring.fcd import Fakes, prepare_scorer
 from dcgan_sweeps.tracking.provenance import describe_machine
 
 TURNS = 5

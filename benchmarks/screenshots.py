@@ -19,8 +19,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from dcgan_sweeps.runs.selection import find_best_trial
 from dcgan_sweeps.tracking.store import open_store
-from dcgan_sweeps.tracking.targets import find_best_trial
 from dcgan_sweeps.ui import KIND
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"

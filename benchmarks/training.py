@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.data.batches import draw_batches
-from dcgan_sweeps.data.images import load_images
+from dcgan_sweeps.datasets.batches import draw_batches
+from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.tracking.provenance import describe_machine

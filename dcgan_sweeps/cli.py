@@ -15,8 +15,8 @@ VERBS = {
     "generate": ("dcgan_sweeps.generate", "images from a logged generator"),
     "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
     "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
-    "data": ("dcgan_sweeps.data.__main__", "get and verify Fashion-MNIST"),
-    "classifier": ("dcgan_sweeps.score.classifier.__main__", "train a scoring classifier"),
+    "data": ("dcgan_sweeps.data", "get and verify Fashion-MNIST"),
+    "classifier": ("dcgan_sweeps.score.classifier", "train a scoring classifier"),
 }
 
 

@@ -15,8 +15,9 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
+from dcgan_sweeps.runs.logged_run import LoggedRun
+from dcgan_sweeps.runs.selection import find_run
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
-from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -24,7 +25,6 @@ from dcgan_sweeps.tracking.store import (
     find_store,
     open_store,
 )
-from dcgan_sweeps.tracking.targets import find_run
 
 CURVES = {
     "score/fcd": "after each epoch; lower is better.",

@@ -121,16 +121,16 @@ def check_device(config: Config) -> str:
 
 
 def check_slots(config: Config) -> str:
-    from dcgan_sweeps.sweep.inventory import find_slots
+    from dcgan_sweeps.slots.devices import find_slots
 
     found = find_slots(config.runner)
     return "; ".join([*map(str, found.slots), *found.left_out.values()])
 
 
 def check_data(config: Config) -> str:
-    from dcgan_sweeps.data.idx import DataError
-    from dcgan_sweeps.data.images import read_fashion_mnist
-    from dcgan_sweeps.data.sources import find_source, list_sources
+    from dcgan_sweeps.datasets.idx import DataError
+    from dcgan_sweeps.datasets.images import read_fashion_mnist
+    from dcgan_sweeps.datasets.sources import find_source, list_sources
 
     named = find_source(config.data.dir) if config.data.dir is not None else None
     damaged: list[str] = []
@@ -144,9 +144,9 @@ def check_data(config: Config) -> str:
 
 
 def check_classifier(config: Config) -> str:
-    from dcgan_sweeps.score.classifier.network import load_classifier
-    from dcgan_sweeps.score.identity import find_classifier_dir
-    from dcgan_sweeps.score.reference import read_classifier_digest
+    from dcgan_sweeps.scoring.classifier.network import load_classifier
+    from dcgan_sweeps.scoring.identity import find_classifier_dir
+    from dcgan_sweeps.scoring.reference import read_classifier_digest
 
     sha256 = load_classifier(config.score.classifier).sha256
     expected = read_classifier_digest(find_classifier_dir(config.score.classifier))
@@ -193,7 +193,7 @@ def check_artifacts(config: Config) -> str:
 
 
 def check_stale(config: Config) -> str:
-    from dcgan_sweeps.tracking.stale import find_stale
+    from dcgan_sweeps.runs.stale import find_stale
     from dcgan_sweeps.tracking.store import answering, connect, find_store
 
     store = find_store(config.tracking.uri, config.tracking.dir)
@@ -229,7 +229,7 @@ def find_existing(place: Path) -> Path:
 
 def close(config: Config) -> None:
     """End the runs whose process is gone, and say which; raises RequestError."""
-    from dcgan_sweeps.tracking.stale import close_stale, find_stale
+    from dcgan_sweeps.runs.stale import close_stale, find_stale
     from dcgan_sweeps.tracking.store import answering, open_store
 
     say = make_say(make_console())

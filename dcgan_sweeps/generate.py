@@ -50,9 +50,9 @@ def read_options() -> argparse.Namespace:
 
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.runs.selection import find_run
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
-    from dcgan_sweeps.tracking.targets import find_run
 
     say = make_say(make_console())
     folder = resolve_folder("tracking.dir", options.dir) / "generated"

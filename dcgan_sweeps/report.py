@@ -16,10 +16,11 @@ from pathlib import Path
 from dcgan_sweeps.command import DONE, Parser, answer
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, name_place, say_variables
-from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
-from dcgan_sweeps.score.noise import TRAINING_NOISE
+from dcgan_sweeps.runs.filters import read_conditions
+from dcgan_sweeps.runs.selection import STUDY, find_all, is_run_name
+from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table, print_table
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
@@ -29,7 +30,6 @@ from dcgan_sweeps.tracking.store import (
     find_store,
     open_store,
 )
-from dcgan_sweeps.tracking.targets import STUDY, find_all, is_run_name
 
 LIMIT = 100  # of what a person reads; what another program reads is whole
 
@@ -155,8 +155,8 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     # Plotly and Optuna take a second, which the other forms need not wait for.
     from dcgan_sweeps.reporting.page import write_page
     from dcgan_sweeps.reporting.report import read_exhibits, render_report
+    from dcgan_sweeps.runs.selection import find_parent
     from dcgan_sweeps.tracking.children import add_file
-    from dcgan_sweeps.tracking.targets import find_parent
 
     say = make_say(make_console())
     title = name_page(options.targets, options.experiment)

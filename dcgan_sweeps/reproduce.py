@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dcgan_sweeps.execution.parts import Parts
     from dcgan_sweeps.execution.plan import Plan
     from dcgan_sweeps.reproduction.target import Original
-    from dcgan_sweeps.tracking.targets import Place
+    from dcgan_sweeps.runs.selection import Place
 
 # Of the scores at the last epoch. See docs/reproducing.md for where it comes from.
 TOLERANCE = 0.22
@@ -73,9 +73,9 @@ def read_options() -> argparse.Namespace:
 def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.reproduction.target import find_original
+    from dcgan_sweeps.runs.selection import Place
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering
-    from dcgan_sweeps.tracking.targets import Place
 
     console = make_console()
     folder = resolve_folder("tracking.dir", options.dir)
@@ -148,8 +148,8 @@ def reproduce_with_its_code(
 def print_differences(plan: Plan, parts: Parts, original: Original, console: Console) -> bool:
     """Print how this machine and code differ from the run's; return whether none is decisive."""
     from dcgan_sweeps.execution.opening import gather_facts
+    from dcgan_sweeps.runs.differences import compare_facts
     from dcgan_sweeps.terminal import make_say
-    from dcgan_sweeps.tracking.differences import compare_facts
     from dcgan_sweeps.tracking.provenance import read_code
 
     say = make_say(console)

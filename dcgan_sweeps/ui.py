@@ -24,8 +24,9 @@ from dcgan_sweeps.command import Parser, answer, started
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
+from dcgan_sweeps.runs.logged_run import RUN_ID, read_run
+from dcgan_sweeps.runs.selection import STUDY, find_parent, find_run, is_run_name
 from dcgan_sweeps.terminal import show_controls, show_line
-from dcgan_sweeps.tracking.archive import RUN_ID, read_run
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
     Client,
@@ -35,7 +36,6 @@ from dcgan_sweeps.tracking.store import (
     find_store,
     open_store,
 )
-from dcgan_sweeps.tracking.targets import STUDY, find_parent, find_run, is_run_name
 
 HOST = "127.0.0.1"
 KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models

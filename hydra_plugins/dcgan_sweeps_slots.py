@@ -22,8 +22,8 @@ class SlotsLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from dcgan_sweeps.sweep.inventory import find_slots
-        from dcgan_sweeps.sweep.processes import Processes
+        from dcgan_sweeps.slots.devices import find_slots
+        from dcgan_sweeps.slots.processes import Processes
 
         self.context = hydra_context
         self.job = task_function

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config import Config, Runner, compose
-from dcgan_sweeps.data.images import Images, read_fashion_mnist
-from dcgan_sweeps.data.sources import find_source
+from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
+from dcgan_sweeps.datasets.sources import find_source
 from dcgan_sweeps.device import Device, set_up_device
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -13,9 +13,9 @@ from shelf import make_shelf
 from dcgan_sweeps.command import read_bytes
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.data import sources
+from dcgan_sweeps.datasets import sources
 from dcgan_sweeps.place import name_place, name_variables, say_variables
-from dcgan_sweeps.score import cache
+from dcgan_sweeps.scoring import cache
 
 URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
 
@@ -101,8 +101,8 @@ def fail(*words):
 pwd.getpwuid = pwd.getpwnam = fail
 for name in ("HOME", "XDG_CACHE_HOME"):
     os.environ.pop(name, None)
-from dcgan_sweeps.data import sources
-from dcgan_sweeps.score import cache
+from dcgan_sweeps.datasets import sources
+from dcgan_sweeps.scoring import cache
 print(sources.find_cache_dir(), cache.find_figures("name", lambda: {"a": 1.0}))
 try:
     sources.fetch(print)

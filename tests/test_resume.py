@@ -18,8 +18,8 @@ from kill_at import POINTS
 from PIL import Image
 from processes import KILL, PROGRAM, TINY, finish, list_runs, open_store, start, stop_in_epoch
 
-from dcgan_sweeps.score.classifier.network import build_classifier, encode_weights
-from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE
+from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
+from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from dcgan_sweeps.config import Config, flatten
-from dcgan_sweeps.data.batches import Indices, draw_batches
+from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch

@@ -19,11 +19,11 @@ from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
 from dcgan_sweeps.logged_config import read_meanings, sign
 from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.runs.differences import compare_facts
+from dcgan_sweeps.runs.scores import TAG
 from dcgan_sweeps.terminal import make_layer_table, make_say, render_plain
 from dcgan_sweeps.tracking import provenance
-from dcgan_sweeps.tracking.differences import compare_facts
 from dcgan_sweeps.tracking.recorder import Recorder, open_recorder, reopen_recorder
-from dcgan_sweeps.tracking.scores import TAG
 
 
 def open_record(plan: Plan) -> Recorder:

@@ -28,10 +28,10 @@ from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import DIR, name_place, read_variable
+from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
-from dcgan_sweeps.tracking.scores import describe_mixed
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 STATUS_OF_OUTCOME = {

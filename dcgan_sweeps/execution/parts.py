@@ -14,10 +14,10 @@ from dcgan_sweeps.terminal import make_say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dcgan_sweeps.data.images import Images, Indices
+    from dcgan_sweeps.datasets.images import Images, Indices
     from dcgan_sweeps.device import Device
     from dcgan_sweeps.gan.networks import Gan
-    from dcgan_sweeps.score.fcd import Scorer
+    from dcgan_sweeps.scoring.fcd import Scorer
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
     say = make_say(console)
     say(device.describe())
 
-    from dcgan_sweeps.data.images import load_images
+    from dcgan_sweeps.datasets.images import load_images
     from dcgan_sweeps.gan.networks import build_gan
-    from dcgan_sweeps.score.fcd import prepare_scorer
+    from dcgan_sweeps.scoring.fcd import prepare_scorer
 
     images = load_images(config.data, say)
     train_rows = choose_rows(config, images)
@@ -59,7 +59,7 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
 
 def choose_rows(config: Config, images: Images) -> Indices:
     """Return which training images a run trains on; raises RequestError where they are too few."""
-    from dcgan_sweeps.data.images import choose_subset
+    from dcgan_sweeps.datasets.images import choose_subset
 
     rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)
     if len(rows) < config.train.batch_size:

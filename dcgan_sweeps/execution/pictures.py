@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcgan_sweeps.data.images import Images, Indices
+from dcgan_sweeps.datasets.images import Images, Indices
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate
 from dcgan_sweeps.randomness import stream
-from dcgan_sweeps.score.companions import Examination
+from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, draw_shares
 
 WALKS, STEPS = 5, 10

@@ -14,7 +14,7 @@ from typing import IO, Any
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
 from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.tracking.archive import LoggedRun
+from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import RunFolder
 

@@ -19,21 +19,21 @@ import numpy as np
 from rich.console import Console
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.data.images import Indices
+from dcgan_sweeps.datasets.images import Indices
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_figures, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_sampler
-from dcgan_sweeps.score.fcd import Scorer
-from dcgan_sweeps.terminal import make_say
-from dcgan_sweeps.tracking.archive import (
+from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
     add_metrics,
     download_keras_file,
     find_generator,
 )
+from dcgan_sweeps.runs.scores import OWN, TAG, name_prefix
+from dcgan_sweeps.scoring.fcd import Scorer
+from dcgan_sweeps.terminal import make_say
 from dcgan_sweeps.tracking.pictures import write_png
-from dcgan_sweeps.tracking.scores import OWN, TAG, name_prefix
 from dcgan_sweeps.tracking.store import Client
 
 

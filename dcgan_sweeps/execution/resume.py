@@ -30,7 +30,7 @@ from dcgan_sweeps.logged_config import (
     sign,
 )
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.tracking.archive import RUN_ID, LoggedRun, read_run
+from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_grids, read_newest
 from dcgan_sweeps.tracking.edits import CONFIG, OVERRIDES
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder

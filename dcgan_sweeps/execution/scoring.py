@@ -16,8 +16,8 @@ from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.plan import is_examined, is_scored
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents
-from dcgan_sweeps.score.companions import Examination
-from dcgan_sweeps.score.fcd import Fakes, Scorer, Scores
+from dcgan_sweeps.scoring.extra_metrics import Examination
+from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores
 from dcgan_sweeps.terminal import make_companions_table, make_say
 from dcgan_sweeps.tracking.recorder import Recorder
 

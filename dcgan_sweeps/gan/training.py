@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from dcgan_sweeps.data.batches import Indices
+from dcgan_sweeps.datasets.batches import Indices
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.step import Training, train_step
 

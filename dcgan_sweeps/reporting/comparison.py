@@ -12,14 +12,14 @@ from typing import Any
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
-from dcgan_sweeps.score.noise import TRAINING_NOISE, is_tied
-from dcgan_sweeps.tracking.archive import LoggedRun, name_artifact, read_artifact
-from dcgan_sweeps.tracking.differences import Difference, compare_facts
+from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
+from dcgan_sweeps.runs.differences import Difference, compare_facts
+from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
+from dcgan_sweeps.runs.scores import choose_identity, read_scores
+from dcgan_sweeps.scoring.noise import TRAINING_NOISE, is_tied
 from dcgan_sweeps.tracking.documents import LARGEST, parse_mapping
 from dcgan_sweeps.tracking.edits import PROVENANCE
 from dcgan_sweeps.tracking.provenance import check_facts
-from dcgan_sweeps.tracking.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.store import Client
 
 OF_CODE = ("commit", "diff_sha256")

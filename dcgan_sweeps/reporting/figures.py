@@ -19,11 +19,11 @@ import optuna
 import plotly.graph_objects as go
 from optuna import visualization
 
-from dcgan_sweeps.reporting.exhibit import Exhibit
 from dcgan_sweeps.reporting.leaderboard import Board, Row
+from dcgan_sweeps.reporting.media import Exhibit
 from dcgan_sweeps.reporting.study import as_study
+from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun
 from dcgan_sweeps.sweep.importances import find_importances
-from dcgan_sweeps.tracking.archive import SCORE, LoggedRun
 
 COLOURS = {  # of a run, by its outcome, with the dash of its line
     "complete": ("#0072B2", "solid"),

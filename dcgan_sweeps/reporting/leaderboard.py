@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.reporting.condition import Condition, meets, refuse_unknown
-from dcgan_sweeps.score.noise import rank_tied
-from dcgan_sweeps.tracking.archive import (
+from dcgan_sweeps.runs.filters import Condition, meets, refuse_unknown
+from dcgan_sweeps.runs.logged_run import (
     PAGE,
     SCORE,
     LoggedRun,
     find_newest_scored,
     read_pages,
 )
+from dcgan_sweeps.runs.scores import choose_identity, describe_identities, read_scores
+from dcgan_sweeps.scoring.noise import rank_tied
 from dcgan_sweeps.tracking.children import STUDY, TRIAL
-from dcgan_sweeps.tracking.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.tracking.store import Client
 
 NOT_VARIED = ("signature", "trial", "score.identity", "runner")

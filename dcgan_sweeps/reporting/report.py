@@ -10,12 +10,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dcgan_sweeps.reporting.condition import as_number
-from dcgan_sweeps.reporting.exhibit import Exhibit, read_exhibit
 from dcgan_sweeps.reporting.export import COLUMNS, tabulate
 from dcgan_sweeps.reporting.figures import draw_figures
 from dcgan_sweeps.reporting.leaderboard import Board, Row
+from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
 from dcgan_sweeps.reporting.page import as_image, render_page
+from dcgan_sweeps.runs.filters import as_number
 from dcgan_sweeps.terminal import format_duration, shorten_keys
 from dcgan_sweeps.tracking.store import Client
 

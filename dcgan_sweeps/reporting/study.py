@@ -20,8 +20,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from dcgan_sweeps.reporting.condition import as_number
 from dcgan_sweeps.reporting.leaderboard import Row
+from dcgan_sweeps.runs.filters import as_number
 
 INT = re.compile(r"[+-]?[0-9]+")
 LEAST, MOST = 1e-30, 1e30  # beyond, what draws and explains the values overflows

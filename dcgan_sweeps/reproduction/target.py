@@ -14,13 +14,14 @@ from typing import Any
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.logged_config import read_logged, sign
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.tracking.archive import (
+from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
     find_runs,
     name_artifact,
     read_artifact,
     read_series,
 )
+from dcgan_sweeps.runs.selection import ALLOWED, Place, find_run, is_run_name
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, list_checkpoints, read_checkpoint
 from dcgan_sweeps.tracking.documents import (
     LARGEST,
@@ -41,7 +42,6 @@ from dcgan_sweeps.tracking.logged_files import (
 )
 from dcgan_sweeps.tracking.provenance import check_facts
 from dcgan_sweeps.tracking.store import Client, open_store
-from dcgan_sweeps.tracking.targets import ALLOWED, Place, find_run, is_run_name
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dcgan_sweeps.execution.rescoring import Judged, Loaded
-    from dcgan_sweeps.score.fcd import Scorer
-    from dcgan_sweeps.tracking.archive import LoggedRun
+    from dcgan_sweeps.runs.logged_run import LoggedRun
+    from dcgan_sweeps.scoring.fcd import Scorer
     from dcgan_sweeps.tracking.store import Client
 
 # What says which images a run was trained on, and for how long.
@@ -56,6 +56,7 @@ def read_options() -> argparse.Namespace:
 
 def score(options: argparse.Namespace) -> int:
     """Score what was asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.runs.selection import find_all
     from dcgan_sweeps.terminal import make_console, make_say, make_table
     from dcgan_sweeps.tracking.store import (
         StoreFailedError,
@@ -63,7 +64,6 @@ def score(options: argparse.Namespace) -> int:
         open_store,
         store_failures,
     )
-    from dcgan_sweeps.tracking.targets import find_all
 
     console = make_console()
     words = [word for word in options.words if "=" in word]
@@ -111,7 +111,7 @@ def read_config(words: Sequence[str]) -> Config:
 
 def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
     """Raise RequestError with a fault for each run that has no generator, or is not complete."""
-    from dcgan_sweeps.tracking.archive import find_generator
+    from dcgan_sweeps.runs.logged_run import find_generator
 
     faults = []
     for run in runs:
@@ -162,8 +162,8 @@ def load_all(
 def score_runs(client: Client, loaded: Sequence[Loaded], console: Console) -> list[tuple[str, ...]]:
     """Score each run and return its row under COLUMNS."""
     from dcgan_sweeps.execution.rescoring import rescore
+    from dcgan_sweeps.runs.logged_run import SCORE
     from dcgan_sweeps.terminal import format_duration, make_say
-    from dcgan_sweeps.tracking.archive import SCORE
 
     say = make_say(console)
     begin = time.perf_counter()
@@ -195,9 +195,9 @@ class Judges:
 
         Raises RequestError for a run that names none which there are.
         """
-        from dcgan_sweeps.data.images import choose_subset, load_images
+        from dcgan_sweeps.datasets.images import choose_subset, load_images
         from dcgan_sweeps.execution.rescoring import Judged
-        from dcgan_sweeps.score.fcd import prepare_scorer
+        from dcgan_sweeps.scoring.fcd import prepare_scorer
         from dcgan_sweeps.terminal import make_say
 
         logged = {key: run.params[key] for key in NEEDED if key != "train.epochs"}

@@ -23,15 +23,15 @@ from optuna.trial import FrozenTrial, TrialState
 from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import sign
-from dcgan_sweeps.sweep.attempt import STOPPING, find_identity, note_identity
+from dcgan_sweeps.runs.logged_run import find_runs
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.samplers import make_sampler
 from dcgan_sweeps.sweep.space import as_words, suggest
+from dcgan_sweeps.sweep.trial import STOPPING, find_identity, note_identity
 from dcgan_sweeps.sweep.view import StudyView
-from dcgan_sweeps.tracking.archive import find_runs
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
+from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.sweep.best import Composers, find_best, list_words
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.importances import find_importances
@@ -32,7 +33,6 @@ from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
 from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_keys
 from dcgan_sweeps.tracking import children
-from dcgan_sweeps.tracking.scores import describe_mixed
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SHOWN = 20  # rows in the terminal

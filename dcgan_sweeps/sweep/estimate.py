@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from dcgan_sweeps.config import Config
+from dcgan_sweeps.runs.logged_run import LoggedRun, find_runs
+from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.progress import count_steps
 from dcgan_sweeps.sweep.request import StudyRequest
-from dcgan_sweeps.sweep.slots import Slots
 from dcgan_sweeps.terminal import format_duration, make_say, make_table
-from dcgan_sweeps.tracking.archive import LoggedRun, find_runs
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
 

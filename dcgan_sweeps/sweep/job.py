@@ -66,7 +66,7 @@ def _run_trial(
     composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
 ) -> TrialResult:
     from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.sweep.attempt import attach, make_judge, note_identity, plan_attempt
+    from dcgan_sweeps.sweep.trial import attach, make_judge, note_identity, plan_attempt
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.score.noise import rank_tied
+from dcgan_sweeps.scoring.noise import rank_tied
 from dcgan_sweeps.sweep.result import IDENTITY
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.terminal import as_cell, format_duration

@@ -13,10 +13,10 @@ from dcgan_sweeps.command import GARBAGE
 from dcgan_sweeps.device import import_keras, quiet_import
 
 IMPORTED = (
-    "dcgan_sweeps.data.images",
+    "dcgan_sweeps.datasets.images",
     "dcgan_sweeps.execution.outcome",
-    "dcgan_sweeps.score.fcd",
-    "dcgan_sweeps.sweep.attempt",
+    "dcgan_sweeps.scoring.fcd",
+    "dcgan_sweeps.sweep.trial",
     "dcgan_sweeps.sweep.job",
     "optuna.storages",
 )

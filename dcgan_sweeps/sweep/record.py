@@ -14,11 +14,11 @@ from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.execution.resume import hold
-from dcgan_sweeps.sweep.attempt import find_attempt, name_trial
+from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
+from dcgan_sweeps.sweep.trial import find_attempt, name_trial
 from dcgan_sweeps.tracking import children
-from dcgan_sweeps.tracking.archive import LoggedRun
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.provenance import read_code
 from dcgan_sweeps.tracking.recorder import open_recorder, reopen_recorder

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.tracking.archive import LoggedRun, find_generator, find_runs
+from dcgan_sweeps.runs.logged_run import LoggedRun, find_generator, find_runs
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import Store, find_experiment

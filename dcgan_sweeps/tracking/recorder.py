@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.logged_config import flatten_nested
-from dcgan_sweeps.tracking.archive import LoggedRun, reopen
+from dcgan_sweeps.runs.logged_run import LoggedRun, reopen
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
 from dcgan_sweeps.tracking.children import end_run
 from dcgan_sweeps.tracking.edits import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.data.batches import draw_batches
+from dcgan_sweeps.datasets.batches import draw_batches
 from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import Diverged, make_sampler, to_u8
 from dcgan_sweeps.gan.step import prepare_training

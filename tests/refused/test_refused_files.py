@@ -31,8 +31,8 @@ from dcgan_sweeps import run
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
 from dcgan_sweeps.execution.resume import plan_resumed
-from dcgan_sweeps.sweep.attempt import find_origin
 from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.trial import find_origin
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
     read_checkpoint,

@@ -14,7 +14,7 @@ import pytest
 from refusals import ask, require_refusal
 
 from dcgan_sweeps.command import answer, started
-from dcgan_sweeps.data import sources
+from dcgan_sweeps.datasets import sources
 from dcgan_sweeps.tracking import store
 
 LONG = "x" * 10_000

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from runs import make_run
+from logged_runs import make_run
 
 from dcgan_sweeps.reporting.comparison import compare_config, compare_scores
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from runs import IDENTITY, make_run
+from logged_runs import IDENTITY, make_run
 
 from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from logged_runs import make_run
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from runs import make_run
 
-from dcgan_sweeps.reporting.exhibit import POINTS, Exhibit, thin
 from dcgan_sweeps.reporting.figures import draw_figures, find_lanes
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.reporting.media import POINTS, Exhibit, thin
 from dcgan_sweeps.reporting.study import as_study, find_space
 from dcgan_sweeps.sweep.importances import find_importances
 

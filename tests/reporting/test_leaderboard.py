@@ -3,11 +3,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from runs import IDENTITY, make_run
+from logged_runs import IDENTITY, make_run
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.reporting.condition import read_conditions
 from dcgan_sweeps.reporting.leaderboard import Choice, find_varied, rank_runs
+from dcgan_sweeps.runs.filters import read_conditions
 
 
 def read_ids(board):

@@ -9,14 +9,14 @@ import json
 import re
 
 import pytest
-from runs import make_run
+from logged_runs import make_run
 
 from dcgan_sweeps.reporting.comparison import Side, compare
-from dcgan_sweeps.reporting.condition import meets, read_conditions
-from dcgan_sweeps.reporting.exhibit import Exhibit
 from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.reporting.media import Exhibit
 from dcgan_sweeps.reporting.report import render_report
+from dcgan_sweeps.runs.filters import meets, read_conditions
 
 ODD = [
     "9" * 6000,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from runs import make_run
+from logged_runs import make_run
 
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
 from dcgan_sweeps.reporting.page import as_script

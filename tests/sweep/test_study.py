@@ -12,8 +12,8 @@ import pytest
 from processes import INHERITED, ROOT, open_store
 from studies import NAME, TINY, do, find_all, finish, read_until, start
 
-from dcgan_sweeps.score.classifier.network import build_classifier, encode_weights
-from dcgan_sweeps.score.identity import SHIPPED, WEIGHTS_FILE
+from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
+from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 
 pytestmark = pytest.mark.slow
 

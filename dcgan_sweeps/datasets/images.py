@@ -1,0 +1,124 @@
+"""The images of a run.
+
+images = load_images(config.data, say=print)
+images.train_u8  # (60000, 28, 28), 0 to 255
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import Data, Fault, RequestError
+from dcgan_sweeps.datasets import idx, synthetic
+from dcgan_sweeps.datasets.idx import DataError
+from dcgan_sweeps.datasets.sources import Source, fetch, find_source, list_sources
+from dcgan_sweeps.randomness import stream
+
+ImagesU8 = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+
+HOLDOUT_SEED = 0
+FASHION_CLASSES = (
+    "top",
+    "trousers",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+)
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: images (n, 28, 28) in 0..255, labels (n,) in 0..9."""
+
+    name: str
+    source: str
+    train_u8: ImagesU8
+    train_labels: Labels
+    test_u8: ImagesU8
+    test_labels: Labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels 0 to 9 stand for."""
+        return FASHION_CLASSES if self.name == "fashion_mnist" else tuple("0123456789")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the bytes of all four arrays, as 64 hex digits."""
+        sha256 = hashlib.sha256()
+        for array in (self.train_u8, self.train_labels, self.test_u8, self.test_labels):
+            sha256.update(array.tobytes())
+        return sha256.hexdigest()
+
+
+def load_images(data: Data, say: Callable[[str], None]) -> Images:
+    """Return the data set that `data` names; `say` gets progress lines while it is fetched.
+
+    Raises DataError, naming the file, what was found and what was expected.
+    """
+    if data.name == "synthetic":
+        return draw_synthetic(data.count or 0)
+    return find_fashion_mnist(data.dir, say)
+
+
+def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Images:
+    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are whole; where
+    none is, it is fetched. `say` gets what is wrong with a source that is passed over.
+
+    Raises DataError for a folder that was named, or where nothing could be fetched.
+    """
+    named = find_source(data_dir) if data_dir is not None else None
+    if named is not None:
+        return read_fashion_mnist(named)
+    for source in list_sources():
+        try:
+            return read_fashion_mnist(source)
+        except DataError as error:
+            say(f"{source.name} is passed over: {error.what}")
+    return read_fashion_mnist(fetch(say))
+
+
+def read_fashion_mnist(source: Source) -> Images:
+    """Return Fashion-MNIST from the four files of `source`, each verified."""
+    arrays = [idx.read_verified(source.folder, file) for file in idx.FILES]
+    return Images("fashion_mnist", f"{source.name}: {source.folder}", *arrays)
+
+
+def draw_synthetic(count: int) -> Images:
+    """Return `count` training images of small shapes, and a sixth as many test images."""
+    train = synthetic.draw_shapes(count, stream(0, "synthetic/train"))
+    test = synthetic.draw_shapes(count // 6, stream(0, "synthetic/test"))
+    return Images("synthetic", "drawn", *train, *test)
+
+
+def split_holdout(count: int) -> tuple[Indices, Indices]:
+    """Return the indices of the first five sixths and of the last sixth, seeded.
+
+    The scoring classifier is trained on the first; a generator is scored against the second.
+    """
+    order = np.random.default_rng(HOLDOUT_SEED).permutation(count)
+    return order[: count - count // 6], order[count - count // 6 :]
+
+
+def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
+    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all.
+
+    Raises RequestError where it is too many.
+    """
+    if limit is None:
+        return np.arange(count)
+    if limit > count:
+        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {count}")])
+    return stream(seed, "subset").permutation(count)[:limit]

@@ -1,0 +1,189 @@
+"""Where Fashion-MNIST is looked for, in order, and how it is fetched where it is not found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from dcgan_sweeps.datasets.idx import FILES, DataError, find_file, parse_verified, unpack
+from dcgan_sweeps.paths import resolve_folder
+
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+FETCH_TIMEOUT_S = 1800
+PROGRESS_EVERY_S = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with the four files, and in words whose it is."""
+
+    name: str
+    folder: Path
+
+
+def find_cache_dir() -> Path | None:
+    """Return the folder that fetched files are kept in, which need not exist; None where this user
+    has no home folder."""
+    try:
+        return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
+    except RuntimeError:
+        return None
+
+
+def find_source(data_dir: str | None) -> Source | None:
+    """Return the first source that has all four files; with `data_dir` only that one is looked at.
+
+    Raises DataError where `data_dir` lacks one.
+    """
+    if data_dir is not None:
+        folder = resolve_folder("data.dir", data_dir)
+        for file in FILES:
+            if find_file(folder, file) is None:
+                problem = f"got {folder}; there is no {file.name} in it, nor one with .gz"
+                raise DataError("data.dir", problem)
+        return Source("data.dir", folder)
+    return next(iter(list_sources()), None)
+
+
+def list_sources() -> list[Source]:
+    """Return the sources on this machine that have all four files, in the order they are used."""
+    known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER)]
+    cache = find_cache_dir()
+    known += [Source("cache", cache)] if cache is not None else []
+    return [each for each in known if all(find_file(each.folder, file) for file in FILES)]
+
+
+def fetch(say: Say) -> Source:
+    """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
+
+    Raises DataError with what each way of fetching answered.
+    """
+    cache = find_cache_dir()
+    if cache is None:
+        raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return _fetch_into(cache, say)
+    except OSError as error:
+        raise DataError(str(cache), f"cannot be used as a cache ({error.strerror})") from error
+
+
+def _fetch_into(cache: Path, say: Say) -> Source:
+    failures = []
+    for name, download in (("Keras's download", _ask_keras), ("Debian's package", _ask_debian)):
+        # Beside its destination, so that a rename puts each file there whole.
+        with tempfile.TemporaryDirectory(dir=cache.parent, prefix="fetching-") as scratch:
+            try:
+                say(f"fetching Fashion-MNIST: {name} ...")
+                _keep(download(Path(scratch), say), cache, Path(scratch), say)
+                return Source("cache", cache)
+            except (FetchError, DataError) as error:
+                failures.append(f"{name}: {error}")
+                say(f"  {name} did not serve: {error}")
+    raise DataError("data", "could not be fetched (" + " | ".join(failures) + ")")
+
+
+class FetchError(Exception):
+    """One way of fetching did not work."""
+
+
+def _ask_keras(scratch: Path, say: Say) -> Path:
+    # In a process of its own: Keras brings TensorFlow along, and takes its folder from a variable.
+    command = [
+        sys.executable,
+        "-c",
+        "from keras.datasets import fashion_mnist; fashion_mnist.load_data()",
+    ]
+    # Without what a person has told Keras: it would need another backend, say.
+    inherited = {name: x for name, x in os.environ.items() if not name.startswith("KERAS_")}
+    own = {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    _run(command, scratch, inherited | own, say)
+    return scratch / "datasets" / "fashion-mnist"
+
+
+def _ask_debian(scratch: Path, say: Say) -> Path:
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise FetchError("apt-get and dpkg-deb are not on this machine")
+    # Package lists of our own: the system's may be absent, and updating them needs root.
+    lists = scratch / "lists"
+    (lists / "partial").mkdir(parents=True)
+    apt = ["apt-get", "-q", "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User="]
+    _run([*apt, "update"], scratch, os.environ, say)
+    _run([*apt, "download", DEBIAN_PACKAGE], scratch, os.environ, say)
+    packages = list(scratch.glob(f"{DEBIAN_PACKAGE}_*.deb"))
+    if len(packages) != 1:
+        raise FetchError(f"apt-get left {len(packages)} packages")
+    _run(["dpkg-deb", "-x", str(packages[0]), str(scratch / "tree")], scratch, os.environ, say)
+    return scratch / "tree" / DEBIAN_FOLDER.relative_to("/")
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str], say: Say) -> None:
+    """Run a command in `folder`, saying now and then how much has come; raises FetchError."""
+    with (folder / "output.log").open("w+") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait(process, folder, say)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        lines = output.read().strip().splitlines() or ["no output"]
+    if process.returncode != 0:
+        raise FetchError(f"{Path(command[0]).name} failed: {lines[-1]}")
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path, say: Say) -> None:
+    """Wait until a process ends or FETCH_TIMEOUT_S has passed."""
+    begin = time.monotonic()
+    while process.poll() is None:
+        try:
+            process.wait(PROGRESS_EVERY_S)
+        except subprocess.TimeoutExpired:
+            elapsed_s = time.monotonic() - begin
+            say(f"  {measure_size(folder) / 1e6:.1f} MB after {elapsed_s:.0f} s ...")
+            if elapsed_s > FETCH_TIMEOUT_S:
+                return
+
+
+def measure_size(folder: Path) -> int:
+    """Return the bytes in a folder that others may be writing to."""
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+        except FileNotFoundError:  # renamed in between
+            continue
+    return sum(sizes)
+
+
+def _keep(fetched: Path, cache: Path, scratch: Path, say: Say) -> None:
+    for number, file in enumerate(FILES, start=1):
+        path = find_file(fetched, file)
+        if path is None:
+            raise FetchError(f"{file.name} is not in what came")
+        content = unpack(path)
+        parse_verified(content, file, file.name)
+        whole = scratch / file.name
+        whole.write_bytes(content)
+        whole.replace(cache / file.name)
+        say(f"  {number} of {len(FILES)}: {file.name}, {len(content) / 1e6:.1f} MB, verified")

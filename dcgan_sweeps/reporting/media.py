@@ -1,0 +1,52 @@
+"""What there is to see of one logged run: its curves, and its grids of samples.
+
+exhibit = read_exhibit(client, run)
+exhibit.curves["score/fcd"], exhibit.grids[10]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun, read_file, read_pictures, read_series
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT
+from dcgan_sweeps.tracking.store import Client
+
+# Metrics of a curve, by what its horizontal axis is.
+BY_STEP = ("loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake")
+BY_EPOCH = (SCORE, f"{SCORE}_test")
+GIF = "samples/progress.gif"
+POINTS = 300  # of one curve: more than a screen can show of it
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Curves {metric: {step or epoch: value}}, grids {epoch: image file} and the GIF of a run, None
+    where it is not shown."""
+
+    run: LoggedRun
+    curves: Mapping[str, Mapping[int, float]]
+    grids: Mapping[int, bytes]
+    gif: bytes | None = None
+
+
+def read_exhibit(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Exhibit:
+    """Return what a run has logged to be looked at."""
+    names = [name for name in (*BY_STEP, *BY_EPOCH) if name in run.metrics]
+    series = read_series(client, run.run_id, names)
+    curves = {
+        name: thin({step: x for step, x in sorted(points.items()) if math.isfinite(x)})
+        for name, points in series.items()
+    }
+    grids = read_pictures(client, run.run_id, "samples")
+    gif = read_file(client, run.run_id, GIF, LARGEST_TEXT) if with_gif else None
+    return Exhibit(run, curves, grids, gif)
+
+
+def thin(points: Mapping[int, float]) -> dict[int, float]:
+    """Return POINTS of the points, or two more, evenly chosen; the first and the last are kept."""
+    stride = -(-len(points) // POINTS)
+    chosen = [*points.items()]
+    return dict([*chosen[::stride], *chosen[-1:]]) if stride > 1 else dict(points)

@@ -1,0 +1,111 @@
+"""Trains a scoring classifier, tracked: `python -m dcgan_sweeps.score.classifier [key=value]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping
+
+from dcgan_sweeps.command import (
+    ANSWER_IS_NO,
+    DONE,
+    INTERRUPTED,
+    Request,
+    WorkFailed,
+    describe_refusal,
+    run_command,
+)
+from dcgan_sweeps.config import flatten
+from dcgan_sweeps.device import set_up_device
+from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
+
+READ_BATCH = 500
+
+
+def main() -> int:
+    return run_command("classifier", train)
+
+
+def train(request: Request) -> int:
+    """Train, write the two files of a classifier, log both; return the exit status."""
+    config = request.config
+    console = make_console()
+    runner = dataclasses.replace(config.runner, precision="float32", jit="off")
+    say = make_say(console)
+    say(set_up_device(runner).describe())
+
+    from dcgan_sweeps.datasets.images import load_images
+    from dcgan_sweeps.scoring.classifier.network import decode_weights, encode_weights
+    from dcgan_sweeps.scoring.classifier.training import (
+        build_for,
+        measure_accuracy,
+        train_classifier,
+    )
+    from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
+    from dcgan_sweeps.scoring.reference import REFERENCE_FILE, encode_reference, measure_reference
+    from dcgan_sweeps.tracking.recorder import open_recorder
+    from dcgan_sweeps.tracking.secrets import mask_secrets
+
+    images = load_images(config.data, say)
+    begin = time.perf_counter()
+    recorder = open_recorder(config.tracking, "classifier", {}, None)
+    outcome, reason = "failed", ""
+    try:
+        recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))
+        model = build_for(config)
+        for epoch in train_classifier(model, images, config):
+            figures = {
+                "loss": epoch.loss,
+                "accuracy/train": epoch.train_accuracy,
+                "accuracy/test": epoch.test_accuracy,
+            }
+            recorder.add_scores(epoch.number, figures)
+            console.print(
+                show_epoch(epoch.number, config.epochs, figures, time.perf_counter() - begin)
+            )
+        content = encode_weights(model)
+        classifier = decode_weights(content)
+        accuracy = measure_accuracy(classifier, images, READ_BATCH)
+        reference = measure_reference(classifier, images, READ_BATCH)
+        recorder.add_scores(config.epochs, {"accuracy/stored": accuracy})
+        recorder.add_file(WEIGHTS_FILE, content)
+        recorder.add_file(
+            REFERENCE_FILE, encode_reference(reference, classifier.sha256, images.digest)
+        )
+        outcome = "complete"
+    except KeyboardInterrupt:
+        outcome, reason = "interrupted", f"at {format_duration(time.perf_counter() - begin)}"
+        return INTERRUPTED
+    except OSError as error:
+        reason = describe_refusal(error)
+        raise WorkFailed(reason) from error
+    finally:
+        recorder.finish(outcome, reason)
+    print_facts(
+        console,
+        {
+            "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, as stored",
+            "sha256": classifier.sha256,
+            "size": f"{len(content):,} bytes",
+            "floor": f"{reference.floor:.4f}, real images against real",
+            "time": format_duration(time.perf_counter() - begin),
+            "run": recorder.tracker.run_id or "not tracked",
+            "folder": str(recorder.folder.root),
+            "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
+        },
+    )
+    for failure in recorder.failures:
+        say(f"not written: {mask_secrets(str(failure))}")
+    return ANSWER_IS_NO if recorder.failures else DONE
+
+
+def show_epoch(number: int, epochs: int, figures: Mapping[str, float], wall_s: float) -> str:
+    """Return the line of an epoch, with the time that is left after `wall_s`."""
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    left = format_duration(wall_s / number * (epochs - number))
+    return f"epoch {number:>2}/{epochs}  {shown}  {left} left"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

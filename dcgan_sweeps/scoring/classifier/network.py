@@ -1,0 +1,98 @@
+"""The small network whose features the score is taken in.
+
+classifier = load_classifier(None)
+features, logits = classifier.read(images_u8, batch_size=500)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from keras import layers
+
+from dcgan_sweeps.scoring.identity import decode_arrays, naming_damage, read_weights
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network, and the SHA-256 of the file that it came from."""
+
+    infer: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    sha256: str
+
+    def read(
+        self, images_u8: npt.NDArray[np.uint8], batch_size: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return features (n, d) and logits (n, 10) of images (n, 28, 28) in 0..255."""
+        outputs = [
+            self.infer(tf.constant(images_u8[start : start + batch_size, ..., None]))
+            for start in range(0, len(images_u8), batch_size)
+        ]
+        features, logits = zip(*outputs, strict=True)
+        return np.concatenate(features), np.concatenate(logits)
+
+
+def scale(images_u8: tf.Tensor) -> tf.Tensor:
+    """Return images in 0..255 as float32 from -1 to 1, as the generator's are: PREPROCESSING."""
+    return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
+
+
+def build_classifier(filters: list[int], features: int, dropout: float, seed: int) -> keras.Model:
+    """Return the network: images (n, 28, 28, 1) from -1 to 1 to (features, logits)."""
+    inputs = keras.Input((28, 28, 1))
+    outputs = inputs
+    for index, count in enumerate(filters):
+        if index > 0:
+            outputs = layers.MaxPooling2D()(outputs)
+        outputs = layers.Conv2D(
+            count, 3, padding="same", activation="relu", kernel_initializer=_glorot(seed + index)
+        )(outputs)
+    outputs = layers.Dropout(dropout, seed=seed)(layers.Flatten()(outputs))
+    tap = layers.Dense(features, activation="relu", kernel_initializer=_glorot(seed + 10))(outputs)
+    logits = layers.Dense(10, kernel_initializer=_glorot(seed + 11))(
+        layers.Dropout(dropout, seed=seed + 1)(tap)
+    )
+    return keras.Model(inputs, [tap, logits], name="classifier")
+
+
+def _glorot(seed: int) -> keras.Initializer:
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def encode_weights(model: keras.Model) -> bytes:
+    """Return the weights as an npz of float16 arrays, in the model's order; same in, same out."""
+    file = io.BytesIO()
+    arrays = {f"{i:02d}": each.astype(np.float16) for i, each in enumerate(model.get_weights())}
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def decode_weights(content: bytes) -> Classifier:
+    """Return the classifier in such an npz, its shape read from the arrays; nothing is unpickled.
+
+    Raises one of DAMAGED where the arrays are no classifier's.
+    """
+    weights = decode_arrays(content)
+    filters = [each.shape[3] for each in weights if each.ndim == 4]
+    kernels = [each for each in weights if each.ndim == 2]
+    model = build_classifier(filters, kernels[0].shape[1], dropout=0.0, seed=0)
+    model.set_weights(weights)
+    infer = tf.function(lambda images_u8: model(scale(images_u8), training=False))
+    return Classifier(infer, hashlib.sha256(content).hexdigest())
+
+
+def load_classifier(folder: str | None) -> Classifier:
+    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file.
+
+    A classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it.
+    """
+    content = read_weights(folder)
+    with naming_damage(folder):
+        return decode_weights(content)

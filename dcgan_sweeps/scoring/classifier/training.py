@@ -1,0 +1,85 @@
+"""Trains a scoring classifier on the training images outside the holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import ClassifierConfig
+from dcgan_sweeps.datasets.images import Images, split_holdout
+from dcgan_sweeps.randomness import seed_int, stream
+from dcgan_sweeps.scoring.classifier.network import Classifier, build_classifier
+
+STEPS_PER_CALL = 50
+
+
+@dataclass(frozen=True)
+class ClassifierEpoch:
+    """What one epoch came to; accuracies from 0 to 1."""
+
+    number: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+def build_for(config: ClassifierConfig) -> keras.Model:
+    """Return the untrained network of a configuration."""
+    seed = seed_int(config.seed, "classifier/weights")
+    return build_classifier(config.filters, config.features, config.dropout, seed)
+
+
+def train_classifier(
+    model: keras.Model, images: Images, config: ClassifierConfig
+) -> Iterator[ClassifierEpoch]:
+    """Train `model` in place, yielding each epoch: AdamW, cosine decay, horizontal flips."""
+    chosen, _ = split_holdout(len(images.train_u8))
+    train, labels = scale(images.train_u8[chosen]), images.train_labels[chosen]
+    test, test_labels = scale(images.test_u8), images.test_labels
+    steps = -(-len(train) // config.batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
+    probabilities = keras.Model(model.inputs, model.outputs[1])
+    probabilities.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_PER_CALL,
+        jit_compile=False,
+    )
+    for number in range(1, config.epochs + 1):
+        random = stream(config.seed, "classifier/batches", number)
+        order = random.permutation(len(train))
+        history = probabilities.fit(
+            flip_some(train[order], random),
+            labels[order],
+            batch_size=config.batch_size,
+            shuffle=False,
+            verbose=0,
+        ).history
+        _, test_accuracy = probabilities.evaluate(test, test_labels, batch_size=500, verbose=0)
+        yield ClassifierEpoch(
+            number, history["loss"][0], history["accuracy"][0], float(test_accuracy)
+        )
+
+
+def scale(images_u8: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return images (n, 28, 28) in 0..255 as (n, 28, 28, 1) from -1 to 1."""
+    return images_u8[..., None].astype(np.float32) / 127.5 - 1.0
+
+
+def flip_some(
+    images: npt.NDArray[np.float32], random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return `images` (n, h, w, 1) with a random half of them mirrored."""
+    chosen = random.random(len(images)) < 0.5
+    return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
+
+
+def measure_accuracy(classifier: Classifier, images: Images, batch_size: int) -> float:
+    """Return the share of test images that a classifier, as it was stored, gets right."""
+    _, logits = classifier.read(images.test_u8, batch_size)
+    return float((logits.argmax(axis=1) == images.test_labels).mean())

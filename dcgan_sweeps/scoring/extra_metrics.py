@@ -1,0 +1,121 @@
+"""What is measured beside the distance, to show what it is made of and what it does not see.
+
+    examination = examine(reals, fakes, random)
+    examination.figures["precision"], examination.figures["precision_real"]
+
+A figure that ends in "_real" is that of the test images, in the place of fakes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.scoring.cache import FEW, find_figures, name_arrays
+from dcgan_sweeps.scoring.classes import (
+    count_dropped,
+    count_shares,
+    measure_confidence,
+    measure_js_bits,
+)
+from dcgan_sweeps.scoring.identity import VERSION
+from dcgan_sweeps.scoring.kernel import measure_kid
+from dcgan_sweeps.scoring.neighbours import find_nearest, measure_diversity, measure_overlap
+
+Features = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float32]
+ImagesU8 = npt.NDArray[np.uint8]
+Float64 = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+SHOWN = 25  # of the best and of the worst
+NEIGHBOURS_OF = 10  # fakes
+NEIGHBOURS = 6
+
+
+@dataclass(frozen=True)
+class Set:
+    """Features (n, d) and logits (n, 10) of some images."""
+
+    features: Features
+    logits: Logits
+
+
+@dataclass(frozen=True)
+class Reals:
+    """What fakes are held against: as many reals from the holdout and from the test images as
+    there are fakes, if there are, and the features of all training images."""
+
+    holdout: Set
+    test: Set
+    train_features: Features
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The figures, and what the pictures are made of: indices of fakes, and of training images."""
+
+    figures: Mapping[str, float]
+    shares: Float64  # of the classes, among the fakes
+    shares_real: Float64  # among the reals
+    surest: Indices  # (SHOWN,), of the fakes
+    least_sure: Indices
+    nearest: Indices  # (NEIGHBOURS_OF, NEIGHBOURS), of the training images, for the first fakes
+
+
+def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examination:
+    """Return what the companions say of some fakes; every random choice comes from `random`."""
+    shares_real = count_shares(reals.holdout.logits)
+    distances, indices = find_nearest(fakes.features, reals.train_features, NEIGHBOURS)
+    kid = measure_kid(reals.holdout.features, fakes.features, random)
+    order = np.argsort(measure_confidence(fakes.logits), kind="stable")
+    figures = {
+        "kid": kid.value,
+        "kid_error": kid.error,
+        **measure(reals, fakes, shares_real),
+        "nearest_train": float(np.median(distances[:, 0])),
+        **{f"{name}_real": value for name, value in find_reals(reals, shares_real).items()},
+    }
+    return Examination(
+        figures,
+        count_shares(fakes.logits),
+        shares_real,
+        order[-SHOWN:][::-1],
+        order[:SHOWN],
+        indices[:NEIGHBOURS_OF],
+    )
+
+
+def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
+    """Return the figures that can be taken of any set of images."""
+    overlap = measure_overlap(reals.holdout.features, fakes.features)
+    shares = count_shares(fakes.logits)
+    return {
+        **dataclasses.asdict(overlap),
+        "class_js_bits": measure_js_bits(shares, shares_real),
+        "dropped_classes": float(count_dropped(shares)),
+        "diversity": measure_diversity(fakes.features),
+    }
+
+
+def find_reals(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
+    """Return the figures of the test images, kept from an earlier run where there are many."""
+    if len(reals.holdout.features) <= FEW:
+        return measure_reals(reals, shares_real)
+    sets = (reals.holdout, reals.test)
+    arrays = [array for each in sets for array in (each.features, each.logits)]
+    name = f"{VERSION}_{name_arrays(*arrays, reals.train_features)}"
+    return find_figures(name, lambda: measure_reals(reals, shares_real))
+
+
+def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
+    """Return the figures of the test images, in the place of fakes."""
+    distances, _ = find_nearest(reals.test.features, reals.train_features, 1)
+    return {
+        **measure(reals, reals.test, shares_real),
+        "nearest_train": float(np.median(distances)),
+    }

@@ -1,0 +1,149 @@
+"""The score of a generator: the Fréchet classifier distance, and its companions.
+
+    scorer = prepare_scorer(config.score, images)
+    fakes = scorer.draw(sample, latent_dim=100)
+    scorer.score(fakes).fcd
+
+Scoring draws from streams of its own and moves no weight, so training does not notice it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.datasets.images import Images, split_holdout
+from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.scoring.classifier.network import Classifier, load_classifier
+from dcgan_sweeps.scoring.classifier.reading import Say, read_rows
+from dcgan_sweeps.scoring.extra_metrics import Examination, Reals, Set, examine
+from dcgan_sweeps.scoring.frechet import (
+    estimate_error,
+    extrapolate_distance,
+    frechet_distance,
+    measure_moments,
+)
+from dcgan_sweeps.scoring.identity import Identity, find_classifier_dir, identify
+from dcgan_sweeps.scoring.reference import Reference, find_reference, measure_reference
+
+Latents = npt.NDArray[np.float32]
+ImagesU8 = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Sampler = Callable[[Latents], ImagesU8]
+
+
+@dataclass(frozen=True)
+class Fakes:
+    """Images (n, 28, 28) of a generator in 0..255, and what the classifier makes of them."""
+
+    images_u8: ImagesU8
+    read: Set
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Distances from the held-out training images and from the test images; lower is better."""
+
+    fcd: float
+    fcd_test: float
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """All that scoring needs beside the generator."""
+
+    classifier: Classifier
+    images: Images
+    reference: Reference
+    identity: Identity
+    settings: Score
+
+    def draw(self, sample: Sampler, latent_dim: int) -> Fakes:
+        """Return the fakes that are scored, of a generator that maps latents to images."""
+        images_u8 = sample(self.draw_latents(latent_dim))
+        return Fakes(images_u8, Set(*self.classifier.read(images_u8, self.settings.batch_size)))
+
+    def draw_latents(self, latent_dim: int) -> Latents:
+        """Return the scoring latents (count, latent_dim): the same for every generator."""
+        shape = (self.settings.count, latent_dim)
+        return stream(self.settings.seed, "score/latents").standard_normal(shape, np.float32)
+
+    def score(self, fakes: Fakes) -> Scores:
+        """Return the scores of a generator, by its fakes."""
+        moments = measure_moments(fakes.read.features)
+        return Scores(
+            frechet_distance(self.reference.holdout, moments),
+            frechet_distance(self.reference.test, moments),
+        )
+
+    @cached_property
+    def floor(self) -> float:
+        """The distance of `count` test images, in the place of fakes, or of all of them."""
+        if self.settings.count >= len(self.images.test_u8):
+            return self.reference.floor
+        few = self.images.test_u8[self._choose_test()]
+        features, _ = self.classifier.read(few, self.settings.batch_size)
+        return frechet_distance(self.reference.holdout, measure_moments(features))
+
+    def find_share(self, fcd: float) -> float:
+        """Return where a distance lies between real images, 0, and uniform noise, 1."""
+        return (fcd - self.floor) / (self.reference.ceiling - self.floor)
+
+    def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
+        """Return what the companions say of a generator that was trained on some of the images.
+
+        Of the first fakes, as many as there are reals: the figures depend on the number.
+        """
+        reals = self.read_reals(train_rows, say)
+        count = len(reals.holdout.features)
+        few = Set(fakes.read.features[:count], fakes.read.logits[:count])
+        return examine(reals, few, self._stream("companions"))
+
+    def estimate_error(self, fakes: Fakes) -> float:
+        """Return the standard error of `fcd` for the choice of latents."""
+        random = self._stream("error")
+        return estimate_error(self.reference.holdout, fakes.read.features, random)
+
+    def extrapolate(self, fakes: Fakes) -> float:
+        """Return the `fcd` that endless fakes would have."""
+        random = self._stream("extrapolation")
+        return extrapolate_distance(self.reference.holdout, fakes.read.features, random)
+
+    def read_reals(self, train_rows: Indices, say: Say) -> Reals:
+        """Return what fakes are held against; `say` gets lines while it is read."""
+        images, size = self.images, self.settings.batch_size
+        _, holdout = split_holdout(len(images.train_u8))
+        count = min(self.settings.count, len(holdout), len(images.test_u8))
+        rows = np.concatenate([holdout[:count], train_rows])
+        features, logits = read_rows(self.classifier, images.train_u8, rows, size, say)
+        few = self._choose_test()[:count]
+        return Reals(
+            Set(features[:count], logits[:count]),
+            Set(*read_rows(self.classifier, images.test_u8, few, size, say)),
+            features[count:],
+        )
+
+    def _choose_test(self) -> Indices:
+        order = self._stream("test").permutation(len(self.images.test_u8))
+        return order[: self.settings.count]
+
+    def _stream(self, name: str) -> np.random.Generator:
+        return stream(self.settings.seed, f"score/{name}")
+
+
+def prepare_scorer(settings: Score, images: Images) -> Scorer:
+    """Return the scorer for a data set; raises RequestError where there is no such classifier."""
+    classifier = load_classifier(settings.classifier)
+    digest = images.digest
+    reference = find_reference(find_classifier_dir(settings.classifier), classifier, digest)
+    if reference is None:
+        reference = measure_reference(classifier, images, settings.batch_size)
+    if reference.ceiling <= reference.floor:
+        problem = f"got {settings.classifier}, which cannot tell noise from real images"
+        raise RequestError([Fault("score.classifier", problem)])
+    return Scorer(classifier, images, reference, identify(settings, digest), settings)

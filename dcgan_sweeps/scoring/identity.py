@@ -1,0 +1,125 @@
+"""What tells one kind of score from another; scores of two identities cannot be compared.
+
+    identity = Identity(classifier=sha256, data=digest, count=10_000, seed=0)
+    identity.digest      # 16 hex digits
+    identity.describe()  # in words
+
+Nothing here loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.datasets.images import HOLDOUT_SEED
+from dcgan_sweeps.paths import resolve_folder
+
+SHIPPED = Path(__file__).resolve().parent / "classifier" / "shipped"
+WEIGHTS_FILE = "classifier.npz"
+PREPROCESSING = "u8 / 127.5 - 1, float32"
+TAP = "last hidden layer after its ReLU"
+# What NumPy raises for a file that is no npz of arrays.
+DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+# Raised whenever the same generator would get another number for a reason that no field names.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that a score depends on beside the generator."""
+
+    classifier: str  # SHA-256 of its file
+    data: str  # digest of the data set
+    count: int  # fakes
+    seed: int  # of their latents
+    tap: str = TAP
+    preprocessing: str = PREPROCESSING
+    holdout_seed: int = HOLDOUT_SEED
+    version: int = VERSION
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits, equal only where every field is."""
+        parts = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return the identity in words, for people who have to tell two apart."""
+        return (
+            f"{self.count} images, classifier {self.classifier[:12]}, data {self.data[:12]}, "
+            f"seed {self.seed}, version {self.version}"
+        )
+
+
+def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
+    """Return the weights of the classifier in `folder`, or of the shipped one, in their order.
+
+    Raises RequestError naming a file that holds no classifier.
+    """
+    content = read_weights(folder)
+    with naming_damage(folder):
+        return decode_arrays(content)
+
+
+@contextmanager
+def naming_damage(folder: str | None) -> Iterator[None]:
+    """Turn one of DAMAGED into a RequestError that names the file of a classifier."""
+    try:
+        yield
+    except DAMAGED as error:
+        path = find_classifier_dir(folder) / WEIGHTS_FILE
+        problem = f"got {path}, which holds no classifier ({error})"
+        raise RequestError([Fault("score.classifier", problem)]) from error
+
+
+def decode_arrays(content: bytes) -> list[npt.NDArray[np.float32]]:
+    """Return the weights in a classifier's file, in their order; nothing is unpickled.
+
+    Raises one of DAMAGED where they are no classifier's.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        weights = [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
+    dense = [each for each in weights if each.ndim == 2]
+    if not any(each.ndim == 4 for each in weights) or len(dense) != 2:
+        raise ValueError(f"arrays of shapes {[each.shape for each in weights]}")
+    return weights
+
+
+def identify(settings: Score, data_digest: str) -> Identity:
+    """Return the identity of the scores that `settings` ask for on a data set.
+
+    Raises RequestError where there is no such classifier.
+    """
+    sha256 = hashlib.sha256(read_weights(settings.classifier)).hexdigest()
+    return Identity(sha256, data_digest, settings.count, settings.seed)
+
+
+def find_classifier_dir(folder: str | None) -> Path:
+    """Return the folder of a classifier; that of the shipped one for None."""
+    return SHIPPED if folder is None else resolve_folder("score.classifier", folder)
+
+
+def read_weights(folder: str | None) -> bytes:
+    """Return the file of the classifier in `folder`, or of the shipped one.
+
+    Raises RequestError naming a file that cannot be read.
+    """
+    path = find_classifier_dir(folder) / WEIGHTS_FILE
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"got {path}, which holds no classifier ({error})"
+        raise RequestError([Fault("score.classifier", problem)]) from error

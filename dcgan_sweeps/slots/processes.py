@@ -1,0 +1,225 @@
+"""Jobs in fresh processes, each in its slot, out of a forkserver that has the imports done.
+
+processes = Processes(slots)
+answer = processes.run(work, "log.txt", timeout_s=None)   # waits for a slot, and for the job
+
+A job that is killed, or hangs, gives its slot back; a job whose controller is gone ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import util
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.slots.slots import Slot, widen
+
+PRELOAD = ["dcgan_sweeps.sweep.preload"]
+LONGEST_SOCKET = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
+SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing adds
+SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+END_S = 10  # for a process that has answered to end
+
+Work = Callable[[Slot], Any]
+
+
+class JobDied(Exception):
+    """A job's process ended without an answer, or was ended; the message says how."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What a job raised instead of answering."""
+
+    message: str
+    text: str  # traceback
+
+
+class Processes:
+    """The running jobs of this process, at most one in each slot."""
+
+    def __init__(self, slots: Sequence[Slot]):
+        keep_sockets_short()
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOAD)
+        self._free = list(slots)
+        self._gpus = [slot.gpu for slot in slots]
+        self._running: dict[int, ForkServerProcess] = {}  # by the number of the slot
+        self._changed = threading.Condition()
+        self._alone = threading.Lock()
+        self._stopped = False
+
+    def run(self, work: Work, log: Path, timeout_s: float | None) -> Any:
+        """Return what `work(slot)` returns in a process of its own, its output going to `log`.
+
+        Raises JobDied for a process that was killed or took longer than `timeout_s`, and
+        RuntimeError, with the traceback, for work that raised.
+        """
+        with self._take() as slot:
+            return self._run_in(slot, work, log, timeout_s)
+
+    def run_alone(self, work: Work, log: Path, timeout_s: float | None) -> Any:
+        """Do the same, but with a whole GPU, once nothing else runs on it."""
+        # One after the other: two that each held a share and waited for the rest would meet.
+        with self._alone, self._take_gpu() as slot:
+            return self._run_in(slot, work, log, timeout_s)
+
+    def stop(self) -> None:
+        """End every running job at once; those that wait for a slot get none."""
+        with self._changed:
+            self._stopped = True
+            for process in self._running.values():
+                process.kill()
+            self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _take(self) -> Iterator[Slot]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._free or self._stopped)
+            if self._stopped:
+                raise JobDied("stopped before it was started")
+            slot = self._free.pop(0)
+        try:
+            yield slot
+        finally:
+            self._give_back([slot])
+
+    @contextlib.contextmanager
+    def _take_gpu(self) -> Iterator[Slot]:
+        with self._take() as slot:
+            neighbours = self._wait_for_neighbours(slot)
+            try:
+                yield widen(slot)
+            finally:
+                self._give_back(neighbours)
+
+    def _wait_for_neighbours(self, slot: Slot) -> list[Slot]:
+        taken: list[Slot] = []
+        if slot.gpu is None or slot.memory_mib is None:
+            return taken
+        with self._changed:
+            others = self._gpus.count(slot.gpu) - 1
+            while not self._stopped and len(taken) < others:
+                taken += [each for each in self._free if each.gpu == slot.gpu]
+                self._free = [each for each in self._free if each.gpu != slot.gpu]
+                if len(taken) < others:
+                    self._changed.wait()
+        return taken
+
+    def _give_back(self, slots: Sequence[Slot]) -> None:
+        with self._changed:
+            self._free = sorted([*self._free, *slots], key=lambda each: each.number)
+            self._changed.notify_all()
+
+    def _run_in(self, slot: Slot, work: Work, log: Path, timeout_s: float | None) -> Any:
+        answers, answering = self._context.Pipe(duplex=False)
+        watched, lifeline = self._context.Pipe(duplex=False)  # closed by the kernel when we die
+        process = self._context.Process(
+            target=_serve, args=(answering, watched, slot, work, str(log)), daemon=True
+        )
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # Starting also looks after ended processes, which must not happen twice at a time.
+        with self._changed:
+            if self._stopped:
+                raise JobDied("stopped before it was started")
+            process.start()
+            self._running[slot.number] = process
+        answering.close()
+        watched.close()
+        try:
+            return self._read_answer(process, answers, timeout_s)
+        finally:
+            with self._changed:
+                if not wait([process.sentinel], 0):
+                    process.kill()
+                process.join()
+                del self._running[slot.number]
+            lifeline.close()
+            answers.close()
+
+    def _read_answer(
+        self, process: ForkServerProcess, answers: Connection, timeout_s: float | None
+    ) -> Any:
+        if not wait([answers, process.sentinel], timeout_s):
+            raise JobDied(f"it took longer than {(timeout_s or 0) / 60:g} min, and was ended")
+        try:
+            answer = answers.recv()
+        except EOFError:
+            raise JobDied(self._describe_end(process)) from None
+        wait([process.sentinel], END_S)
+        if isinstance(answer, Raised):
+            raise RuntimeError(f"{answer.message}\n{answer.text}")
+        return answer
+
+    def _describe_end(self, process: ForkServerProcess) -> str:
+        wait([process.sentinel], END_S)
+        with self._changed:
+            process.join(END_S)
+            code = process.exitcode
+        if code is not None and code < 0:
+            return f"its process was killed by signal {signal.Signals(-code).name}"
+        return f"its process ended with status {code}"
+
+
+def keep_sockets_short() -> None:
+    """Make multiprocessing keep its sockets in a folder whose name is short enough for them.
+
+    The kernel takes LONGEST_SOCKET bytes, and TMPDIR may have as many by itself. The folder is
+    this user's alone, and multiprocessing removes it when this process ends. Raises RequestError
+    where there is no place for one.
+    """
+    usual = tempfile.gettempdir()
+    if _is_short(usual):
+        return
+    places = [each for each in SHORT_PLACES if Path(each).is_dir() and os.access(each, os.W_OK)]
+    if not places:
+        problem = f"got {usual}, whose name is too long for a socket; allowed: a shorter one"
+        raise RequestError([Fault("TMPDIR", problem)])
+    tempfile.tempdir = places[0]
+    try:
+        util.get_temp_dir()  # made with mode 0700, and kept for all that comes
+    finally:
+        tempfile.tempdir = usual
+
+
+def _is_short(folder: str) -> bool:
+    return len(os.fsencode(folder)) + SOCKET_NAME <= LONGEST_SOCKET
+
+
+def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, log: str) -> None:
+    os.setsid()  # Ctrl-C is the controller's to hear of
+    threading.Thread(target=_end_with_controller, args=(watched,), daemon=True).start()
+    os.environ.update(slot.environment)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, slot.cores)
+    with open(log, "a") as file:  # noqa: PTH123 - a descriptor for what is below Python as well
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        answer = work(slot)
+    except Exception as error:
+        answer = Raised(str(error) or type(error).__name__, traceback.format_exc())
+    answering.send(answer)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written; what TensorFlow would still tidy up takes longer than a small job.
+    os._exit(0)
+
+
+def _end_with_controller(watched: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        watched.recv()
+    os._exit(1)

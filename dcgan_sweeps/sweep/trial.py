@@ -1,0 +1,177 @@
+"""One attempt at a trial: where it stands, what it goes on from, and who stops it.
+
+trial = attach(folder, number, settings)
+plan = plan_attempt(request, folder, number, varied, say)
+execute(plan, parts, console, make_judge(trial, plan.config))
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from dcgan_sweeps.command import Request
+from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
+from dcgan_sweeps.execution.resume import (
+    hold,
+    read_own_checkpoint,
+    read_unedited,
+    released_on_refusal,
+)
+from dcgan_sweeps.runs.logged_run import LoggedRun, read_run
+from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.scoring.identity import Identity, identify
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.leaderboard import find_identities
+from dcgan_sweeps.sweep.result import IDENTITY, SCORE
+from dcgan_sweeps.sweep.samplers import make_pruner
+from dcgan_sweeps.sweep.space import shorten
+from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.tracking.children import PARENT, STUDY, TRIAL, find_children
+from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.store import Client, open_store
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.execution.loop import EpochEnd
+
+STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
+
+
+def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> optuna.Trial:
+    """Return a trial that the controller has asked, with the study's pruner."""
+    storage = open_storage(settings["storage"], folder.journal)
+    study = optuna.load_study(
+        study_name=folder.name, storage=storage, pruner=make_pruner(settings["pruner"])
+    )
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    return optuna.Trial(study, trial_id)
+
+
+def find_identity(config: Config) -> Identity | None:
+    """Return what kind of score a run of this configuration has, None where it is not scored.
+
+    The data are read, and nothing of TensorFlow is loaded.
+    """
+    if config.score.name == "none":
+        return None
+    return identify(config.score, load_images(config.data, lambda line: None).digest)
+
+
+def note_identity(trial: optuna.Trial, identity: Identity) -> None:
+    """Note what kind of score a trial has.
+
+    Raises RequestError, naming both, where a search has trials of another kind: it could rank
+    neither. A classifier that was changed while a study was stopped does that.
+    """
+    mine = (identity.digest, identity.describe())
+    found = find_identities(trial.study.get_trials(deepcopy=False)) | dict([mine])
+    if len(found) > 1 and "sampler" in trial.study.user_attrs["asked"]:
+        raise RequestError([Fault("score", describe_mixed(found))])
+    trial.set_user_attr(IDENTITY, mine)
+
+
+def plan_attempt(
+    request: Request,
+    folder: StudyFolder,
+    number: int,
+    varied: Sequence[str],
+    say: Callable[[str], None],
+) -> Plan:
+    """Return the plan of a trial: from its start, or from the checkpoint of an earlier attempt.
+
+    Raises RequestError for an attempt that is still going on.
+    """
+    parent = folder.read()["parent_run_id"]
+    run_folder = folder.find_trial(number)
+    origin = find_origin(request.config, run_folder, parent, number, say)
+    runner = request.config.runner
+    if origin is not None:
+        runner = restore_runner(runner, origin.provenance)
+    tags = {STUDY: folder.name, TRIAL: str(number)}
+    return Plan(
+        request.config,
+        request.overrides,
+        name_trial(number, varied),
+        runner,
+        tags if parent is None else {**tags, PARENT: parent},
+        origin,
+        run_folder.root,
+        {"trial": number},
+    )
+
+
+def name_trial(number: int, varied: Sequence[str], ending: str = "") -> str:
+    """Return a trial's number, how it ended, and what varies in it."""
+    return f"{number}: {ending}{shorten(varied)}"
+
+
+def find_origin(
+    config: Config,
+    run_folder: RunFolder,
+    parent: str | None,
+    number: int,
+    say: Callable[[str], None],
+) -> Origin | None:
+    """Return what an earlier attempt at a trial left, None where there was none."""
+    if not run_folder.root.is_dir():
+        return None
+    tracking, client = config.tracking, None
+    if tracking.name != "none":
+        client = open_store(tracking.uri, tracking.dir)
+    run = find_attempt(client, config, run_folder, parent, number)
+    if run is None and config.tracking.name != "none":
+        return None  # it died before it had an MLflow run
+    run_folder.samples.mkdir(exist_ok=True)
+    provenance = read_unedited(config, run_folder, run)
+    with released_on_refusal(hold(run_folder)) as lock:
+        checkpoint = read_own_checkpoint(run_folder, config, say)
+        where = "its start" if checkpoint is None else f"step {checkpoint.step}"
+        say(f"trial {number} goes on from {where}")
+        return Origin(run_folder, lock, run, provenance, checkpoint, same=True)
+
+
+def find_attempt(
+    client: Client | None, config: Config, run_folder: RunFolder, parent: str | None, number: int
+) -> LoggedRun | None:
+    """Return the MLflow run of a trial whose folder is there; None where it was deleted.
+
+    One that was killed between the two has a run of which its folder does not know yet.
+    """
+    if client is None or parent is None or not run_folder.root.is_dir():
+        return None
+    run_id = run_folder.read_run_id()
+    if run_id is not None:
+        with contextlib.suppress(RequestError):
+            return read_run(client, run_id, "resume")
+        return None
+    found = find_children(client, config.tracking.experiment, parent).get(number)
+    if found is not None:
+        known = run_folder.read_mapping(RUN_FILE)
+        run_folder.write_json(RUN_FILE, {**known, "run_id": found.run_id})
+    return found
+
+
+def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop | None]:
+    """Return what reports each score of a trial, and says whether the trial shall stop there."""
+    study = trial.study
+    reported = set(study.trials[trial.number].intermediate_values)
+
+    def judge(end: EpochEnd) -> Stop | None:
+        if SCORE in end.scores and end.number not in reported:
+            reported.add(end.number)
+            trial.report(end.scores[SCORE], end.number)
+        if end.number >= config.train.epochs:
+            return None
+        if end.scores and trial.should_prune():
+            score = end.scores[SCORE]
+            return Stop("pruned", f"after epoch {end.number}, with {SCORE} {score:.2f}")
+        if study.user_attrs.get(STOPPING):
+            return Stop("interrupted", f"the study was stopped, in epoch {end.number}")
+        return None
+
+    return judge

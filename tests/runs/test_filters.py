@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from logged_runs import make_run
+
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.runs.filters import meets, read_conditions, refuse_unknown
+
+RUN = make_run(1, 30.0, optimizer__lr="1e-3", data__name="fashion_mnist", data__limit="None")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "optimizer.lr < 0.01",
+        "optimizer.lr = 0.001",  # however it is written
+        "optimizer.lr<=1e-3 and score/fcd > 29.9",
+        "data.name == fashion_mnist",
+        "data.name != 'mnist'",
+        "outcome = complete",
+        "data.limit = None",
+    ],
+)
+def test_what_is_so_is_met(text):
+    assert meets(RUN, read_conditions([text]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "optimizer.lr < 1e-4",
+        "optimizer.lr != 1e-3",
+        "data.name < 3",  # no number
+        "model.dropout = 0.3",  # which it does not have
+        "model.dropout != 0.3",
+        "optimizer.lr = 1e-3 and outcome = pruned",
+    ],
+)
+def test_what_is_not_so_is_not_met(text):
+    assert not meets(RUN, read_conditions([text]))
+
+
+def test_several_conditions_are_all_to_be_met():
+    assert not meets(RUN, read_conditions(["optimizer.lr < 1", "score/fcd < 1"]))
+
+
+def test_every_condition_that_cannot_be_read_is_named():
+    with pytest.raises(RequestError) as caught:
+        read_conditions(["optimizer.lr", "score/fcd < low", "seed ="])
+    problems = [fault.problem for fault in caught.value.faults]
+    assert [problem.partition(";")[0] for problem in problems] == [
+        "got optimizer.lr",
+        "got score/fcd < low",
+        "got seed =",
+    ]
+
+
+def test_a_key_that_no_run_has_is_refused_with_the_nearest():
+    with pytest.raises(RequestError, match=r"no run has optimizer.rl; did you mean optimizer.lr"):
+        refuse_unknown(read_conditions(["optimizer.rl < 1"]), [RUN])

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.scoring.classifier.network import (
+    build_classifier,
+    decode_weights,
+    encode_weights,
+    load_classifier,
+)
+from dcgan_sweeps.scoring.classifier.training import flip_some, measure_accuracy
+from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
+
+
+def test_the_shipped_classifier_is_small_and_accurate(fashion):
+    path = SHIPPED / WEIGHTS_FILE
+    classifier = load_classifier(None)
+    assert path.stat().st_size < 1_000_000
+    assert classifier.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert measure_accuracy(classifier, fashion, 500) >= 0.92
+
+
+def test_features_are_after_the_relu_and_64_wide(fashion):
+    features, logits = load_classifier(None).read(fashion.test_u8[:100], 30)
+    assert features.shape == (100, 64)
+    assert logits.shape == (100, 10)
+    assert features.min() == 0
+
+
+def test_weights_come_back_as_they_were_stored():
+    model = build_classifier([3, 4], 8, dropout=0.1, seed=5)
+    content = encode_weights(model)
+    assert encode_weights(model) == content
+    images = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
+    stored = [each.astype(np.float16).astype(np.float32) for each in model.get_weights()]
+    model.set_weights(stored)
+    expected = model(images[..., None].astype(np.float32) / 127.5 - 1)
+    for a, b in zip(decode_weights(content).read(images, 1), expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense"])
+def test_a_file_that_is_no_classifier_is_named(tmp_path, content):
+    (tmp_path / WEIGHTS_FILE).write_bytes(content)
+    with pytest.raises(RequestError, match=r"score\.classifier: got .*holds no classifier"):
+        load_classifier(str(tmp_path))
+
+
+def test_a_missing_classifier_is_named(tmp_path):
+    with pytest.raises(RequestError, match=r"score\.classifier"):
+        load_classifier(str(tmp_path))
+
+
+def test_flips_mirror_about_half_and_leave_the_rest(random):
+    images = random.random((400, 4, 4, 1)).astype(np.float32)
+    flipped = flip_some(images, random)
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (flipped == images).all(axis=(1, 2, 3))
+    assert (mirrored ^ kept).all()
+    # 400 coins: five standard deviations are 50.
+    assert abs(mirrored.sum() - 200) < 50
