@@ -263,7 +263,7 @@ def nothing_is_started(monkeypatch):
 
     monkeypatch.setattr("dcgan_sweeps.run.run", fail)
     monkeypatch.setattr("dcgan_sweeps.sweep.study.run_study", fail)
-    monkeypatch.setattr("dcgan_sweeps.scoring.classifier.train", fail)
+    monkeypatch.setattr("dcgan_sweeps.score.classifier.train", fail)
 
 
 def name(row):
