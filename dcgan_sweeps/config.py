@@ -229,6 +229,8 @@ class Tracking:
     dir: str = some_text()
     experiment: str = some_text()
     run_name: Optional[str] = some_text()
+    offline: bool = anything()
+    flush_timeout_s: float = number(0, 86_400)
     log_every: int = number(1, 1_000_000)
     system_metrics_s: float = number(0, 3600)
     sample_rows: int = number(1, 32)

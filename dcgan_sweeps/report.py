@@ -156,7 +156,6 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     from dcgan_sweeps.reporting.page import write_page
     from dcgan_sweeps.reporting.report import read_exhibits, render_report
     from dcgan_sweeps.runs.selection import find_parent
-    from dcgan_sweeps.tracking.children import add_file
 
     say = make_say(make_console())
     title = name_page(options.targets, options.experiment)
@@ -180,7 +179,7 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     if len(options.targets) == 1 and options.targets[0].startswith(STUDY) and is_whole:
         study = options.targets[0].removeprefix(STUDY)
         parent = find_parent(client, options.experiment, study)
-        add_file(client, parent.run_id, path, "report")
+        client.log_artifact(parent.run_id, str(path), "report")
         say(f"logged to the parent run {parent.run_id} as report/{path.name}")
 
 

@@ -175,10 +175,10 @@ def train_and_judge(
     from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
     from dcgan_sweeps.terminal import make_say, make_table
     from dcgan_sweeps.tracking.history import read_history
-    from dcgan_sweeps.tracking.secrets import mask_secrets
+    from dcgan_sweeps.tracking.outcome import Outcome
 
     execution = execute(plan, parts, console)
-    if execution.outcome == "interrupted":
+    if execution.outcome == Outcome.INTERRUPTED:
         return execution.status
     folder = execution.recorder.folder
     got = read_history(folder.read_history(), str(folder.history))
@@ -189,9 +189,10 @@ def train_and_judge(
     if options.epochs is not None:
         console.print(f"the first {options.epochs} epochs alone were trained and compared")
     make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
-    execution.recorder.tag({"reproduces.verdict": verdict.word})
-    for failure in execution.recorder.failures:
-        make_say(console)(f"not written to the tracker: {mask_secrets(str(failure))}")
+    execution.recorder.add_tags({"reproduces.verdict": verdict.word})
+    execution.delivery.update()
+    for name, text in execution.delivery.describe([folder], str(folder.root)).items():
+        make_say(console)(f"{name}: {text}")
     return DONE if verdict.reproduced else ANSWER_IS_NO
 
 

@@ -136,7 +136,7 @@ COUNTS = {
     "while the checkpoint is written": 2,
     "between the rename and the logging": 2,
     "between the score and its checkpoint": 2,
-    "in the middle of a picture": 6,
+    "in the middle of a picture": 3,
     "in the middle of a model": 1,
     "before the end is written": 1,
     "between the outcome and the status": 1,

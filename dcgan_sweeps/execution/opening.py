@@ -1,6 +1,7 @@
 """The beginning of a run's record: configuration first, then where it comes from.
 
-recorder = open_record(plan)
+recorder = open_record(plan, parts)
+record_request(plan, parts, recorder)
 record_start(plan, parts, recorder, console)
 """
 
@@ -23,17 +24,23 @@ from dcgan_sweeps.runs.differences import compare_facts
 from dcgan_sweeps.runs.scores import TAG
 from dcgan_sweeps.terminal import make_layer_table, make_say, render_plain
 from dcgan_sweeps.tracking import provenance
-from dcgan_sweeps.tracking.recorder import Recorder, open_recorder, reopen_recorder
+from dcgan_sweeps.tracking.checkpoints import Checkpoint
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.recorder import Recorder, open_recorder
 
 
-def open_record(plan: Plan) -> Recorder:
-    """Open the tracker and the run's folder; raises RequestError where neither is begun."""
+def open_record(plan: Plan, parts: Parts) -> Recorder:
+    """Return the recorder of a new run, or of one that is resumed, put back to its checkpoint.
+
+    Raises RequestError where neither can be begun: nothing is left then.
+    """
     tracking, origin = plan.config.tracking, plan.origin
     if origin is not None and origin.same:
-        recorder = reopen_recorder(tracking, origin.folder, origin.run, origin.lock)
-        if origin.checkpoint is None:
-            recorder.folder.rewind("", -1)
-        return recorder
+        origin.folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
+        rewind(origin.folder, origin.checkpoint, parts)
+        name = plan.name if plan.is_trial else ""  # "": as it was
+        origin.folder.begin(name, plan.tags, plan.params, tracking)
+        return Recorder(origin.folder, tracking, origin.lock)
     tags = {
         "mlflow.source.name": "dcgan_sweeps.run",
         "mlflow.source.type": "LOCAL",
@@ -41,20 +48,33 @@ def open_record(plan: Plan) -> Recorder:
         "signature": sign(flatten(plan.config)),
         **plan.tags,
     }
-    return open_recorder(tracking, plan.name, tags, plan.folder)
+    recorder = open_recorder(tracking, plan.name, tags, plan.folder, plan.params)
+    if origin is not None:  # it trains longer
+        for frame in origin.folder.find_frames().values():
+            shutil.copy2(frame, recorder.folder.samples)
+        rewind(recorder.folder, origin.checkpoint, parts)
+    return recorder
+
+
+def rewind(folder: RunFolder, checkpoint: Checkpoint | None, parts: Parts) -> None:
+    """Put a run folder back to a checkpoint, or to the start where there is none."""
+    if checkpoint is None:
+        folder.rewind("", -1)
+    else:
+        folder.rewind(checkpoint.history, checkpoint.step // parts.steps_per_epoch)
+
+
+def record_request(plan: Plan, parts: Parts, recorder: Recorder) -> None:
+    """Record the configuration, so that the run can be named and resumed whatever comes."""
+    flat = flatten(plan.config)
+    identity = parts.scorer.identity.digest if parts.scorer else ""
+    params = {"signature": sign(flat), "score.identity": identity}
+    recorder.add_request(params, dataclasses.asdict(plan.config), list(plan.overrides))
 
 
 def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console) -> None:
-    """Record the configuration first, then provenance, data, layers and a grid of real images."""
+    """Record provenance, data, layers and a grid of real images."""
     config = plan.config
-    if plan.origin is not None and not plan.origin.same:
-        for frame in plan.origin.folder.find_frames().values():
-            shutil.copy2(frame, recorder.folder.samples)
-    identity = parts.scorer.identity.digest if parts.scorer else ""
-    flat = flatten(config)
-    params = {**plan.params, **flat, "signature": sign(flat), "score.identity": identity}
-    recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
-
     code = provenance.read_code()
     layers = "\n".join(_show_layers(parts, console))
     facts = gather_facts(plan, parts, code)
@@ -63,13 +83,14 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
         for difference in compare_facts(before, facts):
             make_say(console)(f"since the run began: {difference}")
     recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)
-    recorder.tracker.log_data(
+    recorder.add_data(
         parts.images.name, parts.images.digest, parts.images.source, len(parts.train_rows)
     )
     tags = {"device": parts.device.describe()}
     if parts.scorer is not None:
-        tags[f"{TAG}{identity}"] = parts.scorer.identity.describe()
-    recorder.tracker.log_tags(tags)
+        identity = parts.scorer.identity
+        tags[f"{TAG}{identity.digest}"] = identity.describe()
+    recorder.add_tags(tags)
     count = config.tracking.sample_rows * config.tracking.sample_columns
     chosen = stream(config.seed, "pictures/real").permutation(len(parts.train_rows))[:count]
     recorder.add_real_images(parts.images.train_u8[parts.train_rows[chosen]])

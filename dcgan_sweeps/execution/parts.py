@@ -31,6 +31,11 @@ class Parts:
     gan: Gan
     scorer: Scorer | None
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """The optimizer steps of one epoch; images that do not fill a batch are left out."""
+        return len(self.train_rows) // self.config.train.batch_size
+
 
 def prepare(config: Config, runner: Runner, console: Console) -> Parts:
     """Set the device up, load and check the data, build the networks and the scorer.

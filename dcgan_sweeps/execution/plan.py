@@ -14,9 +14,9 @@ from typing import IO, Any
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
 from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
-from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.folder import TRIAL, RunFolder
+from dcgan_sweeps.tracking.outcome import Outcome
 
 OUT_OF_MEMORY = "out of memory: "  # how the reason of such a failure begins
 
@@ -27,14 +27,13 @@ class Origin:
 
     folder: RunFolder
     lock: IO[str]  # of the folder, held
-    run: LoggedRun | None  # None where it was not tracked
     provenance: Mapping[str, Any]  # empty where it died before that was written
     checkpoint: Checkpoint | None  # None where it died before its first
     same: bool
 
     @property
     def name(self) -> str:
-        return str(self.folder.root) if self.run is None else self.run.run_id
+        return self.folder.read_run_id() or str(self.folder.root)
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,17 @@ class Plan:
     folder: Path | None = None  # of a new run; None: one under runs/, named by the time
     params: Mapping[str, Any] = field(default_factory=dict)  # logged beside the configuration
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a study, whose controller delivers what is left."""
+        return TRIAL in self.tags
+
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a run shall not go on after an epoch: "pruned", or "interrupted" to be resumed."""
+    """Why a run shall not go on after an epoch: it is pruned, or interrupted to be resumed."""
 
-    outcome: str
+    outcome: Outcome
     reason: str
 
 

@@ -32,6 +32,7 @@ from dcgan_sweeps.logged_config import (
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_grids, read_newest
+from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.edits import CONFIG, OVERRIDES
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.logged_files import (
@@ -40,10 +41,19 @@ from dcgan_sweeps.tracking.logged_files import (
     require_provenance,
     require_unedited,
 )
+from dcgan_sweeps.tracking.mirror import find_own_run, is_delivered
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.
-MAY_CHANGE = ("tracking.uri", "tracking.dir", "data.dir", "tracking.system_metrics_s")
+MAY_CHANGE = (
+    "tracking.uri",
+    "tracking.dir",
+    "tracking.offline",
+    "tracking.flush_timeout_s",
+    "tracking.system_metrics_s",
+    "data.dir",
+)
 
 
 def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
@@ -52,9 +62,8 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
     With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
     RequestError for a run that cannot go on, and for every other key that is changed.
     """
-    with answering():
-        folder, run = find_recorded(str(request.config.resume), request.config.tracking)
-    files = read_files(folder, {} if run is None else run.params)
+    folder = find_recorded(str(request.config.resume), request.config.tracking)
+    files = read_files(folder)
     require_unedited(files)
     with released_on_refusal(hold(folder)) as lock:
         logged = files.config
@@ -62,19 +71,18 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
         epochs = changes.get("train.epochs", logged.train.epochs)
         is_longer = epochs > logged.train.epochs
         if not is_longer:
-            require_resumable(folder, run, epochs)
+            require_resumable(folder, request.config.tracking, epochs)
         checkpoint = read_own_checkpoint(folder, logged, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"going on with {folder.root.name} from {where}")
-        origin = Origin(folder, lock, run, files.provenance, checkpoint, same=not is_longer)
+        origin = Origin(folder, lock, files.provenance, checkpoint, same=not is_longer)
         config = replace_keys(logged, changes)
-        name = folder.root.name if run is None else run.name
         runner = restore_runner(logged.runner, files.provenance)
-        plan = Plan(config, files.overrides, name, runner, {}, origin)
+        plan = Plan(config, files.overrides, folder.read_name(), runner, {}, origin)
         return plan_longer(plan) if is_longer else plan
 
 
-def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> Mapping[str, Any]:
+def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     """Return the provenance of a trial that is tried again, {} where it died before that was
     written; its configuration is that of its study.
 
@@ -83,7 +91,7 @@ def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> M
     """
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
         return read_provenance(folder)
-    files = read_files(folder, {} if run is None else run.params)
+    files = read_files(folder)
     require_unedited(files)
     changes = find_changes(flatten(files.config), flatten(config))
     faults = [
@@ -164,34 +172,24 @@ def plan_longer(plan: Plan) -> Plan:
     )
 
 
-def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun | None]:
-    """Return the folder of a run, and the run in its store; None where it was not tracked.
+def find_recorded(target: str, tracking: Tracking) -> RunFolder:
+    """Return the folder of a run, which `target` names: a run id, or the folder itself.
 
-    `target` is a run id, or a run's folder. Raises RequestError.
+    Raises RequestError.
     """
     if RUN_ID.fullmatch(target):
-        run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
-        return find_folder(run, tracking), run
+        with answering():
+            run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
+        return find_folder(run, tracking)
     folder = RunFolder(resolve_folder("resume", target))
     if not (folder.root / RUN_FILE).is_file():
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
         raise RequestError([Fault("resume", problem)])
     _require_files(folder)
-    run_id = folder.read_run_id()
-    if run_id is None:
-        return folder, None
-    run = read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
-    require_named(folder, run)
-    return folder, run
-
-
-def require_named(folder: RunFolder, run: LoggedRun) -> None:
-    """Raise RequestError where a folder says that it is that of a run which has another one: the
-    run would be written on in the name of this one. A folder may have been moved."""
-    named = Path(run.tags.get("folder", folder.root))
-    if named.name != folder.root.name:
-        problem = f"names run {run.run_id}, whose folder is {named}; allowed: a folder of that name"
-        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
+    if is_mirrored(tracking) and folder.read_run_id() is not None:
+        with answering():
+            find_own_run(open_store(tracking.uri, tracking.dir), folder)
+    return folder
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
@@ -249,24 +247,19 @@ def _may_change(key: str, value: Any, before: Any) -> bool:
     return key in MAY_CHANGE or (key == "train.epochs" and value > before)
 
 
-def require_resumable(folder: RunFolder, run: LoggedRun | None, epochs: int) -> None:
-    """Raise RequestError for a run that has reached its end.
+def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> None:
+    """Raise RequestError for a run that has reached its end, as its folder says.
 
-    A tracked one has where the store says so: its status is the last thing that is written.
+    One that is not whole in its tracker is done from its last checkpoint, and delivered.
     """
-    outcome = read_outcome(folder) if run is None else run.outcome
-    if run is not None and run.status == "RUNNING":
+    ending = folder.read_ending()
+    if ending is None or (is_mirrored(tracking) and not is_delivered(folder)):
         return
-    if outcome == "complete":
+    if ending.outcome == Outcome.COMPLETE:
         problem = f"the run is complete; train.epochs above {epochs} trains it longer"
         raise RequestError([Fault("resume", problem)])
-    if outcome == "diverged":
+    if ending.outcome == Outcome.DIVERGED:
         raise RequestError([Fault("resume", "the run diverged, and would do so again")])
-
-
-def read_outcome(folder: RunFolder) -> str:
-    """Return the outcome that a folder's history ends with, "" where it has none."""
-    return str(folder.read_last().get("outcome", ""))
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:

@@ -25,7 +25,7 @@ from dcgan_sweeps.runs.logged_run import (
 )
 from dcgan_sweeps.runs.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.scoring.noise import rank_tied
-from dcgan_sweeps.tracking.children import STUDY, TRIAL
+from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 NOT_VARIED = ("signature", "trial", "score.identity", "runner")

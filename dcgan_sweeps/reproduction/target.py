@@ -157,7 +157,7 @@ def read_file(path: Path, place: Place) -> Original:
         provenance,
         folder.read_text(DIFF),
         read_history(history, str(folder.history)),
-        find_config_edits(folder, config, provenance, {}),
+        find_config_edits(folder, config, provenance),
         find_altered_files(folder, provenance, history),
     )
 

@@ -1,4 +1,4 @@
-"""Runs that are in an MLflow store already: found, read, opened again.
+"""Runs that are in an MLflow store: found and read.
 
 run = read_run(client, run_id)
 run.outcome, run.params["optimizer.lr"]
@@ -23,16 +23,13 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.documents import decode
+from dcgan_sweeps.tracking.images import IMAGE_FILE
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.tracker import Logged
 
 SCORE = "score/fcd"  # what runs are ranked by
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
-IMAGE_FILE = re.compile(
-    r"images/(?P<key>[^+]+)\+step\+(?P<step>\d+)\+.+?(?P<small>\+compressed)?\.\w+"
-)
 
 
 @dataclass(frozen=True)
@@ -241,57 +238,3 @@ def add_metrics(
         if name not in run.metrics
     ]
     client.log_batch(run.run_id, metrics=new)
-
-
-def reopen(client: MlflowClient, run: LoggedRun) -> Logged:
-    """Set a run that ended or died to RUNNING; return what it has already."""
-    client.update_run(run.run_id, status="RUNNING")
-    present = client.get_run(run.run_id).data.tags
-    for tag in ("outcome", "outcome.reason"):
-        if tag in present:
-            client.delete_tag(run.run_id, tag)
-    client.set_tag(run.run_id, "resumed", str(int(run.tags.get("resumed", 0)) + 1))
-    names = [name for name in run.metrics if not name.startswith("system/")]
-    series = read_series(client, run.run_id, names)
-    return Logged(
-        frozenset(run.params),
-        frozenset((name, step) for name, points in series.items() for step in points),
-        _find_images(client, run.run_id),
-        _find_models(client, run),
-    )
-
-
-def _find_images(client: MlflowClient, run_id: str) -> frozenset[tuple[str, int]]:
-    """Return the pictures that are there whole, and remove the halves of others.
-
-    A picture is two files, the small one written last.
-    """
-    whole: dict[tuple[str, int], list[str]] = {}
-    halves: dict[tuple[str, int], list[str]] = {}
-    for each in client.list_artifacts(run_id, "images"):
-        named = IMAGE_FILE.fullmatch(each.path)
-        if named is not None:
-            kind = whole if named["small"] else halves
-            kind.setdefault((named["key"], int(named["step"])), []).append(each.path)
-    cut_off = [path for place in halves.keys() - whole.keys() for path in halves[place]]
-    if cut_off:
-        uri = client.get_run(run_id).info.artifact_uri
-        artifacts = get_artifact_repository(uri, tracking_uri=client.tracking_uri)
-        for path in cut_off:
-            artifacts.delete_artifacts(path)  # type: ignore[no-untyped-call]
-    return frozenset(whole)
-
-
-def _find_models(client: MlflowClient, run: LoggedRun) -> frozenset[tuple[str, int]]:
-    """Return the models that are there whole, and remove those whose upload was cut off."""
-    outputs = client.get_run(run.run_id).outputs
-    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
-    found = set()
-    for model in client.search_logged_models(
-        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
-    ):
-        if model.model_id in steps and model.status == "READY":
-            found.add((model.name, steps[model.model_id]))
-        else:
-            client.delete_logged_model(model.model_id)
-    return frozenset(found)

@@ -14,8 +14,8 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.runs.logged_run import RUN_ID, SCORE, LoggedRun, find_runs, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
-from dcgan_sweeps.tracking.children import STUDY as STUDY_TAG
-from dcgan_sweeps.tracking.children import TRIAL
+from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
+from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"

@@ -16,7 +16,6 @@ from dcgan_sweeps.command import (
     describe_refusal,
     run_command,
 )
-from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
 
@@ -44,15 +43,20 @@ def train(request: Request) -> int:
     )
     from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
     from dcgan_sweeps.scoring.reference import REFERENCE_FILE, encode_reference, measure_reference
+    from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
+    from dcgan_sweeps.tracking.outcome import Outcome
     from dcgan_sweeps.tracking.recorder import open_recorder
     from dcgan_sweeps.tracking.secrets import mask_secrets
 
     images = load_images(config.data, say)
     begin = time.perf_counter()
-    recorder = open_recorder(config.tracking, "classifier", {}, None)
-    outcome, reason = "failed", ""
+    require_tracker(config.tracking)
+    recorder = open_recorder(config.tracking, "classifier", {})
+    delivery = Delivery(recorder.folder, config.tracking)
+    outcome, reason = Outcome.FAILED, ""
     try:
-        recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))
+        recorder.add_request({}, dataclasses.asdict(config), list(request.overrides))
+        delivery.open()
         model = build_for(config)
         for epoch in train_classifier(model, images, config):
             figures = {
@@ -73,15 +77,16 @@ def train(request: Request) -> int:
         recorder.add_file(
             REFERENCE_FILE, encode_reference(reference, classifier.sha256, images.digest)
         )
-        outcome = "complete"
+        outcome = Outcome.COMPLETE
     except KeyboardInterrupt:
-        outcome, reason = "interrupted", f"at {format_duration(time.perf_counter() - begin)}"
+        outcome, reason = Outcome.INTERRUPTED, f"at {format_duration(time.perf_counter() - begin)}"
         return INTERRUPTED
     except OSError as error:
         reason = describe_refusal(error)
         raise WorkFailed(reason) from error
     finally:
-        recorder.finish(outcome, reason)
+        recorder.finish(outcome, reason, delivery.cpu_s)
+        delivery.flush(config.tracking.flush_timeout_s, lambda: False, say)
     print_facts(
         console,
         {
@@ -90,9 +95,10 @@ def train(request: Request) -> int:
             "size": f"{len(content):,} bytes",
             "floor": f"{reference.floor:.4f}, real images against real",
             "time": format_duration(time.perf_counter() - begin),
-            "run": recorder.tracker.run_id or "not tracked",
+            "run": delivery.run_id or "not tracked",
             "folder": str(recorder.folder.root),
             "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
+            **delivery.describe([recorder.folder], str(recorder.folder.root)),
         },
     )
     for failure in recorder.failures:

@@ -10,18 +10,16 @@ import os
 import platform
 import traceback
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_sweeps.command import Request, RunFailed, read_request
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.result import TrialResult
+from dcgan_sweeps.sweep.result import TrialResult, read_result
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.secrets import mask_secrets
-
-if TYPE_CHECKING:
-    from dcgan_sweeps.execution.outcome import Execution
 
 SLOT = "DCGAN_SWEEPS_SLOT"
 
@@ -42,7 +40,8 @@ def run_job(composed: DictConfig) -> TrialResult:
         except Exception as error:
             text = traceback.format_exc()
             log.write(mask_secrets(text))
-            return TrialResult("failed", str(error) or type(error).__name__, traceback=text)
+            reason = str(error) or type(error).__name__
+            return TrialResult(Outcome.FAILED, reason, traceback=text)
 
 
 def _run_alone(composed: DictConfig) -> TrialResult:
@@ -56,10 +55,10 @@ def _run_alone(composed: DictConfig) -> TrialResult:
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console))
-    if result.outcome != "complete":
-        raise RunFailed(f"{result.outcome}: {result.reason}")
-    return result
+    execution = execute(plan, parts, console)
+    if execution.outcome != Outcome.COMPLETE:
+        raise RunFailed(f"{execution.outcome}: {execution.reason}")
+    return TrialResult(execution.outcome, execution.reason, execution.scores)
 
 
 def _run_trial(
@@ -82,17 +81,9 @@ def _run_trial(
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+    execution = execute(plan, parts, console, make_judge(trial, plan.config))
+    result = read_result(execution.recorder.folder)
+    if result is None:  # a full disk
+        result = TrialResult(execution.outcome, execution.reason, execution.scores)
     log.write(result.traceback)
     return result
-
-
-def _read_result(execution: Execution) -> TrialResult:
-    text = execution.recorder.folder.read_text("traceback.txt")
-    return TrialResult(
-        execution.outcome,
-        execution.reason,
-        dict(execution.scores),
-        execution.recorder.tracker.run_id,
-        text if execution.outcome in ("failed", "diverged") else "",
-    )

@@ -16,7 +16,7 @@ import optuna
 
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking
+from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import find_slots
@@ -25,22 +25,15 @@ from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
-from dcgan_sweeps.sweep.record import StudyRecord, open_record
+from dcgan_sweeps.sweep.live_study import open_live_study
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
+from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.store import (
-    StoreFailedError,
-    answering,
-    connect,
-    find_experiment,
-    find_store,
-    require_places,
-    store_failures,
-)
+from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
 SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
 STATUS_OF_ENDING = {
@@ -87,7 +80,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     if settings.dry_run:
         print_dry_run(console, request, slots, parallel)
         return DONE
-    require_experiment(request.config.tracking)
+    require_tracker(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     resuming = say_how_to_go_on(request, folder.name)
     say(f"go on with it: {resuming}")
@@ -98,21 +91,23 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         elif changed := folder.find_changed_configs(configs):
             say(f"changed since the study began, and not used by it: {', '.join(changed)}")
         try:
-            study, record = open_study(request, folder)
+            study = open_study(request, folder)
         except RequestError:
             if is_new:  # nothing is left of a request that was wrong
                 shutil.rmtree(folder.root)
             raise
+        live = open_live_study(request, folder, study)
         launch = start_launcher(folder.root, folder.conf)
         view = StudyView(console, request, folder, study, parallel)
-        controller = Controller(request, folder, study, record, launch, view)
+        controller = Controller(live, launch, view)
         try:
-            with store_failures(), storage_failures():
+            with storage_failures():
                 with view.shown():
-                    at_a_time = 0 if request.launcher == SERIAL else parallel
-                    ending = controller.run(at_a_time, interrupts)
+                    ending = controller.run(
+                        0 if request.launcher == SERIAL else parallel, interrupts
+                    )
                 interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, request, folder, study, record, launch, ending)
+                counts = conclude(console, live, launch, ending, interrupts.listen())
         except (StoreFailedError, RequestError) as error:
             launch.stop()
             say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
@@ -124,18 +119,9 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     return DONE if counts["complete"] else ANSWER_IS_NO
 
 
-def require_experiment(tracking: Tracking) -> None:
-    """Raise RequestError where the trials' runs cannot be tracked; store and experiment are made
-    where they are not there yet."""
-    if tracking.name != "none":
-        store = find_store(tracking.uri, tracking.dir)
-        with answering():
-            find_experiment(connect(store), store, tracking.experiment)
-
-
-def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study, StudyRecord]:
-    """Return the trials of a study and its record, begun where they are not; raises RequestError
-    for those of another."""
+def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
+    """Return the trials of a study, begun where they are not; raises RequestError for those of
+    another."""
     study = optuna.create_study(
         storage=open_storage(request.settings.storage, folder.journal),
         study_name=folder.name,
@@ -144,13 +130,10 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study
         load_if_exists=True,
     )
     require_same(study, request, folder)
-    asked = request.describe()
-    with answering():
-        record = open_record(request.config, folder, asked)
     if not folder.has_begun:
         words = [mask_secrets(word) for word in request.words]
-        folder.write({"words": words, **asked, "parent_run_id": record.parent})
-    return study, record
+        folder.write({"words": words, **request.describe()})
+    return study
 
 
 def choose_parallel(request: StudyRequest, slots: Slots) -> int:
