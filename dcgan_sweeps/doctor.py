@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import Config, RequestError
@@ -81,7 +81,7 @@ def examine(options: argparse.Namespace) -> int:
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
     print_table(make_console(), table)
-    return DONE if all(check.works for check in checks) else ANSWER_IS_NO
+    return OK if all(check.works for check in checks) else FAILURE
 
 
 def run_check(name: str, check: Callable[[Config], str], config: Config) -> Check:
@@ -122,9 +122,9 @@ def check_device(config: Config) -> str:
 
 
 def check_slots(config: Config) -> str:
-    from dcgan_sweeps.slots.devices import find_slots
+    from dcgan_sweeps.slots.devices import build_slots
 
-    found = find_slots(config.runner)
+    found = build_slots(config.runner)
     return "; ".join([*map(str, found.slots), *found.left_out.values()])
 
 

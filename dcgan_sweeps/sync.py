@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer
 from dcgan_sweeps.place import add_place
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def sync(options: argparse.Namespace) -> int:
     found = read_targets(options.targets, where) if options.targets else find_pending(where)
     if not found:
         say(f"all runs below {options.dir} are delivered")
-        return DONE
+        return OK
     failed = 0
     for number, each in enumerate(found, 1):
         try:
@@ -52,7 +52,7 @@ def sync(options: argparse.Namespace) -> int:
             text = f"not delivered: {find_reason(error)}"
         say(f"{number}/{len(found)}  {each.folder.root}  {text}")
     say(f"{len(found) - failed} of {len(found)} delivered")
-    return ANSWER_IS_NO if failed else DONE
+    return FAILURE if failed else OK
 
 
 def deliver(pending: Pending) -> str:

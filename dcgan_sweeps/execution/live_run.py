@@ -1,6 +1,6 @@
 """A run that is going on: what it shall do, what it is made of, its record, and who watches it.
 
-live = LiveRun(plan, parts, recorder, interrupts, console, judge)
+live = LiveRun(spec, components, recorder, interrupts, console, judge)
 for end in train_and_score(live): ...
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from dcgan_sweeps.config import Config, flatten
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan, Stop
+from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.spec import RunSpec, Stop
 from dcgan_sweeps.gan.state import read_state
 from dcgan_sweeps.gan.step import Training
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.logged_config import compute_config_hash
 from dcgan_sweeps.tracking.recorder import Recorder
 
 
@@ -36,8 +36,8 @@ Judge = Callable[[EpochEnd], Stop | None]
 class LiveRun:
     """One run in this process; `judge` is asked after each epoch whether it shall stop there."""
 
-    plan: Plan
-    parts: Parts
+    spec: RunSpec
+    components: Components
     recorder: Recorder
     interrupts: Interrupts
     console: Console
@@ -45,8 +45,10 @@ class LiveRun:
 
     @property
     def config(self) -> Config:
-        return self.plan.config
+        return self.spec.config
 
     def save_checkpoint(self, training: Training) -> None:
         """Write a checkpoint of the training and of the record; raises CheckpointError."""
-        self.recorder.save_checkpoint(read_state(training), sign(flatten(self.config)))
+        self.recorder.save_checkpoint(
+            read_state(training), compute_config_hash(flatten(self.config))
+        )

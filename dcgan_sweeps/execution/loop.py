@@ -12,11 +12,11 @@ from typing import NoReturn
 
 from dcgan_sweeps.config import Config
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Stop
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
-from dcgan_sweeps.gan.sampling import Latents, make_sampler
+from dcgan_sweeps.execution.spec import Stop
+from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, Epoch, train
@@ -44,14 +44,17 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
 
     Raises Stopped where somebody, or `live.judge`, stops it, and Diverged.
     """
-    config, parts, recorder = live.config, live.parts, live.recorder
-    training = prepare_training(parts.gan, config.train, config.optimizer, config.seed)
+    config, components, recorder = live.config, live.components, live.recorder
+    training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
     look = Look(
-        make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
+        make_image_sampler(components.gan.generator, config.score.batch_size),
+        _draw_grid_latents(config),
     )
     epochs = config.train.epochs
-    with TrainingBar(live.console, parts.steps_per_epoch * epochs, epochs) as bar:
-        checkpoint = live.plan.origin.checkpoint if live.plan.origin is not None else None
+    with TrainingBar(live.console, components.steps_per_epoch * epochs, epochs) as bar:
+        checkpoint = (
+            live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
+        )
         if checkpoint is not None:
             _restore(checkpoint, training, recorder)
             bar.go_on(checkpoint.step)
@@ -59,13 +62,13 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
                 yield end
                 _check_stop(live, training, end, is_saved=True)
         else:
-            if parts.scorer is not None:
-                recorder.add_scores(0, measure_bounds(parts.scorer, look))
+            if components.scorer is not None:
+                recorder.add_scores(0, measure_bounds(components.scorer, look))
             end = _end_epoch(live, look, 0)
             yield end
             _check_stop(live, training, end, is_saved=False)
-        images_u8 = parts.images.train_u8[parts.train_rows, ..., None]
-        for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
+        images_u8 = components.images.train_u8[components.train_rows, ..., None]
+        for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
             _train_epoch(live, training, epoch, bar)
             means = recorder.end_epoch(epoch.number)
             end = _end_epoch(live, look, epoch.number)
@@ -107,13 +110,13 @@ def _interrupt(
     raise Stopped(Stop(Outcome.INTERRUPTED, reason))
 
 
-def _batches(parts: Parts) -> Callable[[int], Indices]:
-    config = parts.config
+def _batches(components: Components) -> Callable[[int], Indices]:
+    config = components.config
 
     def batches(epoch: int) -> Indices:
         random = stream(config.seed, "batches", epoch)
         return draw_batches(
-            len(parts.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
+            len(components.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
         )
 
     return batches
@@ -143,16 +146,16 @@ def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
 
 def _end_epoch(live: LiveRun, look: Look, number: int) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where that is due, note both digests."""
-    parts, recorder = live.parts, live.recorder
+    components, recorder = live.components, live.recorder
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)
     scores = {}
-    if parts.scorer is not None:
-        scores = score_epoch(parts, parts.scorer, recorder, look, live.console, number)
+    if components.scorer is not None:
+        scores = score_epoch(components, components.scorer, recorder, look, live.console, number)
     recorder.add_digests(
         number,
         {
-            "digest.weights": hash_weights(parts.gan),
+            "digest.weights": hash_weights(components.gan),
             "digest.samples": hashlib.sha256(grid_u8.tobytes()).hexdigest(),
         },
     )

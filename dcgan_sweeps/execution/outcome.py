@@ -1,6 +1,6 @@
-"""A run from its plan to its outcome.
+"""A run from its spec to its outcome.
 
-    execution = execute(plan, parts, console)
+    execution = execute(spec, components, console)
     execution.outcome, execution.scores
 
 TensorFlow is imported with this module: the device must have been set up before.
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, started
+from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun
 from dcgan_sweeps.execution.loop import Stopped, train_and_score
-from dcgan_sweeps.execution.opening import open_record, record_request, record_start
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
+from dcgan_sweeps.execution.spec import OUT_OF_MEMORY, RunSpec, Stop
+from dcgan_sweeps.execution.start import open_record, record_request, record_start
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import catch_interrupts
@@ -40,11 +40,11 @@ from dcgan_sweeps.tracking.system_metrics import sampling
 
 HANDOVER_S = 2.0
 EXIT_STATUS = {
-    Outcome.COMPLETE: DONE,
-    Outcome.PRUNED: DONE,
+    Outcome.COMPLETE: OK,
+    Outcome.PRUNED: OK,
     Outcome.INTERRUPTED: INTERRUPTED,
-    Outcome.DIVERGED: ANSWER_IS_NO,
-    Outcome.FAILED: ANSWER_IS_NO,
+    Outcome.DIVERGED: FAILURE,
+    Outcome.FAILED: FAILURE,
 }
 
 
@@ -62,42 +62,48 @@ class Execution:
     def status(self) -> int:
         """The exit status: a complete run that could not be written down is not done."""
         status = EXIT_STATUS[self.outcome]
-        return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
+        return FAILURE if status == OK and self.recorder.failures else status
 
 
 def go_on(end: EpochEnd) -> None:
     """Judge every epoch good enough to go on."""
 
 
-def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) -> Execution:
+def execute(
+    spec: RunSpec, components: Components, console: Console, judge: Judge = go_on
+) -> Execution:
     """Do a run to its end, or until `judge` stops it after an epoch, recorded.
 
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
-    require_same_score(plan, parts)
+    require_same_score(spec, components)
     with catch_interrupts() as interrupts:
-        if not plan.is_trial:  # the controller of a study has asked; its trials go on without
-            require_tracker(plan.config.tracking)
-        recorder = open_record(plan, parts)
+        if not spec.is_trial:  # the controller of a study has asked; its trials go on without
+            require_tracker(spec.config.tracking)
+        recorder = open_record(spec, components)
         with started():
-            live = LiveRun(plan, parts, recorder, interrupts, console, judge)
-            delivery = Delivery(recorder.folder, plan.config.tracking)
+            live = LiveRun(spec, components, recorder, interrupts, console, judge)
+            delivery = Delivery(recorder.folder, spec.config.tracking)
             execution = _record(live, delivery)
-            limit_s = plan.config.tracking.flush_timeout_s
+            limit_s = spec.config.tracking.flush_timeout_s
             # A trial leaves what is slow to the controller of its study.
-            limit_s = min(limit_s, HANDOVER_S) if plan.is_trial else limit_s
+            limit_s = min(limit_s, HANDOVER_S) if spec.is_trial else limit_s
             delivery.flush(limit_s, interrupts.listen(), make_say(console))
     with started():
-        print_ending(console, plan, execution, time.perf_counter() - begin)
+        print_summary(console, spec, execution, time.perf_counter() - begin)
     return execution
 
 
-def require_same_score(plan: Plan, parts: Parts) -> None:
+def require_same_score(spec: RunSpec, components: Components) -> None:
     """Raise RequestError, naming both, where a run would go on with another score than it began
     with: one record holds one."""
-    before = plan.origin.provenance.get("score_identity") if plan.origin is not None else None
-    now = parts.scorer.identity if parts.scorer is not None else None
+    before = (
+        spec.resume_point.provenance.get("score_identity")
+        if spec.resume_point is not None
+        else None
+    )
+    now = components.scorer.identity if components.scorer is not None else None
     if before is None or before == (now.digest if now is not None else ""):
         return
     words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
@@ -109,10 +115,10 @@ def _record(live: LiveRun, delivery: Delivery) -> Execution:
     """Do the run, and record how it ended."""
     stop, scores = Stop(Outcome.FAILED, ""), dict[str, float]()
     try:
-        record_request(live.plan, live.parts, live.recorder)
+        record_request(live.spec, live.components, live.recorder)
         delivery.open()
         with sampling(live.recorder.folder, live.config.tracking.system_metrics_s):
-            record_start(live.plan, live.parts, live.recorder, live.console)
+            record_start(live.spec, live.components, live.recorder, live.console)
             stop = _train(live, scores)
     except KeyboardInterrupt:
         stop = Stop(Outcome.INTERRUPTED, "stopped at once")
@@ -134,7 +140,7 @@ def _train(live: LiveRun, scores: dict[str, float]) -> Stop:
     except Stopped as stopped:
         stop = stopped.stop
     if stop.outcome != Outcome.PRUNED:
-        gan = live.parts.gan
+        gan = live.components.gan
         live.recorder.add_models({"generator": gan.generator, "discriminator": gan.discriminator})
     return stop
 
@@ -148,7 +154,7 @@ def _explain(error: Exception) -> Stop:
     return Stop(Outcome.FAILED, f"{OUT_OF_MEMORY}{reason}" if is_memory else reason)
 
 
-def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: float) -> None:
+def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores, delivery = execution.recorder, execution.scores, execution.delivery
     reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
@@ -161,9 +167,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     }
     if delivery.run_id is not None:
         facts["run"] = delivery.run_id
-        facts["look"] = _say_where_to_look(plan.config.tracking)
+        facts["look"] = _say_where_to_look(spec.config.tracking)
     if execution.outcome in (Outcome.INTERRUPTED, Outcome.FAILED):
-        facts["go on"] = _say_how_to_go_on(plan, recorder, delivery.run_id)
+        facts["go on"] = _say_how_to_go_on(spec, recorder, delivery.run_id)
     if execution.outcome == Outcome.FAILED:
         facts["traceback"] = str(recorder.folder.root / "traceback.txt")
     facts |= delivery.describe([recorder.folder], str(recorder.folder.root))
@@ -185,8 +191,8 @@ def _say_where_to_look(tracking: Tracking) -> str:
     return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
-def _say_how_to_go_on(plan: Plan, recorder: Recorder, run_id: str | None) -> str:
-    tracking = plan.config.tracking
+def _say_how_to_go_on(spec: RunSpec, recorder: Recorder, run_id: str | None) -> str:
+    tracking = spec.config.tracking
     target = run_id or str(recorder.folder.root)
     words = [f"resume={quote(target)}"]
     if show_path(tracking.dir) != DIR:

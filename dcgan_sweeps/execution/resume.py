@@ -1,6 +1,6 @@
 """Which run `resume=` names, and what goes on from it.
 
-plan = plan_resumed(request, say=print)
+spec = build_resumed_spec(request, say=print)
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
-from dcgan_sweeps.execution.plan import (
-    Origin,
-    Plan,
+from dcgan_sweeps.execution.spec import (
+    ResumePoint,
+    RunSpec,
     is_examined,
     is_scored,
     restore_runner,
 )
 from dcgan_sweeps.logged_config import (
+    compute_config_hash,
     find_changes,
     flatten_defaults,
-    is_signed,
+    is_hashed,
     replace_keys,
-    sign,
 )
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
@@ -56,8 +56,8 @@ MAY_CHANGE = (
 )
 
 
-def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
-    """Return the plan that goes on with the run that `resume` names.
+def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
+    """Return the spec that goes on with the run that `resume` names.
 
     With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
     RequestError for a run that cannot go on, and for every other key that is changed.
@@ -75,18 +75,18 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
         checkpoint = read_own_checkpoint(folder, logged, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"going on with {folder.root.name} from {where}")
-        origin = Origin(folder, lock, files.provenance, checkpoint, same=not is_longer)
+        resume_point = ResumePoint(folder, lock, files.provenance, checkpoint, same=not is_longer)
         config = replace_keys(logged, changes)
         runner = restore_runner(logged.runner, files.provenance)
-        plan = Plan(config, files.overrides, folder.read_name(), runner, {}, origin)
-        return plan_longer(plan) if is_longer else plan
+        spec = RunSpec(config, files.overrides, folder.read_name(), runner, {}, resume_point)
+        return build_longer_spec(spec) if is_longer else spec
 
 
 def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     """Return the provenance of a trial that is tried again, {} where it died before that was
     written; its configuration is that of its study.
 
-    Raises RequestError where a file of an earlier attempt is damaged or was edited, or where the
+    Raises RequestError where a file of an earlier start is damaged or was edited, or where the
     study now asks something else of the trial.
     """
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
@@ -97,7 +97,7 @@ def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     faults = [
         Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")
         for key, (before, now) in changes.items()
-        if is_signed(key)
+        if is_hashed(key)
     ]
     if faults:
         raise RequestError(faults)
@@ -127,9 +127,9 @@ def read_own_checkpoint(
     if checkpoint is None:
         return None
     require_provenance(folder)
-    mine, its = sign(flatten(config)), checkpoint.facts.get("signature")
+    mine, its = compute_config_hash(flatten(config)), checkpoint.facts.get("config_hash")
     if its not in (None, mine):
-        problem = f"step {checkpoint.step} is of a run of signature {its}; this one's is {mine}"
+        problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
         raise RequestError([Fault(str(folder.checkpoints), problem)])
     frames, faults = folder.find_frames(), []
     for epoch, sha256 in read_grids(checkpoint).items():
@@ -152,23 +152,25 @@ def begins_with(path: Path, content: bytes) -> bool:
         return file.read(len(content)) == content
 
 
-def plan_longer(plan: Plan) -> Plan:
-    """Return the plan of the new run that trains longer than the one that `plan` goes on with.
+def build_longer_spec(spec: RunSpec) -> RunSpec:
+    """Return the spec of the new run that trains longer than the one that `spec` goes on with.
 
     Raises RequestError where there is no checkpoint to start from.
     """
-    origin, config = plan.origin, plan.config
-    if origin is None or origin.checkpoint is None:
+    resume_point, config = spec.resume_point, spec.config
+    if resume_point is None or resume_point.checkpoint is None:
         raise RequestError([Fault("resume", "the run has no checkpoint to train longer from")])
     word = f"train.epochs={config.train.epochs}"
-    words = [each for each in plan.overrides if not each.startswith("train.epochs=")]
-    name = f"{plan.name.partition(' train.epochs=')[0]} {word}"
+    words = [each for each in spec.overrides if not each.startswith("train.epochs=")]
+    name = f"{spec.name.partition(' train.epochs=')[0]} {word}"
     return dataclasses.replace(
-        plan,
+        spec,
         overrides=(*words, word),
         name=config.tracking.run_name or name,
-        tags={"continues": origin.name},
-        origin=dataclasses.replace(origin, checkpoint=drop_scores(origin.checkpoint, config)),
+        tags={"continues": resume_point.name},
+        resume_point=dataclasses.replace(
+            resume_point, checkpoint=drop_scores(resume_point.checkpoint, config)
+        ),
     )
 
 
@@ -263,7 +265,7 @@ def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> Non
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
-    """Return a checkpoint without the scores and companions that `config` would not have taken.
+    """Return a checkpoint without the scores and extra metrics that `config` would not have taken.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 
 from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
+    FAILURE,
     INTERRUPTED,
+    OK,
     Request,
     WorkFailed,
     describe_refusal,
@@ -59,14 +59,14 @@ def train(request: Request) -> int:
         delivery.open()
         model = build_for(config)
         for epoch in train_classifier(model, images, config):
-            figures = {
+            metrics = {
                 "loss": epoch.loss,
                 "accuracy/train": epoch.train_accuracy,
                 "accuracy/test": epoch.test_accuracy,
             }
-            recorder.add_scores(epoch.number, figures)
+            recorder.add_scores(epoch.number, metrics)
             console.print(
-                show_epoch(epoch.number, config.epochs, figures, time.perf_counter() - begin)
+                show_epoch(epoch.number, config.epochs, metrics, time.perf_counter() - begin)
             )
         content = encode_weights(model)
         classifier = decode_weights(content)
@@ -103,12 +103,12 @@ def train(request: Request) -> int:
     )
     for failure in recorder.failures:
         say(f"not written: {mask_secrets(str(failure))}")
-    return ANSWER_IS_NO if recorder.failures else DONE
+    return FAILURE if recorder.failures else OK
 
 
-def show_epoch(number: int, epochs: int, figures: Mapping[str, float], wall_s: float) -> str:
+def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:
     """Return the line of an epoch, with the time that is left after `wall_s`."""
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     left = format_duration(wall_s / number * (epochs - number))
     return f"epoch {number:>2}/{epochs}  {shown}  {left} left"
 

@@ -1,6 +1,6 @@
 """Asks trials, has them done, and tells how they ended, until there is nothing left to ask.
 
-ending = Controller(live, launch, view).run(2, interrupts)
+stop_reason = Controller(live, launch, view).run(2, interrupts)
 
 The controller alone asks and tells, and reads how a trial ended from the trial's folder. After a
 restart it resumes, from its checkpoint, every trial that was asked but not yet told.
@@ -22,15 +22,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.logged_config import compute_config_hash
 from dcgan_sweeps.sweep.finished import find_finished
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
-from dcgan_sweeps.sweep.space import as_words, suggest
+from dcgan_sweeps.sweep.space import as_overrides, suggest
 from dcgan_sweeps.sweep.trial import (
     STOPPING,
-    find_identity,
+    compute_identity,
     make_tags,
     name_trial,
     note_identity,
@@ -76,7 +76,7 @@ class Controller:
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
         self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
-        self.ending = ""
+        self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
 
@@ -97,7 +97,7 @@ class Controller:
                 self.view.refresh(self.running)
         except KeyboardInterrupt:
             self._stop_now(interrupts)
-        return self.ending
+        return self.stop_reason
 
     def _recover(self) -> None:
         """Tell what an earlier start had finished, and line up what it had not."""
@@ -115,20 +115,20 @@ class Controller:
 
     def _launch(self, n_jobs: int) -> bool:
         """Start trials while there is room; return whether any is running."""
-        while len(self.running) < n_jobs and not self.ending:
+        while len(self.running) < n_jobs and not self.stop_reason:
             number = self._find_next()
             if number is None:
                 break
             prepared = self._prepare(number)
             if prepared is None:
                 continue
-            words, config = prepared
+            overrides, config = prepared
             self.running.add(number)
             self.view.start(number, self._read(number).user_attrs["varied"], config)
             if self.serial:
-                self._work(words, number)
+                self._work(overrides, number)
             else:
-                threading.Thread(target=self._work, args=(words, number), daemon=True).start()
+                threading.Thread(target=self._work, args=(overrides, number), daemon=True).start()
         return bool(self.running)
 
     def _find_next(self) -> int | None:
@@ -152,14 +152,14 @@ class Controller:
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the words of a trial that has been asked, and what they compose; None where it is
-        settled already."""
+        """Return the overrides of a trial that has been asked, and what they compose; None where it is
+        finished already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
-        words = [*self.request.fixed, *varied]
+        overrides = [*self.request.fixed, *varied]
         try:
-            config = self.launch.compose(words)
+            config = self.launch.compose(overrides)
         except Exception as error:  # Hydra raises ValueError too
             reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
             text = mask_secrets(traceback.format_exc())
@@ -171,14 +171,14 @@ class Controller:
             return None
         if self.settings.skip_finished and self._skip(number, trial, config):
             return None
-        return words, config
+        return overrides, config
 
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
         """Finish a trial with a run that has done the same; return whether there was one."""
-        identity = find_identity(config)
+        identity = compute_identity(config)
         digest = identity.digest if identity else ""
         try:
-            done = find_finished(config.tracking, sign(flatten(config)), digest)
+            done = find_finished(config.tracking, compute_config_hash(flatten(config)), digest)
         except RequestError as error:  # the tracker is gone: the trial is done anew
             self.view.say(f"trial {number:>3} is not looked for among finished runs: {error}")
             return False
@@ -201,16 +201,16 @@ class Controller:
                 trial.suggest_categorical(key, self.request.swept[key].values)
                 if trial.params[key] != value:
                     raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
-            return list(point.words)
+            return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
-        return as_words(suggest(fresh, self.request.space))
+        return as_overrides(suggest(fresh, self.request.space))
 
-    def _work(self, words: Sequence[str], number: int) -> None:
+    def _work(self, overrides: Sequence[str], number: int) -> None:
         """Have one trial done, and say that it ended, whatever happens to it."""
         failure = None
         try:
-            answer = self.launch(words, number)
+            answer = self.launch(overrides, number)
             if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
                 failure = Failure(mask_secrets(answer.reason), answer.traceback)
         except Exception as error:  # whatever a launcher raises is this trial's
@@ -258,7 +258,7 @@ class Controller:
         `run_id` is the run of another study, or of none, that had done the same.
         """
         folder = self.folder.find_trial(number)
-        if result.outcome == Outcome.INTERRUPTED and (self.ending or self.serial):
+        if result.outcome == Outcome.INTERRUPTED and (self.stop_reason or self.serial):
             self.live.follow(folder)
             self.view.end(number, result)
             self._stop("interrupted")
@@ -315,17 +315,17 @@ class Controller:
         elif limit is not None and time.monotonic() - self.begin_s > 60 * limit:
             self._stop("time limit")
 
-    def _stop(self, ending: str) -> None:
+    def _stop(self, stop_reason: str) -> None:
         """Ask nothing more; the running trials stop at their next epoch, and are kept."""
-        if not self.ending:
-            self.ending = ending
+        if not self.stop_reason:
+            self.stop_reason = stop_reason
             self.study.set_user_attr(STOPPING, True)
-            self.view.stop(ending, len(self.running))
+            self.view.stop(stop_reason, len(self.running))
 
     def _stop_now(self, interrupts: Interrupts) -> None:
         """End the running trials at once; each is resumed from its last checkpoint another time."""
         interrupts.ending = True
-        self.ending = "interrupted"
+        self.stop_reason = "interrupted"
         self.launch.stop()
         until = time.monotonic() + LAST_WAIT_S
         while self.running and time.monotonic() < until:

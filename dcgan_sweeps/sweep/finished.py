@@ -1,6 +1,6 @@
 """Finished runs that have done already what a trial is asked.
 
-find_finished(config.tracking, sign(flatten(config)), identity.digest)  # (run id, score), or None
+find_finished(config.tracking, compute_config_hash(flatten(config)), identity.digest)  # (run id, score), or None
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.store import answering, open_store
 
 
-def find_finished(tracking: Tracking, signature: str, identity: str) -> tuple[str, float] | None:
+def find_finished(tracking: Tracking, config_hash: str, identity: str) -> tuple[str, float] | None:
     """Return the id and the score of a complete run of the same configuration, wherever it was
     done, whose score is of the same identity; None where nothing is tracked.
 
@@ -20,7 +20,7 @@ def find_finished(tracking: Tracking, signature: str, identity: str) -> tuple[st
     """
     if not is_mirrored(tracking):
         return None
-    condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
+    condition = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
     with answering():
         client = open_store(tracking.uri, tracking.dir)
         for run in find_runs(client, tracking.experiment, condition):

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Tracking
-from dcgan_sweeps.execution.plan import OUT_OF_MEMORY
+from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
 from dcgan_sweeps.tracking.folder import RUN_FILE, TRIAL, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
 SCORE = "score/fcd"  # what a study minimises
-IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in words
+IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in overrides
 SCORES = (SCORE, f"{SCORE}_test", f"{SCORE}_share")
 TRACEBACK = "traceback.txt"
 

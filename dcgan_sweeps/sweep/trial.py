@@ -1,8 +1,8 @@
-"""One attempt at a trial: where it stands, what it goes on from, and who stops it.
+"""One start of a trial: where it stands, what it goes on from, and who stops it.
 
 trial = attach(folder, number, settings)
-plan = plan_attempt(request, folder, number, varied, say)
-execute(plan, parts, console, make_judge(trial, plan.config))
+spec = build_trial_spec(request, folder, number, varied, say)
+execute(spec, components, console, make_judge(trial, spec.config))
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import optuna
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.datasets.images import load_images
-from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
 from dcgan_sweeps.execution.resume import (
     hold,
     read_own_checkpoint,
     read_unedited,
     released_on_refusal,
 )
+from dcgan_sweeps.execution.spec import ResumePoint, RunSpec, Stop, restore_runner
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
@@ -51,7 +51,7 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
     return optuna.Trial(study, trial_id)
 
 
-def find_identity(config: Config) -> Identity | None:
+def compute_identity(config: Config) -> Identity | None:
     """Return what kind of score a run of this configuration has, None where it is not scored.
 
     The data are read, and nothing of TensorFlow is loaded.
@@ -74,29 +74,29 @@ def note_identity(trial: optuna.Trial, identity: Identity) -> None:
     trial.set_user_attr(IDENTITY, mine)
 
 
-def plan_attempt(
+def build_trial_spec(
     request: Request,
     folder: StudyFolder,
     number: int,
     varied: Sequence[str],
     say: Callable[[str], None],
-) -> Plan:
-    """Return the plan of a trial: from its start, or from the checkpoint of an earlier attempt.
+) -> RunSpec:
+    """Return the spec of a trial: from its start, or from the checkpoint of an earlier start.
 
-    Raises RequestError for an attempt that is still going on.
+    Raises RequestError for one that is still going on.
     """
     run_folder = folder.find_trial(number)
-    origin = find_origin(request.config, run_folder, number, say)
+    resume_point = find_resume_point(request.config, run_folder, number, say)
     runner = request.config.runner
-    if origin is not None:
-        runner = restore_runner(runner, origin.provenance)
-    return Plan(
+    if resume_point is not None:
+        runner = restore_runner(runner, resume_point.provenance)
+    return RunSpec(
         request.config,
         request.overrides,
         name_trial(number, varied),
         runner,
         make_tags(folder, number),
-        origin,
+        resume_point,
         run_folder.root,
         {"trial": number},
     )
@@ -112,10 +112,10 @@ def make_tags(folder: StudyFolder, number: int) -> dict[str, str]:
     return {STUDY: folder.name, TRIAL: str(number)}
 
 
-def find_origin(
+def find_resume_point(
     config: Config, run_folder: RunFolder, number: int, say: Callable[[str], None]
-) -> Origin | None:
-    """Return what an earlier attempt at a trial left, None where there was none."""
+) -> ResumePoint | None:
+    """Return what an earlier start of a trial left, None where there was none."""
     if not (run_folder.root / RUN_FILE).is_file():
         return None
     run_folder.samples.mkdir(exist_ok=True)
@@ -124,7 +124,7 @@ def find_origin(
         checkpoint = read_own_checkpoint(run_folder, config, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"trial {number} goes on from {where}")
-        return Origin(run_folder, lock, provenance, checkpoint, same=True)
+        return ResumePoint(run_folder, lock, provenance, checkpoint, same=True)
 
 
 def wait_for_end(folder: RunFolder) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -90,17 +90,17 @@ def find_config_edits(
 ) -> tuple[str, ...]:
     """Return in words what a run's configuration says otherwise than what was logged.
 
-    What was logged stands in run.json; of a run of an earlier version the signature alone is known.
+    What was logged stands in run.json; of a run of an earlier version the config hash alone is known.
     """
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
     if isinstance(logged, Mapping):
         # A later version has keys that the run did not have.
         return compare_values(logged, {key: now[key] for key in now if key in logged})
-    signature = provenance.get("signature", sign(now))
-    if signature == sign(now):
+    config_hash = provenance.get("config_hash", compute_config_hash(now))
+    if config_hash == compute_config_hash(now):
         return ()
-    return (f"the run's signature is {signature}, the file's {sign(now)}",)
+    return (f"the run's config hash is {config_hash}, the file's {compute_config_hash(now)}",)
 
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:

@@ -144,14 +144,14 @@ class Recorder:
         self._pending = int(checkpoint.facts["pending"])
         self._grids = read_grids(checkpoint)
 
-    def save_checkpoint(self, state: Arrays, signature: str) -> None:
+    def save_checkpoint(self, state: Arrays, config_hash: str) -> None:
         """Write a checkpoint of the training's `state` and of the record up to here.
 
-        `signature` is that of the run's configuration. Raises CheckpointError.
+        `config_hash` is that of the run's configuration. Raises CheckpointError.
         """
         with self._timed():
             arrays = {**state, **pack_steps(self._epoch_steps)}
-            facts = {"signature": signature, "pending": self._pending, "grids": self._grids}
+            facts = {"config_hash": config_hash, "pending": self._pending, "grids": self._grids}
             history = self.folder.read_history()
             write_checkpoint(
                 self.folder.checkpoints, Checkpoint(self._step, arrays, history, facts)

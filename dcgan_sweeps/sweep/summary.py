@@ -1,6 +1,6 @@
-"""The end of a study: leaderboard, best configuration, importances, the registered generator.
+"""The summary of a study: leaderboard, best configuration, importances, the registered generator.
 
-counts = conclude(console, live, launch, ending="", is_stopped=interrupts.listen())
+counts = conclude(console, live, launch, stop_reason="", is_stopped=interrupts.listen())
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rich.console import Console
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.sweep.best import Composers, find_best, list_words
+from dcgan_sweeps.sweep.best import Composers, find_best, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.importances import find_importances
+from dcgan_sweeps.sweep.importances import compute_importances
 from dcgan_sweeps.sweep.leaderboard import (
     COLUMNS,
     Row,
@@ -35,7 +35,7 @@ from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_key
 from dcgan_sweeps.tracking.best_model import BestModel
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-SHOWN = 20  # rows in the terminal
+MOST_ROWS = 20  # rows in the terminal
 NOTE = "mlflow.note.content"  # what the UI shows as a run's description
 
 
@@ -43,7 +43,7 @@ def conclude(
     console: Console,
     live: LiveStudy,
     composers: Composers,
-    ending: str,
+    stop_reason: str,
     is_stopped: Callable[[], bool],
 ) -> dict[str, int]:
     """Print and record what came out; return how many trials are complete, pruned, failed.
@@ -56,7 +56,7 @@ def conclude(
     identities = find_identities(trials)
     comparable = len(identities) < 2
     best = find_best(trials) if comparable else None
-    importances = find_importances(live.study, request.settings.seed) if comparable else {}
+    importances = compute_importances(live.study, request.settings.seed) if comparable else {}
     rows = [name_run(folder, row) for row in rows]
     folder.write_text("leaderboard.csv", render_csv(rows))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
@@ -65,7 +65,7 @@ def conclude(
         facts |= record_best(live, best, composers)
     if importances:
         facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
-    record_end(live, rows, best, counts, importances, ending)
+    record_end(live, rows, best, counts, importances, stop_reason)
     model = follow_best(live, best)
     say = make_say(console)
     live.delivery.flush(request.config.tracking.flush_timeout_s, is_stopped, say)
@@ -93,8 +93,8 @@ def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> dic
     folder = live.folder
     trial = [*live.request.fixed, *best.user_attrs["varied"]]
     own = folder.keep_own_configs(find_conf_dir())
-    words = list_words(trial, own, composers)
-    path = folder.write_text("best.txt", "\n".join(words) + "\n")
+    overrides = list_overrides(trial, own, composers)
+    path = folder.write_text("best.txt", "\n".join(overrides) + "\n")
     return {
         "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
         "run it": shlex.join(["python", "-m", "dcgan_sweeps.run", f"@{path}"]),
@@ -107,21 +107,21 @@ def print_board(
 ) -> None:
     """Print the first rows, and why they are not ranked where they cannot be."""
     console.print()
-    table = make_table(COLUMNS, [row.as_text() for row in rows[:SHOWN]])
+    table = make_table(COLUMNS, [row.as_text() for row in rows[:MOST_ROWS]])
     table.columns[2].justify = "left"
     console.print(table)
     if len(identities) > 1:
         make_say(console)(f"not ranked: {describe_mixed(identities)}")
-    if len(rows) > SHOWN:
-        make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
+    if len(rows) > MOST_ROWS:
+        make_say(console)(f"and {len(rows) - MOST_ROWS} more in {folder.root / 'leaderboard.csv'}")
 
 
-def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *words: str) -> str:
+def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overrides: str) -> str:
     tracking = request.config.tracking
     uri = None if tracking.uri is None else mask_secrets(tracking.uri)
     place = name_place(tracking.dir, uri, tracking.experiment)
     command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
-    return shlex.join([*command, *words, *place])
+    return shlex.join([*command, *overrides, *place])
 
 
 def record_end(
@@ -130,7 +130,7 @@ def record_end(
     best: FrozenTrial | None,
     counts: Mapping[str, int],
     importances: Mapping[str, float],
-    ending: str,
+    stop_reason: str,
 ) -> None:
     """Record the end of a study, as its parent run has it."""
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
@@ -140,7 +140,7 @@ def record_end(
     if best is not None and best.value is not None:
         metrics[SCORE] = best.value
         tags["best_trial"] = str(best.number)
-    live.end(ending, metrics, tags)
+    live.end(stop_reason, metrics, tags)
 
 
 def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
