@@ -38,7 +38,7 @@ NOT_IN_SIGNATURE = (
     "resume",
     "data.dir",
     "score.every",
-    "score.companions",
+    "score.extra_metrics",
     "score.extrapolate",
     "train.checkpoint_every",
     "runner.gpu_memory_mib",

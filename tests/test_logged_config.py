@@ -26,7 +26,7 @@ def faults_of(logged, meanings=None):
 
 
 def test_the_same_request_has_the_same_signature():
-    assert signature() == signature("experiment=article", "optimizer.lr=0.001")
+    assert signature() == signature("experiment=baseline", "optimizer.lr=0.001")
 
 
 def test_what_cannot_change_the_result_is_not_signed():

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 LOSSES = {"loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake"}
 SCORES = {"score/fcd", "score/fcd_test", "score/fcd_share"}
-WHOLE = ["tracking.system_metrics_s=0.2", "score.companions=last"]
+WHOLE = ["tracking.system_metrics_s=0.2", "score.extra_metrics=last"]
 BOUNDS = {"score/fcd_floor", "score/fcd_ceiling", "score/fcd_untrained"}
 WITH_REAL = ("precision", "recall", "density", "coverage", "class_js_bits", "dropped_classes")
 COMPANIONS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}

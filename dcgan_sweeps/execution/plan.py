@@ -108,7 +108,7 @@ def is_scored(config: Config, epoch: int) -> bool:
 
 def is_examined(config: Config, epoch: int) -> bool:
     """Return whether the end of an epoch has the companions of its score as well."""
-    when = config.score.companions
+    when = config.score.extra_metrics
     if when == "every":
         return is_scored(config, epoch)
     return when == "last" and epoch == config.train.epochs

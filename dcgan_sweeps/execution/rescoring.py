@@ -87,7 +87,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     figures: Mapping[str, float] = {}
     digest = scorer.identity.digest
     prefix = name_prefix(run, digest)
-    if scorer.settings.companions != "never":
+    if scorer.settings.extra_metrics != "never":
         examination = scorer.examine(fakes, judged.train_rows, make_say(console))
         figures = name_figures(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:

@@ -73,18 +73,18 @@ class Controller:
         self.serial = False
         self.begin_s = time.monotonic()
 
-    def run(self, parallel: int, interrupts: Interrupts) -> str:
+    def run(self, n_jobs: int, interrupts: Interrupts) -> str:
         """Do the study; 0 runs each trial in this process and thread.
 
         Returns why it ended: "" when every trial is told, "interrupted", "time limit", "target" or
         "failures".
         """
-        self.serial = parallel == 0
+        self.serial = n_jobs == 0
         self.study.set_user_attr(STOPPING, False)
         try:
             self._recover()
             self._heed(interrupts)
-            while self._fill(max(parallel, 1), threaded=not self.serial):
+            while self._fill(max(n_jobs, 1), threaded=not self.serial):
                 self._take_ended()
                 self._heed(interrupts)
                 self.view.refresh(self.running)
@@ -101,9 +101,9 @@ class Controller:
             else:
                 self._settle(trial.number, result)
 
-    def _fill(self, parallel: int, *, threaded: bool) -> bool:
+    def _fill(self, n_jobs: int, *, threaded: bool) -> bool:
         """Start trials while there is room; return whether any is running."""
-        while len(self.running) < parallel and not self.ending:
+        while len(self.running) < n_jobs and not self.ending:
             number = self._choose()
             if number is None:
                 break

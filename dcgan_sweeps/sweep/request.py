@@ -69,7 +69,7 @@ class StudyRequest:
     def describe(self) -> dict[str, Any]:
         """Return what decides which trials a study has; JSON."""
         policy = describe_policy(self.settings)
-        of_a_search = ("sampler", "pruner", "seed", "space", "only_if")
+        of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
         return {
             "fixed": [mask_secrets(word) for word in self.fixed if not _may_change(word)],
@@ -99,8 +99,8 @@ def read_study_request(
     are fetched. Raises RequestError.
     """
     search = choices["search"]
-    of_space = [f"{key}={text}" for key, text in settings.space.items()]
-    asked = read_words([*of_space, *words], config_loader)
+    of_params = [f"{key}={text}" for key, text in settings.params.items()]
+    asked = read_words([*of_params, *words], config_loader)
     config = compose_fixed(asked.fixed, compose)
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
@@ -159,7 +159,7 @@ def read_space(
         name = f"{PREFIX}only_if.{key}"
         if not (other and sign and texts):
             raise RequestError([Fault(name, f"got {word}; allowed: OTHER_KEY=VALUE")])
-        if key not in {**asked.swept, **settings.space}:
+        if key not in {**asked.swept, **settings.params}:
             allowed = ", ".join(asked.swept) or "none"
             raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
         # As a choice, also where there is one value alone.

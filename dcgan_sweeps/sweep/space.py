@@ -23,7 +23,7 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
-SPACE, ONLY_IF = "hydra.sweeper.space", "hydra.sweeper.only_if"
+SPACE, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
 
 
 @dataclass(frozen=True)

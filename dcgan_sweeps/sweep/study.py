@@ -78,14 +78,14 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
     slots = find_slots(request.config.runner)
-    parallel = choose_parallel(request, slots)
+    n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.words, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     require_unchanged(request, folder)
     if settings.storage is not None:
         require_storage(settings.storage)
     if settings.dry_run:
-        print_dry_run(console, request, slots, parallel)
+        print_dry_run(console, request, slots, n_jobs)
         return DONE
     require_experiment(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
@@ -104,12 +104,12 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
                 shutil.rmtree(folder.root)
             raise
         launch = start_launcher(folder.root, folder.conf)
-        view = StudyView(console, request, folder, study, parallel)
+        view = StudyView(console, request, folder, study, n_jobs)
         controller = Controller(request, folder, study, record, launch, view)
         try:
             with store_failures(), storage_failures():
                 with view.shown():
-                    at_a_time = 0 if request.launcher == SERIAL else parallel
+                    at_a_time = 0 if request.launcher == SERIAL else n_jobs
                     ending = controller.run(at_a_time, interrupts)
                 interrupts.ending = True  # what has ended is written down
                 counts = conclude(console, request, folder, study, record, launch, ending)
@@ -153,15 +153,15 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study
     return study, record
 
 
-def choose_parallel(request: StudyRequest, slots: Slots) -> int:
+def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
     """Return how many trials run side by side; raises RequestError for more than there is room."""
     room = 1 if request.launcher == SERIAL else len(slots.slots)
-    asked = request.settings.parallel
+    asked = request.settings.n_jobs
     if asked is None:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:
         problem = f"got {asked}; allowed: at most {room} with hydra/launcher={request.launcher}"
-        raise RequestError([Fault("hydra.sweeper.parallel", problem)])
+        raise RequestError([Fault("hydra.sweeper.n_jobs", problem)])
     return asked
 
 

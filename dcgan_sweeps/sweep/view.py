@@ -1,6 +1,6 @@
 """What a person sees while a study goes on: a live table, or plain lines without a terminal.
 
-view = StudyView(console, request, folder, study, parallel)
+view = StudyView(console, request, folder, study, n_jobs)
 with view.shown():
     view.start(3, ["optimizer.lr=0.0002"], config)
 """
@@ -44,13 +44,13 @@ class StudyView:
         request: StudyRequest,
         folder: StudyFolder,
         study: optuna.Study,
-        parallel: int,
+        n_jobs: int,
     ):
         self.say = make_say(console)
         self.request = request
         self.folder = folder
         self.study = study
-        self.parallel = parallel
+        self.n_jobs = n_jobs
         self.configs: dict[int, Config] = {}  # of the trials that were started
         self.started: dict[int, tuple[float, float]] = {}  # when, and at which share
         self.durations_s: list[float] = []  # of trials that were done whole in this start
@@ -159,7 +159,7 @@ class StudyView:
             parts.append(f"best {best.value:.2f} in trial {best.number}")
         if self.durations_s:
             each_s = sum(self.durations_s) / len(self.durations_s)
-            left_s = each_s * (self.request.total - told) / self.parallel
+            left_s = each_s * (self.request.total - told) / self.n_jobs
             parts.append(f"at most {format_duration(left_s)} left")
         return ", ".join(parts)
 

@@ -1,6 +1,6 @@
 """The folder of one run: everything that is logged, also without a tracker.
 
-folder = RunFolder.make(Path("mlruns"), "article")
+folder = RunFolder.make(Path("mlruns"), "baseline")
 folder.append({"epoch": 1, "score/fcd": 99.8})
 """
 

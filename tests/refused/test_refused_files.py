@@ -41,7 +41,7 @@ from dcgan_sweeps.tracking.checkpoints import (
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.recorder import reopen_recorder
 
-WORDS = ["score.companions=never", "train.checkpoint_every=2"]
+WORDS = ["score.extra_metrics=never", "train.checkpoint_every=2"]
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ MODELS = [
 
 @pytest.mark.parametrize(("name", "reason"), MODELS)
 @pytest.mark.parametrize(
-    "words", [["generate", "{id}"], ["score", "{id}", "score.count=200", "score.companions=never"]]
+    "words",
+    [["generate", "{id}"], ["score", "{id}", "score.count=200", "score.extra_metrics=never"]],
 )
 def test_a_damaged_generator_is_refused(words, name, reason, made, monkeypatch, capsys):
     path = Path(made.places["model"]) / "data" / "model.keras"
@@ -459,7 +460,7 @@ EDITED = [
         [
             "runner.threads=2 was logged, the file does not have it",
             "tracking.system_metrics_s=0 was logged, the file does not have it",
-            "score.companions=never was logged, the file does not have it",
+            "score.extra_metrics=never was logged, the file does not have it",
             "train.checkpoint_every=2 was logged, the file does not have it",
         ],
     ),
