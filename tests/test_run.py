@@ -86,12 +86,12 @@ def test_every_metric_has_its_name_and_its_steps(finished):
     assert any(name.startswith("system/") for name in run.data.metrics)
 
 
-def test_the_whole_configuration_is_logged_with_its_signature(finished):
+def test_the_whole_configuration_is_logged_with_its_config_hash(finished):
     _, _, client, run = finished
     params = run.data.params
     assert params["optimizer.lr"] == "0.001"
     assert params["train.epochs"] == "2"
-    assert params["signature"] == run.data.tags["signature"]
+    assert params["config_hash"] == run.data.tags["config_hash"]
     assert len(params["score.identity"]) == 16
     path = client.download_artifacts(run.info.run_id, "config/config.yaml")
     assert yaml.safe_load(Path(path).read_text())["model"]["latent_dim"] == 16

@@ -22,7 +22,7 @@ from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.logged_config import compute_config_hash
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
@@ -62,7 +62,7 @@ def train_and_score(
     look = Look(
         make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
     )
-    signature = sign(flatten(config))
+    config_hash = compute_config_hash(flatten(config))
     steps_per_epoch = len(parts.train_rows) // config.train.batch_size
     with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
         checkpoint = plan.origin.checkpoint if plan.origin is not None else None
@@ -81,18 +81,18 @@ def train_and_score(
                 recorder.add_steps(epoch.number, block.step, steps)
                 bar.show_steps(epoch.number, block.step, average_steps([steps]))
                 if interrupts.asked and block.step < epoch.last_step:
-                    recorder.save_checkpoint(read_state(training), signature)
+                    recorder.save_checkpoint(read_state(training), config_hash)
                     raise Interrupted(block.step, epoch.number)
             figures = recorder.end_epoch(epoch.number)
             end = _end_epoch(parts, recorder, look, console, epoch.number)
             is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
             if is_saved:
-                recorder.save_checkpoint(read_state(training), signature)
+                recorder.save_checkpoint(read_state(training), config_hash)
             bar.print_epoch(epoch.number, {**figures, **end.scores})
             yield end
             if interrupts.asked and epoch.number < config.train.epochs:
                 if not is_saved:
-                    recorder.save_checkpoint(read_state(training), signature)
+                    recorder.save_checkpoint(read_state(training), config_hash)
                 raise Interrupted(epoch.last_step, epoch.number)
 
 

@@ -17,7 +17,7 @@ from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
-from dcgan_sweeps.logged_config import read_meanings, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_meanings
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.runs.differences import compare_facts
 from dcgan_sweeps.runs.scores import TAG
@@ -38,7 +38,7 @@ def open_record(plan: Plan) -> Recorder:
         "mlflow.source.name": "dcgan_sweeps.run",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": provenance.read_code().commit or "",
-        "signature": sign(flatten(plan.config)),
+        "config_hash": compute_config_hash(flatten(plan.config)),
         **plan.tags,
     }
     return open_recorder(tracking, plan.name, tags, plan.folder)
@@ -52,7 +52,12 @@ def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console)
             shutil.copy2(frame, recorder.folder.samples)
     identity = parts.scorer.identity.digest if parts.scorer else ""
     flat = flatten(config)
-    params = {**plan.params, **flat, "signature": sign(flat), "score.identity": identity}
+    params = {
+        **plan.params,
+        **flat,
+        "config_hash": compute_config_hash(flat),
+        "score.identity": identity,
+    }
     recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
 
     code = provenance.read_code()
@@ -93,7 +98,7 @@ def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, A
     """Return the provenance of a run: all that its result may depend on beside its request."""
     return {
         "command": provenance.read_command(),
-        "signature": sign(flatten(plan.config)),
+        "config_hash": compute_config_hash(flatten(plan.config)),
         "meanings": read_meanings(Config),
         "commit": code.commit,
         "dirty": code.dirty,

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
-from dcgan_sweeps.logged_config import is_signed
+from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import RunFolder
@@ -70,7 +70,7 @@ def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
     """Return what was asked for, in words: the experiment, then each override that can change what
     the run computes."""
     quiet = ("experiment", "runner", "hydra")
-    words = [word for word in overrides if is_signed(word.partition("=")[0])]
+    words = [word for word in overrides if is_hashed(word.partition("=")[0])]
     return " ".join([experiment, *(word for word in words if not word.startswith(quiet))])
 
 

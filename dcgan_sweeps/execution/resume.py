@@ -23,11 +23,11 @@ from dcgan_sweeps.execution.plan import (
     restore_runner,
 )
 from dcgan_sweeps.logged_config import (
+    compute_config_hash,
     find_changes,
     flatten_defaults,
-    is_signed,
+    is_hashed,
     replace_keys,
-    sign,
 )
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
@@ -89,7 +89,7 @@ def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> M
     faults = [
         Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")
         for key, (before, now) in changes.items()
-        if is_signed(key)
+        if is_hashed(key)
     ]
     if faults:
         raise RequestError(faults)
@@ -119,9 +119,9 @@ def read_own_checkpoint(
     if checkpoint is None:
         return None
     require_provenance(folder)
-    mine, its = sign(flatten(config)), checkpoint.facts.get("signature")
+    mine, its = compute_config_hash(flatten(config)), checkpoint.facts.get("config_hash")
     if its not in (None, mine):
-        problem = f"step {checkpoint.step} is of a run of signature {its}; this one's is {mine}"
+        problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
         raise RequestError([Fault(str(folder.checkpoints), problem)])
     frames, faults = folder.find_frames(), []
     for epoch, sha256 in read_grids(checkpoint).items():

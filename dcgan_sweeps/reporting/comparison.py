@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.logged_config import is_signed
+from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
@@ -24,7 +24,7 @@ from dcgan_sweeps.tracking.store import Client
 
 OF_CODE = ("commit", "diff_sha256")
 # Told elsewhere, or different in any two runs.
-NOT_CONFIG = ("signature", "trial", "score.identity")
+NOT_CONFIG = ("config_hash", "trial", "score.identity")
 SHOWN = (
     "fcd",
     "fcd_error",
@@ -101,7 +101,7 @@ def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Cha
     """Return the keys that differ, those that can change a result first."""
     keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
     changes = [
-        Change(key, one.get(key, ""), other.get(key, ""), is_signed(key))
+        Change(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
         for key in keys
         if one.get(key) != other.get(key)
     ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.logged_config import is_signed
+from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.runs.filters import Condition, meets, refuse_unknown
 from dcgan_sweeps.runs.logged_run import (
     PAGE,
@@ -28,7 +28,7 @@ from dcgan_sweeps.scoring.noise import rank_tied
 from dcgan_sweeps.tracking.children import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
-NOT_VARIED = ("signature", "trial", "score.identity", "runner")
+NOT_VARIED = ("config_hash", "trial", "score.identity", "runner")
 FEWEST = 100
 LARGEST_PAGE = 10_000  # runs in one answer; MLflow refuses more than five times as many
 MOST_NAMED = 20  # experiments in a message
@@ -53,7 +53,7 @@ class Row:
     rank: str
     run: LoggedRun
     scores: dict[str, float]  # of the board's identity; of a run that was stopped, its last
-    repeats: int  # runs of the same signature, this one included
+    repeats: int  # runs of the same config hash, this one included
 
     @property
     def score(self) -> float | None:
@@ -117,9 +117,9 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
             read_scores(run).get(digest, {}).get("fcd", math.inf),
         ),
     )
-    repeats = Counter(run.params.get("signature", "") for run in runs)
+    repeats = Counter(run.params.get("config_hash", "") for run in runs)
     rows = [
-        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("signature", "")])
+        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("config_hash", "")])
         for rank, run in itertools.zip_longest(ranks, [*rivals, *others], fillvalue="")
         if isinstance(run, LoggedRun)
     ]
@@ -140,7 +140,7 @@ def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
     return tuple(
         key
         for key in known
-        if is_signed(key)
+        if is_hashed(key)
         and not key.startswith(NOT_VARIED)
         and len({run.params.get(key) for run in runs}) > 1
     )

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.logged_config import compute_config_hash
 from dcgan_sweeps.runs.logged_run import find_runs
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
@@ -162,7 +162,9 @@ class Controller:
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
         """Settle a trial with a run that has done the same; return whether there was one."""
         identity = find_identity(config)
-        done = self._find_finished(sign(flatten(config)), identity.digest if identity else "")
+        done = self._find_finished(
+            compute_config_hash(flatten(config)), identity.digest if identity else ""
+        )
         if done is None:
             return False
         try:
@@ -185,12 +187,12 @@ class Controller:
         fresh = optuna.Trial(self.study, trial._trial_id)
         return as_words(suggest(fresh, self.request.space))
 
-    def _find_finished(self, signature: str, identity: str) -> TrialResult | None:
-        """Return the result of a complete run of the same signature, wherever it was done, whose
+    def _find_finished(self, config_hash: str, identity: str) -> TrialResult | None:
+        """Return the result of a complete run of the same config hash, wherever it was done, whose
         score is of the same identity."""
         if self.record.client is None:
             return None
-        condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
+        condition = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
         experiment = self.request.config.tracking.experiment
         for run in find_runs(self.record.client, experiment, condition):
             if SCORE in run.metrics and run.params.get("score.identity") == identity:

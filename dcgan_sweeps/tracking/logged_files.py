@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -91,7 +91,7 @@ def find_config_edits(
     """Return in words what a run's configuration says otherwise than what was logged.
 
     What was logged stands in run.json, for a run of an earlier version in its params, or is known
-    by its signature alone.
+    by its config hash alone.
     """
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
@@ -100,10 +100,10 @@ def find_config_edits(
         return compare_values(logged, {key: now[key] for key in now if key in logged})
     if params:
         return find_edited_params(now, params)
-    signature = provenance.get("signature", sign(now))
-    if signature == sign(now):
+    config_hash = provenance.get("config_hash", compute_config_hash(now))
+    if config_hash == compute_config_hash(now):
         return ()
-    return (f"the run's signature is {signature}, the file's {sign(now)}",)
+    return (f"the run's config hash is {config_hash}, the file's {compute_config_hash(now)}",)
 
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:

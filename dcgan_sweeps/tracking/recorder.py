@@ -206,16 +206,16 @@ class Recorder:
             for number, frame in self.folder.find_frames().items():
                 self.tracker.log_image(frame, key="samples", step=number)
 
-    def save_checkpoint(self, state: Arrays, signature: str) -> None:
+    def save_checkpoint(self, state: Arrays, config_hash: str) -> None:
         """Write a checkpoint of the training's `state` and of the record up to here.
 
-        `signature` is that of the run's configuration. Raises CheckpointError.
+        `config_hash` is that of the run's configuration. Raises CheckpointError.
         """
         with self._timed():
             arrays = {**state, **pack_steps(self._epoch_steps)}
             facts = {
                 "run_id": self.tracker.run_id,
-                "signature": signature,
+                "config_hash": config_hash,
                 "pending": self._pending,
                 "grids": self._grids,
             }

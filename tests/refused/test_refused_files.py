@@ -324,7 +324,7 @@ WRONG_TYPES = [
         PROVENANCE,
         ": meanings has a value that is no whole number",
     ),
-    (set_json("signature", value=None), PROVENANCE, ": signature is None; allowed: text"),
+    (set_json("config_hash", value=None), PROVENANCE, ": config_hash is None; allowed: text"),
     (
         set_json("device", "kind", value="tpu"),
         PROVENANCE,
@@ -526,7 +526,7 @@ def test_an_edited_run_of_an_earlier_version_is_known_by_its_params(made, monkey
     require_refused(answer, [f"{path}: optimizer.lr was logged as 0.001, the file has 0.01"])
 
 
-def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_signature(
+def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_config_hash(
     made, tmp_path, monkeypatch, capsys
 ):
     folder = Path(shutil.copytree(made.places["run"], tmp_path / "run"))
@@ -534,7 +534,7 @@ def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_signature
     set_yaml(optimizer__lr=0.01)(folder / "config.yaml")
     words = [f"resume={folder}", "train.epochs=3", "tracking=none"]
     answer = ask(monkeypatch, capsys, tmp_path, "run", *words)
-    require_refused(answer, [f"{folder / 'config.yaml'}: the run's signature is "])
+    require_refused(answer, [f"{folder / 'config.yaml'}: the run's config hash is "])
 
 
 def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatch, capsys):
@@ -565,12 +565,12 @@ def resume(folder, monkeypatch, capsys):
 def test_a_checkpoint_of_another_run_is_refused(untracked, monkeypatch, capsys):
     (path,) = list_checkpoints(untracked / "checkpoints")
     checkpoint = read_checkpoint(path)
-    facts = {**checkpoint.facts, "signature": "f" * 16}
+    facts = {**checkpoint.facts, "config_hash": "f" * 16}
     facts.pop("version")
     path.unlink()
     write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts))
     answer = resume(untracked, monkeypatch, capsys)
-    require_refused(answer, [f"{path.parent}: step 20 is of a run of signature {'f' * 16}"])
+    require_refused(answer, [f"{path.parent}: step 20 is of a run of config hash {'f' * 16}"])
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\0" * 1000])

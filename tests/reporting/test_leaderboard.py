@@ -47,8 +47,8 @@ def test_runs_that_do_not_meet_a_condition_are_not_ranked():
         rank_runs(runs, Choice(conditions=read_conditions(["seed = 3"])))
 
 
-def test_runs_of_one_signature_are_counted():
-    twins = [make_run(number, 30.0 + number, signature="same") for number in (1, 2)]
+def test_runs_of_one_config_hash_are_counted():
+    twins = [make_run(number, 30.0 + number, config_hash="same") for number in (1, 2)]
     board = rank_runs([*twins, make_run(3, 50.0)], Choice())
     assert [row.repeats for row in board.rows] == [2, 2, 1]
 
