@@ -30,7 +30,7 @@ from dcgan_sweeps.runs.selection import find_all, find_trials
 from dcgan_sweeps.scoring.extra_metrics import Set
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, prepare_scorer
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
-from dcgan_sweeps.terminal import COMPANIONS
+from dcgan_sweeps.terminal import EXTRA_METRICS
 from dcgan_sweeps.tracking.provenance import describe_machine
 from dcgan_sweeps.tracking.store import Client, open_store
 
@@ -81,7 +81,7 @@ def main() -> None:
         draw_rankings(scores, options.picture)
     ordered = [drawn[index] for index in np.argsort(scores[scorers[0].classifier.sha256[:8]])]
     chosen = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
-    print_companions(scorers[0], chosen)
+    print_extra_metrics(scorers[0], chosen)
     print_counts(scorers[0], chosen)
     print_latent_noise(scorers[0], chosen)
     if options.noise:
@@ -125,15 +125,15 @@ def draw_rankings(scores: dict[str, list[float]], picture: Path) -> None:
     figure.savefig(picture, dpi=110)
 
 
-def print_companions(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print the companions of some generators beside those of real images."""
+def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
+    """Print the extra metrics of some generators beside those of real images."""
     rows = np.arange(len(scorer.images.train_u8))
-    seen = [scorer.examine(each.fakes, rows, print).figures for each in drawn]
+    seen = [scorer.examine(each.fakes, rows, print).metrics for each in drawn]
     print("\n| | " + " | ".join(each.name for each in drawn) + " | real images |")
     print("|---|" + "---|" * (len(drawn) + 1))
-    for key, (digits, _) in COMPANIONS.items():
+    for key, (digits, _) in EXTRA_METRICS.items():
         name = key.removeprefix("score/")
-        cells = [f"{figures[name]:{digits}}" for figures in seen]
+        cells = [f"{metrics[name]:{digits}}" for metrics in seen]
         real = seen[0].get(f"{name}_real")
         cells.append("" if real is None else f"{real:{digits}}")
         print(f"| `{key}` | " + " | ".join(cells) + " |")

@@ -1,6 +1,6 @@
 """What a score of the documented generator costs: `python -m benchmarks.scoring`.
 
-The distance of 10,000 images, then the companions: the first time on a machine, which reads the
+The distance of 10,000 images, then the extra metrics: the first time on a machine, which reads the
 real images, and from then on.
 """
 

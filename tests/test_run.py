@@ -26,8 +26,8 @@ SCORES = {"score/fcd", "score/fcd_test", "score/fcd_share"}
 WHOLE = ["tracking.system_metrics_s=0.2", "score.extra_metrics=last"]
 BOUNDS = {"score/fcd_floor", "score/fcd_ceiling", "score/fcd_untrained"}
 WITH_REAL = ("precision", "recall", "density", "coverage", "class_js_bits", "dropped_classes")
-COMPANIONS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}
-COMPANIONS |= {f"score/{name}" for name in ("kid", "kid_error", "fcd_error", "nearest_train")}
+EXTRA_METRICS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}
+EXTRA_METRICS |= {f"score/{name}" for name in ("kid", "kid_error", "fcd_error", "nearest_train")}
 
 
 def find_only_run(client):
@@ -76,13 +76,13 @@ def test_the_terminal_shows_tables_epochs_and_what_to_do_next(finished):
 
 def test_every_metric_has_its_name_and_its_steps(finished):
     _, _, client, run = finished
-    expected = LOSSES | SCORES | BOUNDS | COMPANIONS | {"train/images_per_s"}
+    expected = LOSSES | SCORES | BOUNDS | EXTRA_METRICS | {"train/images_per_s"}
     assert set(run.data.metrics) >= expected
     steps = [m.step for m in client.get_metric_history(run.info.run_id, "loss/generator")]
     epochs = [m.step for m in client.get_metric_history(run.info.run_id, "score/fcd")]
     assert steps == [8, 10, 18, 20]
-    companions = [m.step for m in client.get_metric_history(run.info.run_id, "score/recall")]
-    assert (epochs, companions) == ([1, 2], [2])
+    extra_metrics = [m.step for m in client.get_metric_history(run.info.run_id, "score/recall")]
+    assert (epochs, extra_metrics) == ([1, 2], [2])
     assert any(name.startswith("system/") for name in run.data.metrics)
 
 

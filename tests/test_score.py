@@ -13,7 +13,7 @@ REPORT = [*PROGRAM[:2], "dcgan_sweeps.report"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two runs of one score identity, the first without companions, and one of another."""
+    """Two runs of one score identity, the first without extra metrics, and one of another."""
     folder = tmp_path_factory.mktemp("scored")
     finish(folder, [*PROGRAM, *TINY, "score.extra_metrics=never"])
     finish(folder, [*PROGRAM, *TINY, "seed=1", "score.extrapolate=true"])
@@ -25,7 +25,7 @@ def find_runs(folder):
     return list_runs(open_store(folder))
 
 
-def test_the_same_score_comes_again_and_companions_are_added(folder):
+def test_the_same_score_comes_again_and_extra_metrics_are_added(folder):
     first, second, _ = find_runs(folder)
     assert "score/kid" not in first.data.metrics
     printed = finish(folder, [*SCORE, first.info.run_id, "score.count=200", "score.batch_size=100"])

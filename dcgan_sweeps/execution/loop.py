@@ -83,12 +83,12 @@ def train_and_score(
                 if interrupts.asked and block.step < epoch.last_step:
                     recorder.save_checkpoint(read_state(training), config_hash)
                     raise Interrupted(block.step, epoch.number)
-            figures = recorder.end_epoch(epoch.number)
+            metrics = recorder.end_epoch(epoch.number)
             end = _end_epoch(parts, recorder, look, console, epoch.number)
             is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
             if is_saved:
                 recorder.save_checkpoint(read_state(training), config_hash)
-            bar.print_epoch(epoch.number, {**figures, **end.scores})
+            bar.print_epoch(epoch.number, {**metrics, **end.scores})
             yield end
             if interrupts.asked and epoch.number < config.train.epochs:
                 if not is_saved:

@@ -107,7 +107,7 @@ def is_scored(config: Config, epoch: int) -> bool:
 
 
 def is_examined(config: Config, epoch: int) -> bool:
-    """Return whether the end of an epoch has the companions of its score as well."""
+    """Return whether the end of an epoch has the extra metrics of its score as well."""
     when = config.score.extra_metrics
     if when == "every":
         return is_scored(config, epoch)

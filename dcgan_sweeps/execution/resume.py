@@ -270,7 +270,7 @@ def read_outcome(folder: RunFolder) -> str:
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
-    """Return a checkpoint without the scores and companions that `config` would not have taken.
+    """Return a checkpoint without the scores and extra metrics that `config` would not have taken.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """

@@ -55,14 +55,14 @@ def train(request: Request) -> int:
         recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))
         model = build_for(config)
         for epoch in train_classifier(model, images, config):
-            figures = {
+            metrics = {
                 "loss": epoch.loss,
                 "accuracy/train": epoch.train_accuracy,
                 "accuracy/test": epoch.test_accuracy,
             }
-            recorder.add_scores(epoch.number, figures)
+            recorder.add_scores(epoch.number, metrics)
             console.print(
-                show_epoch(epoch.number, config.epochs, figures, time.perf_counter() - begin)
+                show_epoch(epoch.number, config.epochs, metrics, time.perf_counter() - begin)
             )
         content = encode_weights(model)
         classifier = decode_weights(content)
@@ -100,9 +100,9 @@ def train(request: Request) -> int:
     return ANSWER_IS_NO if recorder.failures else DONE
 
 
-def show_epoch(number: int, epochs: int, figures: Mapping[str, float], wall_s: float) -> str:
+def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:
     """Return the line of an epoch, with the time that is left after `wall_s`."""
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     left = format_duration(wall_s / number * (epochs - number))
     return f"epoch {number:>2}/{epochs}  {shown}  {left} left"
 

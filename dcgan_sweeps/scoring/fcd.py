@@ -1,4 +1,4 @@
-"""The score of a generator: the Fréchet classifier distance, and its companions.
+"""The score of a generator: the Fréchet classifier distance, and its extra metrics.
 
     scorer = prepare_scorer(config.score, images)
     fakes = scorer.draw(sample, latent_dim=100)
@@ -95,7 +95,7 @@ class Scorer:
         return (fcd - self.floor) / (self.reference.ceiling - self.floor)
 
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
-        """Return what the companions say of a generator that was trained on some of the images.
+        """Return what the extra metrics say of a generator that was trained on some of the images.
 
         Of the first fakes, as many as there are reals: the figures depend on the number.
         """

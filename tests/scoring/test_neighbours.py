@@ -104,7 +104,7 @@ print(peak() - before)
 
 
 @pytest.mark.slow
-def test_all_companions_of_ten_thousand_need_less_than_a_gigabyte():
+def test_all_extra_metrics_of_ten_thousand_need_less_than_a_gigabyte():
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], check=True, capture_output=True, text=True
     )
