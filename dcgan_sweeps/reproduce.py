@@ -16,8 +16,8 @@ from dcgan_sweeps.place import add_place, say_variables
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dcgan_sweeps.execution.parts import Parts
-    from dcgan_sweeps.execution.plan import Plan
+    from dcgan_sweeps.execution.components import Components
+    from dcgan_sweeps.execution.spec import RunSpec
     from dcgan_sweeps.reproduction.target import Original
     from dcgan_sweeps.runs.selection import Place
 
@@ -90,19 +90,19 @@ def reproduce(options: argparse.Namespace) -> int:
     if options.code:
         return reproduce_with_its_code(options, original, place.dir, console)
 
-    from dcgan_sweeps.execution.parts import prepare
+    from dcgan_sweeps.execution.components import prepare
 
-    plan = plan_reproduction(original, place, options.epochs)
-    parts = prepare(plan.config, plan.runner, console)
-    is_same = print_differences(plan, parts, original, console)
+    spec = build_reproduction_spec(original, place, options.epochs)
+    components = prepare(spec.config, spec.runner, console)
+    is_same = print_differences(spec, components, original, console)
     if options.check_only:
         return DONE if is_same else ANSWER_IS_NO
-    return train_and_judge(plan, parts, original, options, console)
+    return train_and_judge(spec, components, original, options, console)
 
 
-def plan_reproduction(original: Original, place: Place, epochs: int | None) -> Plan:
-    """Return the plan of the same run, tracked at `place`, on what its machine had."""
-    from dcgan_sweeps.execution.plan import Plan, restore_runner
+def build_reproduction_spec(original: Original, place: Place, epochs: int | None) -> RunSpec:
+    """Return the spec of the same run, tracked at `place`, on what its machine had."""
+    from dcgan_sweeps.execution.spec import RunSpec, restore_runner
 
     config = original.config
     if epochs is not None and epochs > config.train.epochs:
@@ -118,7 +118,7 @@ def plan_reproduction(original: Original, place: Place, epochs: int | None) -> P
     config = dataclasses.replace(config, tracking=tracking, train=train, data=data, resume=None)
     runner = restore_runner(config.runner, original.provenance)
     name = f"reproduction of {original.name}"
-    return Plan(config, original.overrides, name, runner, {"reproduces": original.name})
+    return RunSpec(config, original.overrides, name, runner, {"reproduces": original.name})
 
 
 def reproduce_with_its_code(
@@ -145,9 +145,11 @@ def reproduce_with_its_code(
     return run_code(original, words)
 
 
-def print_differences(plan: Plan, parts: Parts, original: Original, console: Console) -> bool:
+def print_differences(
+    spec: RunSpec, components: Components, original: Original, console: Console
+) -> bool:
     """Print how this machine and code differ from the run's; return whether none is decisive."""
-    from dcgan_sweeps.execution.opening import gather_facts
+    from dcgan_sweeps.execution.start import gather_facts
     from dcgan_sweeps.runs.differences import compare_facts
     from dcgan_sweeps.terminal import make_say
     from dcgan_sweeps.tracking.provenance import read_code
@@ -156,7 +158,7 @@ def print_differences(plan: Plan, parts: Parts, original: Original, console: Con
     if not original.provenance:
         say("no provenance was logged: nothing says where the run came from")
         return False
-    differences = compare_facts(original.provenance, gather_facts(plan, parts, read_code()))
+    differences = compare_facts(original.provenance, gather_facts(spec, components, read_code()))
     for difference in differences:
         say(str(difference))
     decisive = sum(each.decisive for each in differences)
@@ -168,7 +170,11 @@ def print_differences(plan: Plan, parts: Parts, original: Original, console: Con
 
 
 def train_and_judge(
-    plan: Plan, parts: Parts, original: Original, options: argparse.Namespace, console: Console
+    spec: RunSpec,
+    components: Components,
+    original: Original,
+    options: argparse.Namespace,
+    console: Console,
 ) -> int:
     """Train again, compare, print the table and the verdict; return the exit status."""
     from dcgan_sweeps.execution.outcome import execute
@@ -177,7 +183,7 @@ def train_and_judge(
     from dcgan_sweeps.tracking.history import read_history
     from dcgan_sweeps.tracking.secrets import mask_secrets
 
-    execution = execute(plan, parts, console)
+    execution = execute(spec, components, console)
     if execution.outcome == "interrupted":
         return execution.status
     folder = execution.recorder.folder

@@ -1,6 +1,6 @@
 """The epochs of a run: trained, pictured, scored, checkpointed.
 
-for end in train_and_score(plan, parts, recorder, interrupts, console):
+for end in train_and_score(spec, components, recorder, interrupts, console):
     end.number, end.scores
 """
 
@@ -14,9 +14,9 @@ from rich.console import Console
 
 from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
+from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.sampling import Latents, make_sampler
 from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
@@ -46,8 +46,8 @@ class EpochEnd:
 
 
 def train_and_score(
-    plan: Plan,
-    parts: Parts,
+    spec: RunSpec,
+    components: Components,
     recorder: Recorder,
     interrupts: Interrupts,
     console: Console,
@@ -57,25 +57,25 @@ def train_and_score(
 
     Raises Interrupted, with a checkpoint written, and Diverged.
     """
-    config = plan.config
-    training = prepare_training(parts.gan, config.train, config.optimizer, config.seed)
+    config = spec.config
+    training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
     look = Look(
-        make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
+        make_sampler(components.gan.generator, config.score.batch_size), _draw_grid_latents(config)
     )
     config_hash = compute_config_hash(flatten(config))
-    steps_per_epoch = len(parts.train_rows) // config.train.batch_size
+    steps_per_epoch = len(components.train_rows) // config.train.batch_size
     with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
-        checkpoint = plan.origin.checkpoint if plan.origin is not None else None
+        checkpoint = spec.resume_point.checkpoint if spec.resume_point is not None else None
         if checkpoint is not None:
             _restore(checkpoint, training, recorder, steps_per_epoch)
             bar.go_on(checkpoint.step)
             yield from _find_scored(checkpoint)
         else:
-            if parts.scorer is not None:
-                recorder.add_scores(0, measure_bounds(parts.scorer, look))
-            yield _end_epoch(parts, recorder, look, console, 0)
-        images_u8 = parts.images.train_u8[parts.train_rows, ..., None]
-        for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
+            if components.scorer is not None:
+                recorder.add_scores(0, measure_bounds(components.scorer, look))
+            yield _end_epoch(components, recorder, look, console, 0)
+        images_u8 = components.images.train_u8[components.train_rows, ..., None]
+        for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
             for block in epoch:
                 steps = _as_steps(block, config.train.batch_size)
                 recorder.add_steps(epoch.number, block.step, steps)
@@ -84,7 +84,7 @@ def train_and_score(
                     recorder.save_checkpoint(read_state(training), config_hash)
                     raise Interrupted(block.step, epoch.number)
             metrics = recorder.end_epoch(epoch.number)
-            end = _end_epoch(parts, recorder, look, console, epoch.number)
+            end = _end_epoch(components, recorder, look, console, epoch.number)
             is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
             if is_saved:
                 recorder.save_checkpoint(read_state(training), config_hash)
@@ -96,13 +96,13 @@ def train_and_score(
                 raise Interrupted(epoch.last_step, epoch.number)
 
 
-def _batches(parts: Parts) -> Callable[[int], Indices]:
-    config = parts.config
+def _batches(components: Components) -> Callable[[int], Indices]:
+    config = components.config
 
     def batches(epoch: int) -> Indices:
         random = stream(config.seed, "batches", epoch)
         return draw_batches(
-            len(parts.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
+            len(components.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
         )
 
     return batches
@@ -133,18 +133,18 @@ def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
 
 
 def _end_epoch(
-    parts: Parts, recorder: Recorder, look: Look, console: Console, number: int
+    components: Components, recorder: Recorder, look: Look, console: Console, number: int
 ) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where that is due, note both digests."""
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)
     scores = {}
-    if parts.scorer is not None:
-        scores = score_epoch(parts, parts.scorer, recorder, look, console, number)
+    if components.scorer is not None:
+        scores = score_epoch(components, components.scorer, recorder, look, console, number)
     recorder.add_digests(
         number,
         {
-            "digest.weights": hash_weights(parts.gan),
+            "digest.weights": hash_weights(components.gan),
             "digest.samples": hashlib.sha256(grid_u8.tobytes()).hexdigest(),
         },
     )

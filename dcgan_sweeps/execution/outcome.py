@@ -1,6 +1,6 @@
-"""A run from its plan to its outcome.
+"""A run from its spec to its outcome.
 
-    execution = execute(plan, console)
+    execution = execute(spec, console)
     execution.outcome, execution.scores
 
 TensorFlow is imported with this module: the device must have been set up before.
@@ -19,10 +19,10 @@ from rich.console import Console
 from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
-from dcgan_sweeps.execution.opening import open_record, record_start
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
+from dcgan_sweeps.execution.spec import OUT_OF_MEMORY, RunSpec, Stop
+from dcgan_sweeps.execution.start import open_record, record_start
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
@@ -66,27 +66,33 @@ def go_on(end: EpochEnd) -> None:
     """Judge every epoch good enough to go on."""
 
 
-def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) -> Execution:
+def execute(
+    spec: RunSpec, components: Components, console: Console, judge: Judge = go_on
+) -> Execution:
     """Do a run to its end, or until `judge` stops it after an epoch, recorded.
 
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
-    require_same_score(plan, parts)
+    require_same_score(spec, components)
     with catch_interrupts() as interrupts:
-        recorder = open_record(plan)
+        recorder = open_record(spec)
         with started():
-            execution = _record_run(plan, parts, recorder, interrupts, console, judge)
+            execution = _record_run(spec, components, recorder, interrupts, console, judge)
     with started():
-        print_ending(console, plan, execution, time.perf_counter() - begin)
+        print_ending(console, spec, execution, time.perf_counter() - begin)
     return execution
 
 
-def require_same_score(plan: Plan, parts: Parts) -> None:
+def require_same_score(spec: RunSpec, components: Components) -> None:
     """Raise RequestError, naming both, where a run would go on with another score than it began
     with: one record holds one."""
-    before = plan.origin.provenance.get("score_identity") if plan.origin is not None else None
-    now = parts.scorer.identity if parts.scorer is not None else None
+    before = (
+        spec.resume_point.provenance.get("score_identity")
+        if spec.resume_point is not None
+        else None
+    )
+    now = components.scorer.identity if components.scorer is not None else None
     if before is None or before == (now.digest if now is not None else ""):
         return
     words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
@@ -95,8 +101,8 @@ def require_same_score(plan: Plan, parts: Parts) -> None:
 
 
 def _record_run(
-    plan: Plan,
-    parts: Parts,
+    spec: RunSpec,
+    components: Components,
     recorder: Recorder,
     interrupts: Interrupts,
     console: Console,
@@ -105,9 +111,9 @@ def _record_run(
     scores: Mapping[str, float] = {}
     outcome, reason = "failed", ""
     try:
-        record_start(plan, parts, recorder, console)
+        record_start(spec, components, recorder, console)
         try:
-            for end in train_and_score(plan, parts, recorder, interrupts, console):
+            for end in train_and_score(spec, components, recorder, interrupts, console):
                 scores = end.scores or scores
                 stop = judge(end)
                 if stop is not None and stop.outcome == "interrupted":
@@ -121,7 +127,10 @@ def _record_run(
             outcome, reason = "interrupted", str(error)
         if outcome != "pruned":
             recorder.add_models(
-                {"generator": parts.gan.generator, "discriminator": parts.gan.discriminator}
+                {
+                    "generator": components.gan.generator,
+                    "discriminator": components.gan.discriminator,
+                }
             )
     except KeyboardInterrupt:
         outcome, reason = "interrupted", "stopped at once"
@@ -136,7 +145,7 @@ def _record_run(
     return Execution(outcome, reason, scores, recorder)
 
 
-def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: float) -> None:
+def print_ending(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores = execution.recorder, execution.scores
     reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
@@ -149,9 +158,9 @@ def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: flo
     }
     if recorder.tracker.run_id is not None:
         facts["run"] = recorder.tracker.run_id
-        facts["look"] = _say_where_to_look(plan.config.tracking)
+        facts["look"] = _say_where_to_look(spec.config.tracking)
     if execution.outcome in ("interrupted", "failed"):
-        facts["go on"] = _say_how_to_go_on(plan, recorder)
+        facts["go on"] = _say_how_to_go_on(spec, recorder)
     if execution.outcome == "failed":
         facts["traceback"] = str(recorder.folder.root / "traceback.txt")
     console.print()
@@ -172,8 +181,8 @@ def _say_where_to_look(tracking: Tracking) -> str:
     return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
-def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
-    tracking = plan.config.tracking
+def _say_how_to_go_on(spec: RunSpec, recorder: Recorder) -> str:
+    tracking = spec.config.tracking
     target = recorder.tracker.run_id or str(recorder.folder.root)
     words = [f"resume={quote(target)}"]
     if show_path(tracking.dir) != DIR:

@@ -1,6 +1,6 @@
 """Which run `resume=` names, and what goes on from it.
 
-plan = plan_resumed(request, say=print)
+spec = build_resumed_spec(request, say=print)
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
-from dcgan_sweeps.execution.plan import (
-    Origin,
-    Plan,
+from dcgan_sweeps.execution.spec import (
+    ResumePoint,
+    RunSpec,
     is_examined,
     is_scored,
     restore_runner,
@@ -46,8 +46,8 @@ from dcgan_sweeps.tracking.store import answering, open_store
 MAY_CHANGE = ("tracking.uri", "tracking.dir", "data.dir", "tracking.system_metrics_s")
 
 
-def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
-    """Return the plan that goes on with the run that `resume` names.
+def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
+    """Return the spec that goes on with the run that `resume` names.
 
     With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
     RequestError for a run that cannot go on, and for every other key that is changed.
@@ -66,19 +66,21 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
         checkpoint = read_own_checkpoint(folder, logged, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"going on with {folder.root.name} from {where}")
-        origin = Origin(folder, lock, run, files.provenance, checkpoint, same=not is_longer)
+        resume_point = ResumePoint(
+            folder, lock, run, files.provenance, checkpoint, same=not is_longer
+        )
         config = replace_keys(logged, changes)
         name = folder.root.name if run is None else run.name
         runner = restore_runner(logged.runner, files.provenance)
-        plan = Plan(config, files.overrides, name, runner, {}, origin)
-        return plan_longer(plan) if is_longer else plan
+        spec = RunSpec(config, files.overrides, name, runner, {}, resume_point)
+        return build_longer_spec(spec) if is_longer else spec
 
 
 def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> Mapping[str, Any]:
     """Return the provenance of a trial that is tried again, {} where it died before that was
     written; its configuration is that of its study.
 
-    Raises RequestError where a file of an earlier attempt is damaged or was edited, or where the
+    Raises RequestError where a file of an earlier start is damaged or was edited, or where the
     study now asks something else of the trial.
     """
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
@@ -144,23 +146,25 @@ def begins_with(path: Path, content: bytes) -> bool:
         return file.read(len(content)) == content
 
 
-def plan_longer(plan: Plan) -> Plan:
-    """Return the plan of the new run that trains longer than the one that `plan` goes on with.
+def build_longer_spec(spec: RunSpec) -> RunSpec:
+    """Return the spec of the new run that trains longer than the one that `spec` goes on with.
 
     Raises RequestError where there is no checkpoint to start from.
     """
-    origin, config = plan.origin, plan.config
-    if origin is None or origin.checkpoint is None:
+    resume_point, config = spec.resume_point, spec.config
+    if resume_point is None or resume_point.checkpoint is None:
         raise RequestError([Fault("resume", "the run has no checkpoint to train longer from")])
     word = f"train.epochs={config.train.epochs}"
-    words = [each for each in plan.overrides if not each.startswith("train.epochs=")]
-    name = f"{plan.name.partition(' train.epochs=')[0]} {word}"
+    words = [each for each in spec.overrides if not each.startswith("train.epochs=")]
+    name = f"{spec.name.partition(' train.epochs=')[0]} {word}"
     return dataclasses.replace(
-        plan,
+        spec,
         overrides=(*words, word),
         name=config.tracking.run_name or name,
-        tags={"continues": origin.name},
-        origin=dataclasses.replace(origin, checkpoint=drop_scores(origin.checkpoint, config)),
+        tags={"continues": resume_point.name},
+        resume_point=dataclasses.replace(
+            resume_point, checkpoint=drop_scores(resume_point.checkpoint, config)
+        ),
     )
 
 

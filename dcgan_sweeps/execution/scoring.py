@@ -1,7 +1,7 @@
 """The scores after an epoch: measured, recorded, and what the extra metrics found shown.
 
 recorder.add_scores(0, measure_bounds(scorer, look))
-score_epoch(parts, scorer, recorder, look, console, epoch)["score/fcd"]
+score_epoch(components, scorer, recorder, look, console, epoch)["score/fcd"]
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
-from dcgan_sweeps.execution.plan import is_examined, is_scored
+from dcgan_sweeps.execution.spec import is_examined, is_scored
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents
 from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores
@@ -47,7 +47,7 @@ def measure_bounds(scorer: Scorer, look: Look) -> dict[str, float]:
 
 
 def score_epoch(
-    parts: Parts,
+    components: Components,
     scorer: Scorer,
     recorder: Recorder,
     look: Look,
@@ -56,26 +56,26 @@ def score_epoch(
 ) -> dict[str, float]:
     """Return the scores after an epoch, recorded, with extra metrics where they are due; {} for an
     epoch that is not scored."""
-    if not is_scored(parts.config, epoch):
+    if not is_scored(components.config, epoch):
         return {}
     begin = time.perf_counter()
     fakes = scorer.draw(look.sample, look.latent_dim)
     scores = name_scores(scorer, scorer.score(fakes))
     fcd_s = time.perf_counter() - begin
     recorder.add_scores(epoch, {**scores, "scoring/fcd_s": fcd_s})
-    if is_examined(parts.config, epoch):
+    if is_examined(components.config, epoch):
         begin = time.perf_counter()
         say = make_say(console)
-        examination = scorer.examine(fakes, parts.train_rows, say)
+        examination = scorer.examine(fakes, components.train_rows, say)
         metrics = name_metrics(scorer, fakes, examination)
         extra_metrics_s = time.perf_counter() - begin
         recorder.add_scores(epoch, {**metrics, "scoring/companions_s": extra_metrics_s})
         show_extra_metrics(console, {**scores, **metrics}, fcd_s, extra_metrics_s)
-        if epoch == parts.config.train.epochs:
+        if epoch == components.config.train.epochs:
             walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
             recorder.add_score_pictures(
                 draw_pictures(
-                    scorer.images, parts.train_rows, fakes.images_u8, examination, walks_u8
+                    scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
                 )
             )
     return scores

@@ -229,12 +229,12 @@ class Controller:
             result = dataclasses.replace(result, outcome="failed")
         failures = self._read(number).user_attrs.get("failures", 0)
         if result.can_be_retried and not final and failures < self.settings.retries:
-            self.record.end_attempt(number, dataclasses.replace(result, outcome="interrupted"))
+            self.record.end_trial(number, dataclasses.replace(result, outcome="interrupted"))
             self._set(number, {"failures": failures + 1})
             self.view.retry(number, result)
             self.unfinished.append(number)
             return
-        self.record.end_attempt(number, result)
+        self.record.end_trial(number, result)
         run_id = result.run_id or find_run_id(self.folder, number)
         if run_id is None and result.outcome == "failed":
             run_id = self.record.add_failure(
@@ -300,7 +300,7 @@ class Controller:
             self.running.discard(number)
             if result.outcome == "failed":
                 result = TrialResult("interrupted", "stopped at once")
-                self.record.end_attempt(number, result)
+                self.record.end_trial(number, result)
             self._settle(number, result)
 
     def _read(self, number: int) -> FrozenTrial:

@@ -46,17 +46,17 @@ def run_job(composed: DictConfig) -> TrialResult:
 
 
 def _run_alone(composed: DictConfig) -> TrialResult:
-    from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.execution.plan import plan_new
+    from dcgan_sweeps.execution.components import prepare
+    from dcgan_sweeps.execution.spec import build_spec
     from dcgan_sweeps.terminal import make_console
 
     console = make_console()
-    plan = plan_new(read_request(composed, "config"))
-    parts = prepare(plan.config, plan.runner, console)
+    spec = build_spec(read_request(composed, "config"))
+    components = prepare(spec.config, spec.runner, console)
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console))
+    result = _read_result(execute(spec, components, console))
     if result.outcome != "complete":
         raise RunFailed(f"{result.outcome}: {result.reason}")
     return result
@@ -65,8 +65,8 @@ def _run_alone(composed: DictConfig) -> TrialResult:
 def _run_trial(
     composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
 ) -> TrialResult:
-    from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.sweep.trial import attach, make_judge, note_identity, plan_attempt
+    from dcgan_sweeps.execution.components import prepare
+    from dcgan_sweeps.sweep.trial import attach, build_trial_spec, make_judge, note_identity
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
@@ -74,15 +74,15 @@ def _run_trial(
     slot = os.environ.get(SLOT, "")
     place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")
-    plan = plan_attempt(request, folder, number, trial.user_attrs["varied"], make_say(console))
-    plan = dataclasses.replace(plan, tags={**plan.tags, **place})
-    parts = prepare(plan.config, plan.runner, console)
-    if parts.scorer is not None:
-        note_identity(trial, parts.scorer.identity)
+    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    spec = dataclasses.replace(spec, tags={**spec.tags, **place})
+    components = prepare(spec.config, spec.runner, console)
+    if components.scorer is not None:
+        note_identity(trial, components.scorer.identity)
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+    result = _read_result(execute(spec, components, console, make_judge(trial, spec.config)))
     log.write(result.traceback)
     return result
 

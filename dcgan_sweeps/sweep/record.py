@@ -17,7 +17,7 @@ from dcgan_sweeps.execution.resume import hold
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
-from dcgan_sweeps.sweep.trial import find_attempt, name_trial
+from dcgan_sweeps.sweep.trial import find_trial_run, name_trial
 from dcgan_sweeps.tracking import children
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.provenance import read_code
@@ -56,7 +56,7 @@ class StudyRecord:
             return None
         return _as_result(run, run_folder.read_text("traceback.txt"))
 
-    def end_attempt(self, number: int, result: TrialResult) -> None:
+    def end_trial(self, number: int, result: TrialResult) -> None:
         """End the run of a trial as `result` has it, where its process did not.
 
         Nothing where it has no run. One that is to be tried again is "interrupted": a start after
@@ -79,7 +79,7 @@ class StudyRecord:
                 children.add_text(self.client, run.run_id, result.traceback, "traceback.txt")
 
     def _find(self, number: int) -> LoggedRun | None:
-        return find_attempt(
+        return find_trial_run(
             self.client, self.config, self.folder.find_trial(number), self.parent, number
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dcgan_sweeps.execution.plan import OUT_OF_MEMORY
+from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
 
 SCORE = "score/fcd"  # what a study minimises
 IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in words

@@ -22,13 +22,13 @@ from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import find_slots
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
-from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
 from dcgan_sweeps.sweep.record import StudyRecord, open_record
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
+from dcgan_sweeps.sweep.summary import conclude
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.secrets import mask_secrets

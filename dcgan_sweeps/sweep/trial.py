@@ -1,8 +1,8 @@
-"""One attempt at a trial: where it stands, what it goes on from, and who stops it.
+"""One start of a trial: where it stands, what it goes on from, and who stops it.
 
 trial = attach(folder, number, settings)
-plan = plan_attempt(request, folder, number, varied, say)
-execute(plan, parts, console, make_judge(trial, plan.config))
+spec = build_trial_spec(request, folder, number, varied, say)
+execute(spec, components, console, make_judge(trial, spec.config))
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import optuna
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.datasets.images import load_images
-from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
 from dcgan_sweeps.execution.resume import (
     hold,
     read_own_checkpoint,
     read_unedited,
     released_on_refusal,
 )
+from dcgan_sweeps.execution.spec import ResumePoint, RunSpec, Stop, restore_runner
 from dcgan_sweeps.runs.logged_run import LoggedRun, read_run
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
@@ -75,31 +75,31 @@ def note_identity(trial: optuna.Trial, identity: Identity) -> None:
     trial.set_user_attr(IDENTITY, mine)
 
 
-def plan_attempt(
+def build_trial_spec(
     request: Request,
     folder: StudyFolder,
     number: int,
     varied: Sequence[str],
     say: Callable[[str], None],
-) -> Plan:
-    """Return the plan of a trial: from its start, or from the checkpoint of an earlier attempt.
+) -> RunSpec:
+    """Return the spec of a trial: from its start, or from the checkpoint of an earlier start.
 
-    Raises RequestError for an attempt that is still going on.
+    Raises RequestError for one that is still going on.
     """
     parent = folder.read()["parent_run_id"]
     run_folder = folder.find_trial(number)
-    origin = find_origin(request.config, run_folder, parent, number, say)
+    resume_point = find_resume_point(request.config, run_folder, parent, number, say)
     runner = request.config.runner
-    if origin is not None:
-        runner = restore_runner(runner, origin.provenance)
+    if resume_point is not None:
+        runner = restore_runner(runner, resume_point.provenance)
     tags = {STUDY: folder.name, TRIAL: str(number)}
-    return Plan(
+    return RunSpec(
         request.config,
         request.overrides,
         name_trial(number, varied),
         runner,
         tags if parent is None else {**tags, PARENT: parent},
-        origin,
+        resume_point,
         run_folder.root,
         {"trial": number},
     )
@@ -110,20 +110,20 @@ def name_trial(number: int, varied: Sequence[str], ending: str = "") -> str:
     return f"{number}: {ending}{shorten(varied)}"
 
 
-def find_origin(
+def find_resume_point(
     config: Config,
     run_folder: RunFolder,
     parent: str | None,
     number: int,
     say: Callable[[str], None],
-) -> Origin | None:
-    """Return what an earlier attempt at a trial left, None where there was none."""
+) -> ResumePoint | None:
+    """Return what an earlier start of a trial left, None where there was none."""
     if not run_folder.root.is_dir():
         return None
     tracking, client = config.tracking, None
     if tracking.name != "none":
         client = open_store(tracking.uri, tracking.dir)
-    run = find_attempt(client, config, run_folder, parent, number)
+    run = find_trial_run(client, config, run_folder, parent, number)
     if run is None and config.tracking.name != "none":
         return None  # it died before it had an MLflow run
     run_folder.samples.mkdir(exist_ok=True)
@@ -132,10 +132,10 @@ def find_origin(
         checkpoint = read_own_checkpoint(run_folder, config, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"trial {number} goes on from {where}")
-        return Origin(run_folder, lock, run, provenance, checkpoint, same=True)
+        return ResumePoint(run_folder, lock, run, provenance, checkpoint, same=True)
 
 
-def find_attempt(
+def find_trial_run(
     client: Client | None, config: Config, run_folder: RunFolder, parent: str | None, number: int
 ) -> LoggedRun | None:
     """Return the MLflow run of a trial whose folder is there; None where it was deleted.

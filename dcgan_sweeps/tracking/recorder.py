@@ -77,7 +77,7 @@ def open_recorder(
     client = connect(store)
     experiment_id = find_experiment(client, store, tracking.experiment)
     folder = _make_folder(tracking, name, place)
-    known = folder.read_mapping(RUN_FILE)  # of an earlier attempt at a trial
+    known = folder.read_mapping(RUN_FILE)  # of an earlier start of a trial
     located = mask_tags({**tags, "folder": str(folder.root)})
     run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
     try:

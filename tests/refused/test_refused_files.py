@@ -30,9 +30,9 @@ from refusals import ask, require_refusal
 from dcgan_sweeps import run
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
-from dcgan_sweeps.execution.resume import plan_resumed
+from dcgan_sweeps.execution.resume import build_resumed_spec
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.trial import find_origin
+from dcgan_sweeps.sweep.trial import find_resume_point
 from dcgan_sweeps.tracking.checkpoints import (
     list_checkpoints,
     read_checkpoint,
@@ -604,10 +604,10 @@ def test_an_untracked_run_whose_end_is_damaged_is_refused(last, untracked, monke
     require_refused(answer, [f"{path}{where}: "])
 
 
-def plan(folder, say):
-    """Return the plan that trains the run in a folder longer."""
+def build_longer(folder, say):
+    """Return the spec that trains the run in a folder longer."""
     words = [f"resume={folder}", "train.epochs=3"]
-    return plan_resumed(Request(compose("config", words, Config), tuple(words), {}), say)
+    return build_resumed_spec(Request(compose("config", words, Config), tuple(words), {}), say)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\0\n", b"{}\n", b"\xff\xfe"])
@@ -616,10 +616,10 @@ def test_a_damaged_history_is_put_back_to_what_the_checkpoint_has(content, untra
     before = path.read_text()
     path.write_bytes(content)
     said = []
-    planned = plan(untracked, said.append)
-    planned.origin.lock.close()
+    spec = build_longer(untracked, said.append)
+    spec.resume_point.lock.close()
     assert said[0] == f"{path} was changed; it is put back to what the checkpoint has"
-    assert before.startswith(planned.origin.checkpoint.history)
+    assert before.startswith(spec.resume_point.checkpoint.history)
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(untracked):
@@ -630,16 +630,16 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(untracked):
     damaged = write_checkpoint(path.parent, newer)
     damaged.write_bytes(b"PK")
     said = []
-    planned = plan(untracked, said.append)
-    planned.origin.lock.close()
-    assert planned.origin.checkpoint.step == 20
+    spec = build_longer(untracked, said.append)
+    spec.resume_point.lock.close()
+    assert spec.resume_point.checkpoint.step == 20
     assert said[0].startswith(f"damaged checkpoint left out: {path.parent}/damaged_step_000000025")
 
 
 def test_a_missing_sample_grid_is_said(untracked):
     (untracked / "samples" / "epoch_0001.png").unlink()
     said = []
-    plan(untracked, said.append).origin.lock.close()
+    build_longer(untracked, said.append).resume_point.lock.close()
     assert said[0].startswith("the sample grid of epoch 1 is missing: ")
 
 
@@ -647,16 +647,16 @@ def test_a_missing_sample_grid_is_said(untracked):
 
 
 def find_trial(folder, *words):
-    """Return what an earlier attempt at a trial left, its study asking for `words`."""
+    """Return what an earlier start of a trial left, its study asking for `words`."""
     asked = compose("config", [*TINY, *WORDS, "tracking=none", *words], Config)
-    return find_origin(asked, RunFolder(folder), None, 0, lambda line: None)
+    return find_resume_point(asked, RunFolder(folder), None, 0, lambda line: None)
 
 
 def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
-    origin = find_trial(untracked)
-    assert origin.provenance["device"]["threads"] == 2
-    assert origin.checkpoint.step == 20
-    origin.lock.close()
+    resume_point = find_trial(untracked)
+    assert resume_point.provenance["device"]["threads"] == 2
+    assert resume_point.checkpoint.step == 20
+    resume_point.lock.close()
 
 
 @pytest.mark.parametrize(
@@ -683,10 +683,10 @@ def test_a_trial_of_which_the_study_asks_something_else_does_not_go_on(untracked
 
 def test_a_trial_that_died_before_its_configuration_was_written_starts_over(tmp_path):
     (tmp_path / "run.json").write_text('{"run_id": null}')
-    origin = find_trial(tmp_path)
-    assert origin.checkpoint is None
-    assert origin.provenance == {}
-    origin.lock.close()
+    resume_point = find_trial(tmp_path)
+    assert resume_point.checkpoint is None
+    assert resume_point.provenance == {}
+    resume_point.lock.close()
 
 
 @pytest.mark.parametrize("name", OF_JSON)
@@ -759,7 +759,7 @@ def test_a_picture_of_another_name_is_left_alone(name, untracked):
     picture = untracked / "samples" / name
     picture.write_bytes(b"mine")
     said = []
-    plan(untracked, said.append).origin.lock.close()
+    build_longer(untracked, said.append).resume_point.lock.close()
     assert said == ["going on with run from step 20"]
     assert sorted(RunFolder(untracked).find_frames()) == [0, 1, 2]
     RunFolder(untracked).rewind("", -1)

@@ -94,7 +94,7 @@ def play_trial(number, part):
 
     epoch = [0]
 
-    def note_epoch(parts, recorder, look, console, number):
+    def note_epoch(components, recorder, look, console, number):
         epoch[0] = number
 
     def block(*words, **named):

@@ -1,7 +1,7 @@
 """The beginning of a run's record: configuration first, then where it comes from.
 
-recorder = open_record(plan)
-record_start(plan, parts, recorder, console)
+recorder = open_record(spec)
+record_start(spec, components, recorder, console)
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rich.console import Console
 
 from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.device import read_keras
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
 from dcgan_sweeps.logged_config import compute_config_hash, read_meanings
 from dcgan_sweeps.randomness import stream
@@ -26,63 +26,70 @@ from dcgan_sweeps.tracking import provenance
 from dcgan_sweeps.tracking.recorder import Recorder, open_recorder, reopen_recorder
 
 
-def open_record(plan: Plan) -> Recorder:
+def open_record(spec: RunSpec) -> Recorder:
     """Open the tracker and the run's folder; raises RequestError where neither is begun."""
-    tracking, origin = plan.config.tracking, plan.origin
-    if origin is not None and origin.same:
-        recorder = reopen_recorder(tracking, origin.folder, origin.run, origin.lock)
-        if origin.checkpoint is None:
+    tracking, resume_point = spec.config.tracking, spec.resume_point
+    if resume_point is not None and resume_point.same:
+        recorder = reopen_recorder(
+            tracking, resume_point.folder, resume_point.run, resume_point.lock
+        )
+        if resume_point.checkpoint is None:
             recorder.folder.rewind("", -1)
         return recorder
     tags = {
         "mlflow.source.name": "dcgan_sweeps.run",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": provenance.read_code().commit or "",
-        "config_hash": compute_config_hash(flatten(plan.config)),
-        **plan.tags,
+        "config_hash": compute_config_hash(flatten(spec.config)),
+        **spec.tags,
     }
-    return open_recorder(tracking, plan.name, tags, plan.folder)
+    return open_recorder(tracking, spec.name, tags, spec.folder)
 
 
-def record_start(plan: Plan, parts: Parts, recorder: Recorder, console: Console) -> None:
+def record_start(
+    spec: RunSpec, components: Components, recorder: Recorder, console: Console
+) -> None:
     """Record the configuration first, then provenance, data, layers and a grid of real images."""
-    config = plan.config
-    if plan.origin is not None and not plan.origin.same:
-        for frame in plan.origin.folder.find_frames().values():
+    config = spec.config
+    if spec.resume_point is not None and not spec.resume_point.same:
+        for frame in spec.resume_point.folder.find_frames().values():
             shutil.copy2(frame, recorder.folder.samples)
-    identity = parts.scorer.identity.digest if parts.scorer else ""
+    identity = components.scorer.identity.digest if components.scorer else ""
     flat = flatten(config)
     params = {
-        **plan.params,
+        **spec.params,
         **flat,
         "config_hash": compute_config_hash(flat),
         "score.identity": identity,
     }
-    recorder.add_request(params, dataclasses.asdict(config), list(plan.overrides))
+    recorder.add_request(params, dataclasses.asdict(config), list(spec.overrides))
 
     code = provenance.read_code()
-    layers = "\n".join(_show_layers(parts, console))
-    facts = gather_facts(plan, parts, code)
-    before = plan.origin.provenance if plan.origin is not None else {}
+    layers = "\n".join(_show_layers(components, console))
+    facts = gather_facts(spec, components, code)
+    before = spec.resume_point.provenance if spec.resume_point is not None else {}
     if before:
         for difference in compare_facts(before, facts):
             make_say(console)(f"since the run began: {difference}")
     recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)
     recorder.tracker.log_data(
-        parts.images.name, parts.images.digest, parts.images.source, len(parts.train_rows)
+        components.images.name,
+        components.images.digest,
+        components.images.source,
+        len(components.train_rows),
     )
-    tags = {"device": parts.device.describe()}
-    if parts.scorer is not None:
-        tags[f"{TAG}{identity}"] = parts.scorer.identity.describe()
+    tags = {"device": components.device.describe()}
+    if components.scorer is not None:
+        tags[f"{TAG}{identity}"] = components.scorer.identity.describe()
     recorder.tracker.log_tags(tags)
     count = config.tracking.sample_rows * config.tracking.sample_columns
-    chosen = stream(config.seed, "pictures/real").permutation(len(parts.train_rows))[:count]
-    recorder.add_real_images(parts.images.train_u8[parts.train_rows[chosen]])
+    chosen = stream(config.seed, "pictures/real").permutation(len(components.train_rows))[:count]
+    recorder.add_real_images(components.images.train_u8[components.train_rows[chosen]])
 
 
-def _show_layers(parts: Parts, console: Console) -> list[str]:
+def _show_layers(components: Components, console: Console) -> list[str]:
     tables = []
-    for network in (parts.gan.generator, parts.gan.discriminator):
+    for network in (components.gan.generator, components.gan.discriminator):
         table = make_layer_table(
             network.name,
             [(row.layer, row.output_shape, row.parameters) for row in tabulate_layers(network)],
@@ -94,24 +101,24 @@ def _show_layers(parts: Parts, console: Console) -> list[str]:
     return tables
 
 
-def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, Any]:
+def gather_facts(spec: RunSpec, components: Components, code: provenance.Code) -> dict[str, Any]:
     """Return the provenance of a run: all that its result may depend on beside its request."""
     return {
         "command": provenance.read_command(),
-        "config_hash": compute_config_hash(flatten(plan.config)),
+        "config_hash": compute_config_hash(flatten(spec.config)),
         "meanings": read_meanings(Config),
         "commit": code.commit,
         "dirty": code.dirty,
         "diff_sha256": code.diff_sha256,
         "machine": provenance.describe_machine(),
         "packages": provenance.list_packages(),
-        "device": dataclasses.asdict(parts.device),
+        "device": dataclasses.asdict(components.device),
         "keras": read_keras(),
         "data": {
-            "name": parts.images.name,
-            "source": parts.images.source,
-            "sha256": parts.images.digest,
+            "name": components.images.name,
+            "source": components.images.source,
+            "sha256": components.images.digest,
         },
-        "score_identity": parts.scorer.identity.digest if parts.scorer else "",
+        "score_identity": components.scorer.identity.digest if components.scorer else "",
         "environment": provenance.read_environment(),
     }

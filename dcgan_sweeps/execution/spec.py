@@ -1,6 +1,6 @@
 """What a run shall do: its configuration, and what it goes on from.
 
-plan = plan_new(request)
+spec = build_spec(request)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OUT_OF_MEMORY = "out of memory: "  # how the reason of such a failure begins
 
 
 @dataclass(frozen=True)
-class Origin:
+class ResumePoint:
     """The run that is gone on with: in its own record, or in that of a new run."""
 
     folder: RunFolder
@@ -38,7 +38,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunSpec:
     """One run to be done; `runner` may name what an earlier run found on its machine."""
 
     config: Config
@@ -46,7 +46,7 @@ class Plan:
     name: str
     runner: Runner
     tags: Mapping[str, str] = field(default_factory=dict)
-    origin: Origin | None = None
+    resume_point: ResumePoint | None = None
     folder: Path | None = None  # of a new run; None: one under runs/, named by the time
     params: Mapping[str, Any] = field(default_factory=dict)  # logged beside the configuration
 
@@ -59,11 +59,11 @@ class Stop:
     reason: str
 
 
-def plan_new(request: Request) -> Plan:
-    """Return the plan of a run that starts from nothing."""
+def build_spec(request: Request) -> RunSpec:
+    """Return the spec of a run that starts from nothing."""
     config = request.config
     name = config.tracking.run_name or name_run(request.choices["experiment"], request.overrides)
-    return Plan(config, request.overrides, name, config.runner)
+    return RunSpec(config, request.overrides, name, config.runner)
 
 
 def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
