@@ -24,7 +24,7 @@ from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator
 from dcgan_sweeps.gan.networks import Generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.selection import find_all, find_trials
 from dcgan_sweeps.scoring.extra_metrics import Set
@@ -91,7 +91,7 @@ def main() -> None:
 def draw(client: Client, run: LoggedRun, scorer: Scorer) -> Drawn:
     """Return a run's generator with its fakes."""
     generator = load_generator(client, run)
-    sample = make_sampler(generator.model, scorer.settings.batch_size)
+    sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     return Drawn(run, generator, scorer.draw(sample, generator.latent_dim))
 
 
@@ -159,7 +159,7 @@ def print_latent_noise(scorer: Scorer, drawn: list[Drawn]) -> None:
     print(f"\n| generator | mean of {LATENT_SEEDS} latent seeds | sd | logged error |")
     print("|---|---|---|---|")
     for each in drawn:
-        sample = make_sampler(each.generator.model, scorer.settings.batch_size)
+        sample = make_image_sampler(each.generator.model, scorer.settings.batch_size)
         values = []
         for seed in range(LATENT_SEEDS):
             settings = dataclasses.replace(scorer.settings, seed=seed)

@@ -17,7 +17,7 @@ from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
 from dcgan_sweeps.execution.spec import RunSpec
-from dcgan_sweeps.gan.sampling import Latents, make_sampler
+from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train
@@ -60,7 +60,8 @@ def train_and_score(
     config = spec.config
     training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
     look = Look(
-        make_sampler(components.gan.generator, config.score.batch_size), _draw_grid_latents(config)
+        make_image_sampler(components.gan.generator, config.score.batch_size),
+        _draw_grid_latents(config),
     )
     config_hash = compute_config_hash(flatten(config))
     steps_per_epoch = len(components.train_rows) // config.train.batch_size

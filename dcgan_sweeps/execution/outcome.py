@@ -34,7 +34,7 @@ from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-STATUS_OF_OUTCOME = {
+EXIT_STATUS_OF_OUTCOME = {
     "complete": DONE,
     "pruned": DONE,
     "interrupted": INTERRUPTED,
@@ -55,7 +55,7 @@ class Execution:
     @property
     def status(self) -> int:
         """The exit status: a complete run that could not be written down is not done."""
-        status = STATUS_OF_OUTCOME[self.outcome]
+        status = EXIT_STATUS_OF_OUTCOME[self.outcome]
         return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
 
 
@@ -80,7 +80,7 @@ def execute(
         with started():
             execution = _record_run(spec, components, recorder, interrupts, console, judge)
     with started():
-        print_ending(console, spec, execution, time.perf_counter() - begin)
+        print_summary(console, spec, execution, time.perf_counter() - begin)
     return execution
 
 
@@ -145,7 +145,7 @@ def _record_run(
     return Execution(outcome, reason, scores, recorder)
 
 
-def print_ending(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
+def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores = execution.recorder, execution.scores
     reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""

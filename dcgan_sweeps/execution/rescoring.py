@@ -23,7 +23,7 @@ from dcgan_sweeps.datasets.images import Indices
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
     add_metrics,
@@ -80,7 +80,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     run, generator, judged = loaded.run, loaded.generator, loaded.judged
     last_epoch = read_last_epoch(run)
     scorer, begin = judged.scorer, time.perf_counter()
-    sample = make_sampler(generator.model, scorer.settings.batch_size)
+    sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     fakes = scorer.draw(sample, generator.latent_dim)
     scores = name_scores(scorer, scorer.score(fakes))
     bounds = {"score/fcd_floor": scorer.floor, "score/fcd_ceiling": scorer.reference.ceiling}

@@ -25,7 +25,7 @@ from dcgan_sweeps.tracking.store import Client
 OF_CODE = ("commit", "diff_sha256")
 # Told elsewhere, or different in any two runs.
 NOT_CONFIG = ("config_hash", "trial", "score.identity")
-SHOWN = (
+SCORE_NAMES = (
     "fcd",
     "fcd_error",
     "fcd_test",
@@ -118,7 +118,7 @@ def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, fl
     except RequestError as mixed:
         return [], mixed.faults[0].problem
     a, b = read_scores(one)[digest], read_scores(other)[digest]
-    scores = [(name, a[name], b[name]) for name in SHOWN if name in a and name in b]
+    scores = [(name, a[name], b[name]) for name in SCORE_NAMES if name in a and name in b]
     stopped = [run for run in (one, other) if run.outcome != "complete"]
     if stopped:
         ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'not ended'}" for run in stopped)

@@ -32,7 +32,7 @@ ImagesU8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-SHOWN = 25  # of the best and of the worst
+EXAMPLES = 25  # of the best and of the worst
 NEIGHBOURS_OF = 10  # fakes
 NEIGHBOURS = 6
 
@@ -62,7 +62,7 @@ class Examination:
     metrics: Mapping[str, float]
     shares: Float64  # of the classes, among the fakes
     shares_real: Float64  # among the reals
-    most_confident: Indices  # (SHOWN,), of the fakes
+    most_confident: Indices  # (EXAMPLES,), of the fakes
     least_sure: Indices
     nearest: Indices  # (NEIGHBOURS_OF, NEIGHBOURS), of the training images, for the first fakes
 
@@ -84,8 +84,8 @@ def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examinatio
         metrics,
         count_shares(fakes.logits),
         shares_real,
-        order[-SHOWN:][::-1],
-        order[:SHOWN],
+        order[-EXAMPLES:][::-1],
+        order[:EXAMPLES],
         indices[:NEIGHBOURS_OF],
     )
 

@@ -1,6 +1,6 @@
 """Asks trials, has them done, and tells how they ended, until there is nothing left to ask.
 
-ending = Controller(request, folder, study, record, launch, view).run(2, interrupts)
+stop_reason = Controller(request, folder, study, record, launch, view).run(2, interrupts)
 
 The controller alone asks and tells. A trial that it has asked and not told is unfinished: it is
 gone on with, from its checkpoint, when the study is started again.
@@ -29,7 +29,7 @@ from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.samplers import make_sampler
-from dcgan_sweeps.sweep.space import as_words, suggest
+from dcgan_sweeps.sweep.space import as_overrides, suggest
 from dcgan_sweeps.sweep.trial import STOPPING, find_identity, note_identity
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -69,7 +69,7 @@ class Controller:
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
         self.ended: queue.Queue[tuple[int, TrialResult]] = queue.Queue()
-        self.ending = ""
+        self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
 
@@ -83,14 +83,14 @@ class Controller:
         self.study.set_user_attr(STOPPING, False)
         try:
             self._recover()
-            self._heed(interrupts)
-            while self._fill(max(n_jobs, 1), threaded=not self.serial):
-                self._take_ended()
-                self._heed(interrupts)
+            self._check_limits(interrupts)
+            while self._launch_trials(max(n_jobs, 1), threaded=not self.serial):
+                self._collect()
+                self._check_limits(interrupts)
                 self.view.refresh(self.running)
         except KeyboardInterrupt:
             self._stop_now(interrupts)
-        return self.ending
+        return self.stop_reason
 
     def _recover(self) -> None:
         """Tell what an earlier start had finished, and line up what it had not."""
@@ -99,27 +99,27 @@ class Controller:
             if result is None:
                 self.unfinished.append(trial.number)
             else:
-                self._settle(trial.number, result)
+                self._finish_trial(trial.number, result)
 
-    def _fill(self, n_jobs: int, *, threaded: bool) -> bool:
+    def _launch_trials(self, n_jobs: int, *, threaded: bool) -> bool:
         """Start trials while there is room; return whether any is running."""
-        while len(self.running) < n_jobs and not self.ending:
-            number = self._choose()
+        while len(self.running) < n_jobs and not self.stop_reason:
+            number = self._choose_next_trial()
             if number is None:
                 break
             prepared = self._prepare(number)
             if prepared is None:
                 continue
-            words, config = prepared
+            overrides, config = prepared
             self.running.add(number)
             self.view.start(number, self._read(number).user_attrs["varied"], config)
             if threaded:
-                threading.Thread(target=self._work, args=(words, number), daemon=True).start()
+                threading.Thread(target=self._work, args=(overrides, number), daemon=True).start()
             else:
-                self._work(words, number)
+                self._work(overrides, number)
         return bool(self.running)
 
-    def _choose(self) -> int | None:
+    def _choose_next_trial(self) -> int | None:
         """Return the trial to be done next, asked anew where none is unfinished."""
         if self.unfinished:
             return self.unfinished.popleft()
@@ -140,27 +140,27 @@ class Controller:
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the words of a trial that has been asked, and what they compose; None where it is
-        settled already."""
+        """Return the overrides of a trial that has been asked, and what they compose; None where it is
+        finished already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
-        words = [*self.request.fixed, *varied]
+        overrides = [*self.request.fixed, *varied]
         try:
-            config = self.launch.compose(words)
+            config = self.launch.compose(overrides)
         except Exception as error:  # Hydra raises ValueError too
             reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
             text = mask_secrets(traceback.format_exc())
             with self.folder.open_log(number) as log:
                 log.write(text)
-            self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
+            self._finish_trial(number, TrialResult("failed", reason, traceback=text), final=True)
             return None
         if self.settings.skip_finished and self._skip(number, trial, config):
             return None
-        return words, config
+        return overrides, config
 
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
-        """Settle a trial with a run that has done the same; return whether there was one."""
+        """Finish a trial with a run that has done the same; return whether there was one."""
         identity = find_identity(config)
         done = self._find_finished(
             compute_config_hash(flatten(config)), identity.digest if identity else ""
@@ -172,7 +172,7 @@ class Controller:
                 note_identity(trial, identity)
         except RequestError as error:  # its score is of another kind than the study's
             done = TrialResult("failed", str(error))
-        self._settle(number, done, final=True)
+        self._finish_trial(number, done, final=True)
         return True
 
     def _sample(self, trial: optuna.Trial, number: int) -> list[str]:
@@ -182,10 +182,10 @@ class Controller:
                 trial.suggest_categorical(key, self.request.swept[key].values)
                 if trial.params[key] != value:
                     raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
-            return list(point.words)
+            return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
-        return as_words(suggest(fresh, self.request.space))
+        return as_overrides(suggest(fresh, self.request.space))
 
     def _find_finished(self, config_hash: str, identity: str) -> TrialResult | None:
         """Return the result of a complete run of the same config hash, wherever it was done, whose
@@ -200,28 +200,28 @@ class Controller:
                 return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
         return None
 
-    def _work(self, words: Sequence[str], number: int) -> None:
+    def _work(self, overrides: Sequence[str], number: int) -> None:
         """Have one trial done and queue how it ended, whatever happens to it."""
         try:
-            result = self.launch(words, number)
+            result = self.launch(overrides, number)
         except Exception as error:  # whatever a launcher raises is this trial's
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             result = TrialResult("failed", reason, traceback=traceback.format_exc())
         self.ended.put((number, result))
 
-    def _take_ended(self) -> None:
-        """Settle what has ended, waiting a moment for the first."""
+    def _collect(self) -> None:
+        """Finish the trials that have ended, waiting a moment for the first."""
         try:
             number, result = self.ended.get(timeout=LOOK_S)
         except queue.Empty:
             return
         self.running.discard(number)
-        self._settle(number, result)
+        self._finish_trial(number, result)
 
-    def _settle(self, number: int, result: TrialResult, *, final: bool = False) -> None:
+    def _finish_trial(self, number: int, result: TrialResult, *, final: bool = False) -> None:
         """Tell how a trial ended, or line it up again."""
         result = dataclasses.replace(result, reason=mask_secrets(result.reason))
-        if result.outcome == "interrupted" and (self.ending or self.serial):
+        if result.outcome == "interrupted" and (self.stop_reason or self.serial):
             self.view.end(number, result)
             self._stop("interrupted")
             return
@@ -271,7 +271,7 @@ class Controller:
         if target is not None and scores and min(scores) <= target:
             self._stop("target")
 
-    def _heed(self, interrupts: Interrupts) -> None:
+    def _check_limits(self, interrupts: Interrupts) -> None:
         """Stop where somebody asks for it, or the time is over."""
         limit = self.settings.timeout_min
         if interrupts.asked:
@@ -279,17 +279,17 @@ class Controller:
         elif limit is not None and time.monotonic() - self.begin_s > 60 * limit:
             self._stop("time limit")
 
-    def _stop(self, ending: str) -> None:
+    def _stop(self, stop_reason: str) -> None:
         """Ask nothing more; the running trials stop at their next epoch, and are kept."""
-        if not self.ending:
-            self.ending = ending
+        if not self.stop_reason:
+            self.stop_reason = stop_reason
             self.study.set_user_attr(STOPPING, True)
-            self.view.stop(ending, len(self.running))
+            self.view.stop(stop_reason, len(self.running))
 
     def _stop_now(self, interrupts: Interrupts) -> None:
         """End the running trials at once; each goes on from its last checkpoint another time."""
         interrupts.ending = True
-        self.ending = "interrupted"
+        self.stop_reason = "interrupted"
         self.launch.stop()
         until = time.monotonic() + LAST_WAIT_S
         while self.running and time.monotonic() < until:
@@ -301,7 +301,7 @@ class Controller:
             if result.outcome == "failed":
                 result = TrialResult("interrupted", "stopped at once")
                 self.record.end_trial(number, result)
-            self._settle(number, result)
+            self._finish_trial(number, result)
 
     def _read(self, number: int) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[number]

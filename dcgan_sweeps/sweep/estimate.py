@@ -16,7 +16,7 @@ from dcgan_sweeps.terminal import format_duration, make_say, make_table
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
 
-SHOWN = 50  # points of a grid
+MOST_POINTS_SHOWN = 50  # points of a grid
 
 
 def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
@@ -28,10 +28,10 @@ def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs:
     if request.is_search:
         _print_space(console, request)
     else:
-        for number, point in enumerate(request.points[: min(SHOWN, request.total)]):
-            say(f"  trial {number:>3}: {' '.join(point.words)}")
-        if request.total > SHOWN:
-            say(f"  and {request.total - SHOWN} more")
+        for number, point in enumerate(request.points[: min(MOST_POINTS_SHOWN, request.total)]):
+            say(f"  trial {number:>3}: {' '.join(point.overrides)}")
+        if request.total > MOST_POINTS_SHOWN:
+            say(f"  and {request.total - MOST_POINTS_SHOWN} more")
     if request.launcher == "slots":
         for slot in slots.slots:
             say(f"  {slot}")

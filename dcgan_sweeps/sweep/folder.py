@@ -131,10 +131,10 @@ class StudyFolder:
         return RunFolder(self.root).write_text(name, text)
 
 
-def name_study(words: Sequence[str], search: str) -> str:
+def name_study(overrides: Sequence[str], search: str) -> str:
     """Return what is asked for, as a name, with the time: that of a new study."""
     quiet = ("hydra.", "hydra/", "tracking.", "tracking=", "runner.", "runner=", "search=")
-    stripped = [mask_secrets(word.lstrip("+~")) for word in words]
+    stripped = [mask_secrets(word.lstrip("+~")) for word in overrides]
     said = [word for word in stripped if not word.startswith(quiet)]
     parts = ([] if search == "none" else [search]) + said
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts))[:80].strip("_.-") or "study"

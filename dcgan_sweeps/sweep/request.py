@@ -1,6 +1,6 @@
 """What a whole study is asked: read and checked before anything is started.
 
-request = read_study_request(words, settings, choices, config_loader, compose, say)
+request = read_study_request(overrides, settings, choices, config_loader, compose, say)
 request.points    # of a grid, or
 request.space     # of a search
 """
@@ -18,7 +18,7 @@ from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, 
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.sweep.inputs import check_inputs
-from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_words
+from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
@@ -33,9 +33,9 @@ MOST_CHECKED = 100
 
 @dataclass(frozen=True)
 class Point:
-    """One trial of a grid: its words, and their values for Optuna."""
+    """One trial of a grid: its overrides, and their values for Optuna."""
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     values: Mapping[str, Any]
 
 
@@ -44,10 +44,10 @@ class StudyRequest:
     """A study: either `points`, or a `space` whose default point is `defaults`."""
 
     settings: StudySettings
-    words: tuple[str, ...]  # of the command line
+    overrides: tuple[str, ...]  # of the command line
     search: str
     launcher: str
-    config: Config  # of the fixed words
+    config: Config  # of the fixed overrides
     fixed: tuple[str, ...]
     swept: Mapping[str, Domain]
     points: tuple[Point, ...]
@@ -88,19 +88,19 @@ def _may_change(word: str) -> bool:
 
 
 def read_study_request(
-    words: Sequence[str],
+    overrides: Sequence[str],
     settings: StudySettings,
     choices: Mapping[str, str],
     config_loader: Any,
     compose: Compose,
     say: Callable[[str], None],
 ) -> StudyRequest:
-    """Return the study that `words` and `settings` ask for; `say` gets progress lines while data
+    """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while data
     are fetched. Raises RequestError.
     """
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
-    asked = read_words([*of_params, *words], config_loader)
+    asked = read_overrides([*of_params, *overrides], config_loader)
     config = compose_fixed(asked.fixed, compose)
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
@@ -122,7 +122,7 @@ def read_study_request(
     defaults = choose_defaults(space, read_defaults(config, choices))
     return StudyRequest(
         settings,
-        tuple(words),
+        tuple(overrides),
         search,
         choices["hydra/launcher"],
         config,
@@ -163,7 +163,7 @@ def read_space(
             allowed = ", ".join(asked.swept) or "none"
             raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
         # As a choice, also where there is one value alone.
-        read = read_words([f"{other}=choice({texts})"], config_loader)
+        read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
             conditions[key] = Domain(word, values=values)
@@ -248,7 +248,7 @@ def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
     )
 
 
-def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -> list[Config]:
+def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compose) -> list[Config]:
     """Return the configuration of each swept value; raises RequestError with every value that no
     trial could have.
 
@@ -256,7 +256,7 @@ def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -
     """
     faults: dict[str, Fault] = {}
     configs: list[Config] = []
-    for word in words[:MOST_CHECKED]:
+    for word in overrides[:MOST_CHECKED]:
         try:
             configs.append(compose([*fixed, word]))
         except RequestError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
 
 SCORE = "score/fcd"  # what a study minimises
-IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in words
+IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in overrides
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from dcgan_sweeps.tracking.store import (
 )
 
 SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
-STATUS_OF_ENDING = {
+EXIT_STATUS_OF_STOP = {
     "interrupted": INTERRUPTED,
     "failures": ANSWER_IS_NO,
     "time limit": DONE,
@@ -60,7 +60,7 @@ class Launch(Protocol):
     @property
     def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
 
-    def __call__(self, words: Sequence[str], number: int) -> Any: ...
+    def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
     def stop(self) -> None: ...
 
 
@@ -79,7 +79,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     say_variables(request.config.tracking)
     slots = find_slots(request.config.runner)
     n_jobs = choose_n_jobs(request, slots)
-    name = settings.study_name or name_study(request.words, request.search)
+    name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     require_unchanged(request, folder)
     if settings.storage is not None:
@@ -110,17 +110,17 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
             with store_failures(), storage_failures():
                 with view.shown():
                     at_a_time = 0 if request.launcher == SERIAL else n_jobs
-                    ending = controller.run(at_a_time, interrupts)
+                    stop_reason = controller.run(at_a_time, interrupts)
                 interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, request, folder, study, record, launch, ending)
+                counts = conclude(console, request, folder, study, record, launch, stop_reason)
         except (StoreFailedError, RequestError) as error:
             launch.stop()
             say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
             return ANSWER_IS_NO
-    if ending in STATUS_OF_ENDING:
-        if ending in ("interrupted", "time limit"):
+    if stop_reason in EXIT_STATUS_OF_STOP:
+        if stop_reason in ("interrupted", "time limit"):
             say(f"go on with it: {resuming}")
-        return STATUS_OF_ENDING[ending]
+        return EXIT_STATUS_OF_STOP[stop_reason]
     return DONE if counts["complete"] else ANSWER_IS_NO
 
 
@@ -148,8 +148,8 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study
     with answering():
         record = open_record(request.config, folder, asked)
     if not folder.has_begun:
-        words = [mask_secrets(word) for word in request.words]
-        folder.write({"words": words, **asked, "parent_run_id": record.parent})
+        overrides = [mask_secrets(word) for word in request.overrides]
+        folder.write({"words": overrides, **asked, "parent_run_id": record.parent})
     return study, record
 
 
@@ -205,9 +205,9 @@ def describe_slots(request: StudyRequest, slots: Slots) -> str:
 
 def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
-    words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
-    words += name_variables(words, request.config.tracking)
-    masked = [mask_secrets(word) for word in words]
+    overrides = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
+    overrides += name_variables(overrides, request.config.tracking)
+    masked = [mask_secrets(word) for word in overrides]
     return shlex.join(
         ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
     )

@@ -1,6 +1,6 @@
-"""The end of a study: leaderboard, best configuration, importances, the registered generator.
+"""The summary of a study: leaderboard, best configuration, importances, the registered generator.
 
-counts = conclude(console, request, folder, study, record, launch, ending="")
+counts = conclude(console, request, folder, study, record, launch, stop_reason="")
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rich.console import Console
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.sweep.best import Composers, find_best, list_words
+from dcgan_sweeps.sweep.best import Composers, find_best, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.importances import find_importances
 from dcgan_sweeps.sweep.leaderboard import (
@@ -35,8 +35,8 @@ from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_key
 from dcgan_sweeps.tracking import children
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-SHOWN = 20  # rows in the terminal
-STATUS_OF_ENDING = {"interrupted": "KILLED", "time limit": "KILLED", "failures": "FAILED"}
+MOST_ROWS = 20  # rows in the terminal
+MLFLOW_STATUS_OF_STOP = {"interrupted": "KILLED", "time limit": "KILLED", "failures": "FAILED"}
 
 
 def conclude(
@@ -46,7 +46,7 @@ def conclude(
     study: optuna.Study,
     record: StudyRecord,
     composers: Composers,
-    ending: str,
+    stop_reason: str,
 ) -> dict[str, int]:
     """Print and record what came out; return how many trials are complete, pruned, failed."""
     trials = study.get_trials(deepcopy=False)
@@ -63,8 +63,8 @@ def conclude(
     if best is not None:
         trial = [*request.fixed, *best.user_attrs["varied"]]
         own = folder.keep_own_configs(find_conf_dir())
-        words = list_words(trial, own, composers)
-        files.append(folder.write_text("best.txt", "\n".join(words) + "\n"))
+        overrides = list_overrides(trial, own, composers)
+        files.append(folder.write_text("best.txt", "\n".join(overrides) + "\n"))
         facts |= {
             "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
             "run it": shlex.join(["python", "-m", "dcgan_sweeps.run", f"@{files[-1]}"]),
@@ -73,15 +73,15 @@ def conclude(
     if importances:
         facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
     if record.client is not None and record.parent is not None:
-        facts |= record_ending(record, rows, best, counts, importances, ending, files)
+        facts |= record_summary(record, rows, best, counts, importances, stop_reason, files)
     console.print()
-    table = make_table(COLUMNS, [row.as_text() for row in rows[:SHOWN]])
+    table = make_table(COLUMNS, [row.as_text() for row in rows[:MOST_ROWS]])
     table.columns[2].justify = "left"
     console.print(table)
     if not comparable:
         make_say(console)(f"not ranked: {describe_mixed(identities)}")
-    if len(rows) > SHOWN:
-        make_say(console)(f"and {len(rows) - SHOWN} more in {folder.root / 'leaderboard.csv'}")
+    if len(rows) > MOST_ROWS:
+        make_say(console)(f"and {len(rows) - MOST_ROWS} more in {folder.root / 'leaderboard.csv'}")
     if record.client is not None:
         facts["look"] = _name_command("report", folder, request, "--html")
     console.print()
@@ -89,21 +89,21 @@ def conclude(
     return counts
 
 
-def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *words: str) -> str:
+def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overrides: str) -> str:
     tracking = request.config.tracking
     uri = None if tracking.uri is None else mask_secrets(tracking.uri)
     place = name_place(tracking.dir, uri, tracking.experiment)
     command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
-    return shlex.join([*command, *words, *place])
+    return shlex.join([*command, *overrides, *place])
 
 
-def record_ending(
+def record_summary(
     record: StudyRecord,
     rows: list[Row],
     best: FrozenTrial | None,
     counts: dict[str, int],
     importances: dict[str, float],
-    ending: str,
+    stop_reason: str,
     files: list[Path],
 ) -> dict[str, str]:
     """Write the end of a study to its parent run; return what a person wants to know of that."""
@@ -115,7 +115,7 @@ def record_ending(
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
     names = shorten_keys([*importances])  # the UI cuts long ones off
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
-    tags = {"outcome": ending or "complete"}
+    tags = {"outcome": stop_reason or "complete"}
     if best is not None and best.value is not None:
         metrics[SCORE] = best.value
         tags["best_trial"] = str(best.number)
@@ -125,7 +125,7 @@ def record_ending(
         if version is not None:
             facts["model"] = f"models:/{record.folder.name}@{children.BEST} (version {version})"
     children.describe(client, parent, render_markdown(rows))
-    status = STATUS_OF_ENDING.get(ending, "FINISHED")
+    status = MLFLOW_STATUS_OF_STOP.get(stop_reason, "FINISHED")
     children.end_parent(client, parent, status, tags, metrics, files)
     return facts
 

@@ -27,7 +27,7 @@ from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.terminal import format_duration, make_say
 
 REDRAW_S = 1.0
-WORDS_OF_ENDING = {
+STOP_MESSAGES = {
     "interrupted": "asked to stop",
     "time limit": "the time limit is reached",
     "target": "the target score is met",
@@ -91,11 +91,11 @@ class StudyView:
         self.started.pop(number, None)
         self.say(f"trial {number:>3} failed, and is tried again: {result.reason}")
 
-    def stop(self, ending: str, running: int) -> None:
+    def stop(self, stop_reason: str, running: int) -> None:
         """Tell why nothing more is asked."""
         rest = f"; {running} running trials end with their epoch, and are kept" if running else ""
-        again = ". Once more: stop at once" if ending == "interrupted" and running else ""
-        self.say(f"{WORDS_OF_ENDING[ending]}{rest}{again}")
+        again = ". Once more: stop at once" if stop_reason == "interrupted" and running else ""
+        self.say(f"{STOP_MESSAGES[stop_reason]}{rest}{again}")
 
     def refresh(self, running: Iterable[int]) -> None:
         """Draw the running trials again, not more often than once in REDRAW_S."""

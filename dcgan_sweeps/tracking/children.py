@@ -19,7 +19,7 @@ from dcgan_sweeps.runs.logged_run import LoggedRun, find_generator, find_runs
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import Store, find_experiment
-from dcgan_sweeps.tracking.tracker import STATUS_OF_OUTCOME, mask_tags, tag_ending
+from dcgan_sweeps.tracking.tracker import MLFLOW_STATUS_OF_OUTCOME, mask_tags, tag_ending
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"  # what the UI shows as a run's description
@@ -71,7 +71,7 @@ def end_run(client: MlflowClient, run_id: str, outcome: str, reason: str) -> Non
     """End a run in the store alone."""
     for key, value in mask_tags(tag_ending(outcome, reason)).items():
         client.set_tag(run_id, key, value)
-    client.set_terminated(run_id, STATUS_OF_OUTCOME[outcome])
+    client.set_terminated(run_id, MLFLOW_STATUS_OF_OUTCOME[outcome])
 
 
 def end_folder(folder: RunFolder, outcome: str, reason: str) -> None:

@@ -36,7 +36,7 @@ from PIL import Image
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.writer import Writer
 
-STATUS_OF_OUTCOME = {
+MLFLOW_STATUS_OF_OUTCOME = {
     "complete": "FINISHED",
     "pruned": "KILLED",
     "interrupted": "KILLED",
@@ -223,7 +223,7 @@ class MlflowTracker:
         if self.monitor is not None:
             self.monitor.finish()
         self.writer.submit(
-            lambda: self.client.set_terminated(self.run_id, STATUS_OF_OUTCOME[outcome])
+            lambda: self.client.set_terminated(self.run_id, MLFLOW_STATUS_OF_OUTCOME[outcome])
         )
         self.writer.close()
 

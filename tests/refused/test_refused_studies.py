@@ -244,7 +244,7 @@ def _no_study_starts(monkeypatch):
     """Fail at once where a request is taken for a good one: a study would go on for minutes."""
 
     def start(request, folder):
-        raise AssertionError(f"a study of {request.words} was started")
+        raise AssertionError(f"a study of {request.overrides} was started")
 
     monkeypatch.setattr("dcgan_sweeps.sweep.study.open_study", start)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.scoring.extra_metrics import NEIGHBOURS, SHOWN
+from dcgan_sweeps.scoring.extra_metrics import EXAMPLES, NEIGHBOURS
 from dcgan_sweeps.scoring.fcd import prepare_scorer
 
 ROWS = np.arange(1000)  # of the training images, those that the generators have seen
@@ -72,7 +72,7 @@ def test_the_nearest_images_are_those_of_the_training(scorer, fashion):
 
 def test_the_most_confident_are_surer_than_the_least_sure(scorer, of_test_images, fashion):
     shown = [of_test_images.most_confident, of_test_images.least_sure]
-    assert [len(each) for each in shown] == [SHOWN, SHOWN]
+    assert [len(each) for each in shown] == [EXAMPLES, EXAMPLES]
     sure, unsure = (
         np.sort(scorer.classifier.read(fashion.test_u8[each], 500)[1])[:, -2:] for each in shown
     )
