@@ -54,7 +54,7 @@ class Drawn:
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.generators", description=__doc__)
-    parser.add_argument("targets", nargs="+", help="run ids, study:NAME")
+    parser.add_argument("selection", nargs="+", help="run ids, study:NAME")
     parser.add_argument("--dir", default="mlruns", help="folder of the store (mlruns)")
     parser.add_argument("--noise", help="name of a study that varies the seed alone")
     parser.add_argument("--classifier", action="append", default=[], help="folder of another one")
@@ -73,7 +73,7 @@ def main() -> None:
     ]
     drawn = [
         draw(client, run, scorers[0])
-        for run in find_all(client, config.tracking.experiment, options.targets)
+        for run in find_all(client, config.tracking.experiment, options.selection)
     ]
     scores = {scorer.classifier.sha256[:8]: score_all(scorer, drawn) for scorer in scorers}
     print_rankings(drawn, scores)

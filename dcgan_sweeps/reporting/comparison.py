@@ -12,7 +12,7 @@ from typing import Any
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_hashed
-from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
+from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
@@ -48,7 +48,7 @@ class Side:
 
     run: LoggedRun
     provenance: Mapping[str, Any]
-    exhibit: Exhibit
+    media: Media
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Comparison:
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} where it logged none, and its exhibit.
+    """Return a run with its provenance, {} where it logged none, and its media.
 
     Raises RequestError for a damaged provenance.
     """
@@ -81,7 +81,7 @@ def read_side(client: Client, run: LoggedRun) -> Side:
     name = name_artifact(run.run_id, PROVENANCE)
     provenance = {} if text is None else parse_mapping(text, name)
     check_facts(provenance, name)
-    return Side(run, provenance, read_exhibit(client, run))
+    return Side(run, provenance, read_media(client, run))
 
 
 def compare(one: Side, other: Side) -> Comparison:

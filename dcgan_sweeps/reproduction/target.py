@@ -195,8 +195,8 @@ def _read_whole(path: Path) -> Checkpoint | None:
 def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
     config_hash = compute_config_hash(flatten(read_logged(nested, {})))
     client = open_store(place.uri, place.dir)
-    condition = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
-    runs = find_runs(client, place.experiment, condition)
+    filter_string = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
+    runs = find_runs(client, place.experiment, filter_string)
     if not runs:
         problem = (
             f"got {path}; there is no history.jsonl beside it, and no complete run of its "

@@ -77,23 +77,23 @@ def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
     return _as_logged(run)
 
 
-def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[LoggedRun]:
-    """Return the runs of an experiment that meet an MLflow search condition, oldest first."""
-    pages = read_pages(client, experiment, condition, "start_time ASC")
+def find_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[LoggedRun]:
+    """Return the runs of an experiment that meet an MLflow search filter, oldest first."""
+    pages = read_pages(client, experiment, filter_string, "start_time ASC")
     return [run for page in pages for run in page]
 
 
 def read_pages(
-    client: MlflowClient, experiment: str, condition: str, order: str, size: int = PAGE
+    client: MlflowClient, experiment: str, filter_string: str, order: str, size: int = PAGE
 ) -> Iterator[list[LoggedRun]]:
-    """Yield the runs of an experiment that meet a condition, so many at a time, in an order."""
+    """Yield the runs of an experiment that meet a filter, so many at a time, in an order."""
     found = client.get_experiment_by_name(experiment)
     token: str | None = ""
     while found is not None and token is not None:
         with _without_collector():
             page = client.search_runs(
                 [found.experiment_id],
-                condition,
+                filter_string,
                 order_by=[order],
                 max_results=size,
                 page_token=token or None,
@@ -126,8 +126,8 @@ def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> Lo
     """Return the newest complete run that has a metric, and a score identity; reproductions do not
     count."""
     has_identity = "params.`score.identity` != ''"
-    condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
-    for page in read_pages(client, experiment, condition, "start_time DESC", 10):
+    filter_string = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
+    for page in read_pages(client, experiment, filter_string, "start_time DESC", 10):
         for run in page:
             if "reproduces" not in run.tags:
                 return run

@@ -55,16 +55,16 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
 
 
 def find_all(
-    client: Client, experiment: str, targets: Sequence[str], *, complete: bool = True
+    client: Client, experiment: str, selection: Sequence[str], *, complete: bool = True
 ) -> list[LoggedRun]:
-    """Return the runs that `targets` name, each once; of a study its trials, the complete ones or
+    """Return the runs that `selection` name, each once; of a study its trials, the complete ones or
     all of them.
 
     Raises RequestError with a fault for each target that cannot be found.
     """
     found: dict[str, LoggedRun] = {}
     faults: list[Fault] = []
-    for target in targets:
+    for target in selection:
         try:
             if target.startswith(STUDY):
                 study = target.removeprefix(STUDY)

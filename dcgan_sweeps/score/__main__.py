@@ -67,14 +67,14 @@ def score(options: argparse.Namespace) -> int:
 
     console = make_console()
     words = [word for word in options.words if "=" in word]
-    targets = [word for word in options.words if "=" not in word]
+    selection = [word for word in options.words if "=" not in word]
     config = read_config(words)
-    if not targets:
+    if not selection:
         raise RequestError([Fault("TARGET", "got none; name a run id, best or study:NAME")])
     say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
-        runs = find_all(client, options.experiment, targets)
+        runs = find_all(client, options.experiment, selection)
         require_scorable(client, runs)
     from dcgan_sweeps.device import set_up_device
 

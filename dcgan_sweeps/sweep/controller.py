@@ -192,9 +192,9 @@ class Controller:
         score is of the same identity."""
         if self.record.client is None:
             return None
-        condition = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
+        filter_string = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
         experiment = self.request.config.tracking.experiment
-        for run in find_runs(self.record.client, experiment, condition):
+        for run in find_runs(self.record.client, experiment, filter_string):
             if SCORE in run.metrics and run.params.get("score.identity") == identity:
                 reason = f"run {run.run_id} had finished it"
                 return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)

@@ -8,7 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from dcgan_sweeps.reporting.figures import draw_figures, find_lanes
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
-from dcgan_sweeps.reporting.media import POINTS, Exhibit, thin
+from dcgan_sweeps.reporting.media import POINTS, Media, thin
 from dcgan_sweeps.reporting.study import as_study, find_space
 from dcgan_sweeps.sweep.importances import find_importances
 
@@ -60,11 +60,11 @@ def test_what_decides_the_score_comes_first():
 
 def test_a_study_of_several_parameters_has_every_figure():
     board = make_board()
-    exhibits = {
-        row.run.run_id: Exhibit(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
+    all_media = {
+        row.run.run_id: Media(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
         for row in board.rows
     }
-    figures, params = draw_figures(board, exhibits)
+    figures, params = draw_figures(board, all_media)
     assert [figure.name for figure in figures] == [
         "history",
         "epochs",
@@ -80,8 +80,8 @@ def test_a_study_of_several_parameters_has_every_figure():
 
 def test_one_run_alone_has_its_curve_and_its_time():
     board = make_board(1)
-    exhibits = {board.rows[0].run.run_id: Exhibit(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
-    figures, _ = draw_figures(board, exhibits)
+    all_media = {board.rows[0].run.run_id: Media(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
+    figures, _ = draw_figures(board, all_media)
     assert [figure.name for figure in figures] == ["epochs", "timeline"]
 
 
