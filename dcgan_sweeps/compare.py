@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
@@ -53,7 +53,7 @@ def compare_runs(options: argparse.Namespace) -> int:
     for fault in moved:
         say(f"pictures are missing: {fault}")
     say(f"side by side: {path.resolve().as_uri()}")
-    return DONE
+    return OK
 
 
 def read_options() -> argparse.Namespace:

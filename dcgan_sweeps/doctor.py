@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import Config, RequestError
@@ -80,7 +80,7 @@ def examine(options: argparse.Namespace) -> int:
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
     print_table(make_console(), table)
-    return DONE if all(check.works for check in checks) else ANSWER_IS_NO
+    return OK if all(check.works for check in checks) else FAILURE
 
 
 def run_check(name: str, check: Callable[[Config], str], config: Config) -> Check:

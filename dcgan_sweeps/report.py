@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, name_place, say_variables
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
@@ -107,7 +107,7 @@ def report(options: argparse.Namespace) -> int:
             write_html(client, options, board)
         else:
             show(board)
-    return DONE
+    return OK
 
 
 def write_out(text: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, REQUEST_WAS_WRONG, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, USAGE, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
@@ -96,7 +96,7 @@ def reproduce(options: argparse.Namespace) -> int:
     components = prepare(spec.config, spec.runner, console)
     is_same = print_differences(spec, components, original, console)
     if options.check_only:
-        return DONE if is_same else ANSWER_IS_NO
+        return OK if is_same else FAILURE
     return train_and_judge(spec, components, original, options, console)
 
 
@@ -133,7 +133,7 @@ def reproduce_with_its_code(
     digest = digest_code(original)
     if options.yes is None:
         say(f"This is code that the store supplied. To run it as you: add --yes={digest}.")
-        return REQUEST_WAS_WRONG
+        return USAGE
     if options.yes not in ("", digest):
         problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
         raise RequestError([Fault("--yes", problem)])
@@ -198,7 +198,7 @@ def train_and_judge(
     execution.recorder.tag({"reproduces.verdict": verdict.word})
     for failure in execution.recorder.failures:
         make_say(console)(f"not written to the tracker: {mask_secrets(str(failure))}")
-    return DONE if verdict.reproduced else ANSWER_IS_NO
+    return OK if verdict.reproduced else FAILURE
 
 
 if __name__ == "__main__":

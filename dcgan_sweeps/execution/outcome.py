@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, started
+from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.execution.components import Components
@@ -35,11 +35,11 @@ from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 EXIT_STATUS_OF_OUTCOME = {
-    "complete": DONE,
-    "pruned": DONE,
+    "complete": OK,
+    "pruned": OK,
     "interrupted": INTERRUPTED,
-    "diverged": ANSWER_IS_NO,
-    "failed": ANSWER_IS_NO,
+    "diverged": FAILURE,
+    "failed": FAILURE,
 }
 
 
@@ -56,7 +56,7 @@ class Execution:
     def status(self) -> int:
         """The exit status: a complete run that could not be written down is not done."""
         status = EXIT_STATUS_OF_OUTCOME[self.outcome]
-        return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
+        return FAILURE if status == OK and self.recorder.failures else status
 
 
 Judge = Callable[[EpochEnd], Stop | None]

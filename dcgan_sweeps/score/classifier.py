@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 
 from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
+    FAILURE,
     INTERRUPTED,
+    OK,
     Request,
     WorkFailed,
     describe_refusal,
@@ -97,7 +97,7 @@ def train(request: Request) -> int:
     )
     for failure in recorder.failures:
         say(f"not written: {mask_secrets(str(failure))}")
-    return ANSWER_IS_NO if recorder.failures else DONE
+    return FAILURE if recorder.failures else OK
 
 
 def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:

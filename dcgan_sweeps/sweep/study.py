@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import optuna
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED
+from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking
 from dcgan_sweeps.interrupt import catch_interrupts
@@ -45,9 +45,9 @@ from dcgan_sweeps.tracking.store import (
 SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
 EXIT_STATUS_OF_STOP = {
     "interrupted": INTERRUPTED,
-    "failures": ANSWER_IS_NO,
-    "time limit": DONE,
-    "target": DONE,
+    "failures": FAILURE,
+    "time limit": OK,
+    "target": OK,
 }
 
 
@@ -86,7 +86,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         require_storage(settings.storage)
     if settings.dry_run:
         print_dry_run(console, request, slots, n_jobs)
-        return DONE
+        return OK
     require_experiment(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     resuming = say_how_to_go_on(request, folder.name)
@@ -116,12 +116,12 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         except (StoreFailedError, RequestError) as error:
             launch.stop()
             say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
-            return ANSWER_IS_NO
+            return FAILURE
     if stop_reason in EXIT_STATUS_OF_STOP:
         if stop_reason in ("interrupted", "time limit"):
             say(f"go on with it: {resuming}")
         return EXIT_STATUS_OF_STOP[stop_reason]
-    return DONE if counts["complete"] else ANSWER_IS_NO
+    return OK if counts["complete"] else FAILURE
 
 
 def require_experiment(tracking: Tracking) -> None:
