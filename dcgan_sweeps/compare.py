@@ -45,7 +45,7 @@ def compare_runs(options: argparse.Namespace) -> int:
         client = open_store(options.uri, options.dir)
         sides = read_sides(client, options)
         comparison = compare(*sides)
-        step = find_step(sides, options.step)
+        step = choose_step(sides, options.step)
         path = write_comparison(sides, comparison, step, options)
         moved = find_moved_experiments(client, find_store(options.uri, options.dir))
     show(sides, comparison)
@@ -92,7 +92,7 @@ def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]
     return one, other
 
 
-def find_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
+def choose_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
     """Return the epoch whose grids are shown first, None where there are no grids; raises
     RequestError for one of which neither run has a grid."""
     one, other = (set(side.media.grids) for side in sides)

@@ -121,9 +121,9 @@ def check_device(config: Config) -> str:
 
 
 def check_slots(config: Config) -> str:
-    from dcgan_sweeps.slots.devices import find_slots
+    from dcgan_sweeps.slots.devices import build_slots
 
-    found = find_slots(config.runner)
+    found = build_slots(config.runner)
     return "; ".join([*map(str, found.slots), *found.left_out.values()])
 
 

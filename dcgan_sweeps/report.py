@@ -98,7 +98,7 @@ def report(options: argparse.Namespace) -> int:
     with answering():
         client = open_store(options.uri, options.dir)
         with LiveCount("runs read") as counter:
-            board = find_board(client, options, choice, counter)
+            board = build_board(client, options, choice, counter)
         if options.json:
             write_out(render_json(board))
         elif options.csv:
@@ -120,7 +120,7 @@ def write_out(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def find_board(
+def build_board(
     client: Client, options: argparse.Namespace, choice: Choice, counter: LiveCount
 ) -> Board:
     """Return the runs that were asked for; raises RequestError."""

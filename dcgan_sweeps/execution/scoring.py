@@ -86,7 +86,7 @@ def name_scores(scorer: Scorer, scores: Scores) -> dict[str, float]:
     return {
         "score/fcd": scores.fcd,
         "score/fcd_test": scores.fcd_test,
-        "score/fcd_share": scorer.find_share(scores.fcd),
+        "score/fcd_share": scorer.compute_share(scores.fcd),
     }
 
 

@@ -23,7 +23,7 @@ from dcgan_sweeps.reporting.leaderboard import Board, Row
 from dcgan_sweeps.reporting.media import Media
 from dcgan_sweeps.reporting.study import as_study
 from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun
-from dcgan_sweeps.sweep.importances import find_importances
+from dcgan_sweeps.sweep.importances import compute_importances
 
 COLOURS = {  # of a run, by its outcome, with the dash of its line
     "complete": ("#0072B2", "solid"),
@@ -52,7 +52,7 @@ def draw_figures(board: Board, all_media: Mapping[str, Media]) -> tuple[list[Plo
     """Return the figures of a board, and its parameters, the most important first; `all_media` are
     by run id."""
     study = as_study(board.rows, board.varied)
-    importances = find_importances(study, seed=0)
+    importances = compute_importances(study, seed=0)
     known = {key for trial in study.trials for key in trial.params}
     params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
     figures = [*draw_study(study, params, importances)]
@@ -176,7 +176,7 @@ class Lane:
         return sum(run.end_ms - run.start_ms for run in self.runs) / max(1, end - begin)
 
 
-def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
+def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
     """Return the runs that have ended by their slots; those without one by which of as many lanes
     as were needed was free first."""
     ended = [run for run in runs if run.wall_s is not None and run.end_ms <= LATEST_MS]
@@ -196,7 +196,7 @@ def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
 
 def draw_timeline(rows: Sequence[Row]) -> Plot | None:
     """Return who ran where and when, None where nothing has ended."""
-    lanes = find_lanes([row.run for row in rows])
+    lanes = build_lanes([row.run for row in rows])
     if not lanes:
         return None
     placed = [

@@ -78,7 +78,7 @@ def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examinatio
         "kid_error": kid.error,
         **measure(reals, fakes, shares_real),
         "nearest_train": float(np.median(distances[:, 0])),
-        **{f"{name}_real": value for name, value in find_reals(reals, shares_real).items()},
+        **{f"{name}_real": value for name, value in load_real_metrics(reals, shares_real).items()},
     }
     return Examination(
         metrics,
@@ -102,7 +102,7 @@ def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
     }
 
 
-def find_reals(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
+def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
     """Return the metrics of the test images, kept from an earlier run where there are many."""
     if len(reals.holdout.features) <= FEW:
         return measure_reals(reals, shares_real)

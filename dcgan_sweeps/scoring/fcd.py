@@ -29,7 +29,7 @@ from dcgan_sweeps.scoring.frechet import (
     measure_moments,
 )
 from dcgan_sweeps.scoring.identity import Identity, find_classifier_dir, identify
-from dcgan_sweeps.scoring.reference import Reference, find_reference, measure_reference
+from dcgan_sweeps.scoring.reference import Reference, load_reference, measure_reference
 
 Latents = npt.NDArray[np.float32]
 ImagesU8 = npt.NDArray[np.uint8]
@@ -90,7 +90,7 @@ class Scorer:
         features, _ = self.classifier.read(few, self.settings.batch_size)
         return frechet_distance(self.reference.holdout, measure_moments(features))
 
-    def find_share(self, fcd: float) -> float:
+    def compute_share(self, fcd: float) -> float:
         """Return where a distance lies between real images, 0, and uniform noise, 1."""
         return (fcd - self.floor) / (self.reference.ceiling - self.floor)
 
@@ -140,7 +140,7 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
     """Return the scorer for a data set; raises RequestError where there is no such classifier."""
     classifier = load_classifier(settings.classifier)
     digest = images.digest
-    reference = find_reference(find_classifier_dir(settings.classifier), classifier, digest)
+    reference = load_reference(find_classifier_dir(settings.classifier), classifier, digest)
     if reference is None:
         reference = measure_reference(classifier, images, settings.batch_size)
     if reference.ceiling <= reference.floor:

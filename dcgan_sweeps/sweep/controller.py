@@ -30,7 +30,7 @@ from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.samplers import make_sampler
 from dcgan_sweeps.sweep.space import as_overrides, suggest
-from dcgan_sweeps.sweep.trial import STOPPING, find_identity, note_identity
+from dcgan_sweeps.sweep.trial import STOPPING, compute_identity, note_identity
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
@@ -161,7 +161,7 @@ class Controller:
 
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
         """Finish a trial with a run that has done the same; return whether there was one."""
-        identity = find_identity(config)
+        identity = compute_identity(config)
         done = self._find_finished(
             compute_config_hash(flatten(config)), identity.digest if identity else ""
         )

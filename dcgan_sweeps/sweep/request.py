@@ -22,7 +22,7 @@ from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overri
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
-from dcgan_sweeps.sweep.trial import find_identity
+from dcgan_sweeps.sweep.trial import compute_identity
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
@@ -191,7 +191,9 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
         if len({_name_score(config) for config in configs}) == 1:
             continue
         known = {
-            each.digest: each.describe() for each in map(find_identity, configs) if each is not None
+            each.digest: each.describe()
+            for each in map(compute_identity, configs)
+            if each is not None
         }
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))

@@ -19,7 +19,7 @@ from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
-from dcgan_sweeps.slots.devices import find_slots
+from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.estimate import print_dry_run
@@ -77,7 +77,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     settings = request.settings
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
-    slots = find_slots(request.config.runner)
+    slots = build_slots(request.config.runner)
     n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)

@@ -18,7 +18,7 @@ from dcgan_sweeps.place import name_place
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.sweep.best import Composers, find_best, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.importances import find_importances
+from dcgan_sweeps.sweep.importances import compute_importances
 from dcgan_sweeps.sweep.leaderboard import (
     COLUMNS,
     Row,
@@ -54,7 +54,7 @@ def conclude(
     identities = find_identities(trials)
     comparable = len(identities) < 2
     best = find_best(trials) if comparable else None
-    importances = find_importances(study, request.settings.seed) if comparable else {}
+    importances = compute_importances(study, request.settings.seed) if comparable else {}
     files = [
         folder.write_text("leaderboard.csv", render_csv(rows)),
         folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n"),

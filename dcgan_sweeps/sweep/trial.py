@@ -52,7 +52,7 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
     return optuna.Trial(study, trial_id)
 
 
-def find_identity(config: Config) -> Identity | None:
+def compute_identity(config: Config) -> Identity | None:
     """Return what kind of score a run of this configuration has, None where it is not scored.
 
     The data are read, and nothing of TensorFlow is loaded.
