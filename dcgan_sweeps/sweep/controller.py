@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import compute_config_hash
-from dcgan_sweeps.runs.logged_run import find_runs
+from dcgan_sweeps.runs.logged_run import find_finished
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
 from dcgan_sweeps.sweep.request import StudyRequest
@@ -140,8 +140,8 @@ class Controller:
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the overrides of a trial that has been asked, and what they compose; None where it is
-        finished already."""
+        """Return the overrides of a trial that has been asked, and what they compose; None where it
+        is finished already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
@@ -192,9 +192,8 @@ class Controller:
         score is of the same identity."""
         if self.record.client is None:
             return None
-        filter_string = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
         experiment = self.request.config.tracking.experiment
-        for run in find_runs(self.record.client, experiment, filter_string):
+        for run in find_finished(self.record.client, experiment, config_hash):
             if SCORE in run.metrics and run.params.get("score.identity") == identity:
                 reason = f"run {run.run_id} had finished it"
                 return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
