@@ -24,7 +24,11 @@ from dcgan_sweeps.scoring.classes import (
 )
 from dcgan_sweeps.scoring.identity import VERSION
 from dcgan_sweeps.scoring.kernel import measure_kid
-from dcgan_sweeps.scoring.neighbours import find_nearest, measure_diversity, measure_overlap
+from dcgan_sweeps.scoring.neighbours import (
+    find_nearest_neighbours,
+    measure_diversity,
+    measure_overlap,
+)
 
 Features = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
@@ -70,7 +74,7 @@ class Examination:
 def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examination:
     """Return what the extra metrics say of some fakes; every random choice comes from `random`."""
     shares_real = count_shares(reals.holdout.logits)
-    distances, indices = find_nearest(fakes.features, reals.train_features, NEIGHBOURS)
+    distances, indices = find_nearest_neighbours(fakes.features, reals.train_features, NEIGHBOURS)
     kid = measure_kid(reals.holdout.features, fakes.features, random)
     order = np.argsort(measure_confidence(fakes.logits), kind="stable")
     metrics = {
@@ -114,7 +118,7 @@ def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]
 
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
     """Return the metrics of the test images, in the place of fakes."""
-    distances, _ = find_nearest(reals.test.features, reals.train_features, 1)
+    distances, _ = find_nearest_neighbours(reals.test.features, reals.train_features, 1)
     return {
         **measure(reals, reals.test, shares_real),
         "nearest_train": float(np.median(distances)),

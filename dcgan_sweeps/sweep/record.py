@@ -1,6 +1,6 @@
 """What a study leaves in MLflow, and what its trials left there: without a tracker, in folders.
 
-record = open_record(request.config, folder, request.describe())
+record = open_study_record(request.config, folder, request.describe())
 record.read(3)    # TrialResult of trial 3, None where it left nothing
 """
 
@@ -136,7 +136,7 @@ def wait_for_end(folder: RunFolder) -> None:
             time.sleep(0.2)
 
 
-def open_record(config: Config, folder: StudyFolder, asked: Mapping[str, Any]) -> StudyRecord:
+def open_study_record(config: Config, folder: StudyFolder, asked: Mapping[str, Any]) -> StudyRecord:
     """Return the record of a study, begun where it has none; raises RequestError."""
     if config.tracking.name == "none":
         return StudyRecord(config, folder, None, None)

@@ -23,7 +23,7 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
-SPACE, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
+PARAMS, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def make_space(
         try:
             distribution = make_distribution(domain, key in whole)
         except ValueError as error:
-            faults.append(Fault(f"{SPACE}.{key}", f"got {domain.text}; {error}"))
+            faults.append(Fault(f"{PARAMS}.{key}", f"got {domain.text}; {error}"))
             continue
         condition = None
         if key in only_if:
@@ -216,7 +216,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
         value = find_choice(parameter, defaults.get(parameter.key))
         if not contains(parameter, value):
             problem = f"its default, {value}, is outside {parameter.text}"
-            faults.append(Fault(f"{SPACE}.{parameter.key}", problem))
+            faults.append(Fault(f"{PARAMS}.{parameter.key}", problem))
         point[parameter.key] = value
     if faults:
         raise RequestError(faults)

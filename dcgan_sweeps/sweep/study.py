@@ -24,7 +24,7 @@ from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
-from dcgan_sweeps.sweep.record import StudyRecord, open_record
+from dcgan_sweeps.sweep.record import StudyRecord, open_study_record
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
@@ -146,7 +146,7 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study
     require_same(study, request, folder)
     asked = request.describe()
     with answering():
-        record = open_record(request.config, folder, asked)
+        record = open_study_record(request.config, folder, asked)
     if not folder.has_begun:
         overrides = [mask_secrets(word) for word in request.overrides]
         folder.write({"words": overrides, **asked, "parent_run_id": record.parent})
