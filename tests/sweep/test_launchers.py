@@ -80,7 +80,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "search=fcd", "optimizer.lr=interval(1e-4,3)"], "optimizer.lr: got 3"),
         (["-m", "search=fcd", "score.count=100,200"], "scores of 2 identities cannot be compared"),
         (["-m", "search=fcd", "score=fcd,none"], "trials are compared by score/fcd"),
-        (["-m", "search=random", "experiment=article,tiny"], "experiment: got baseline,tiny; sco"),
+        (["-m", "search=random", "experiment=baseline,tiny"], "experiment: got baseline,tiny; sco"),
         (["-m", "score.count=50,60", "pruner=median"], "scores of 2 identities cannot be compar"),
         (["-m", "seed=1,2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs: got 0; allowed"),
         (["-m", "seed=1,2", "hydra.sweeper.study_name=a/b"], "study_name: got a/b; allowed"),
