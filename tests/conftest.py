@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import call
 
 from dcgan_sweeps.config import Config, Runner, compose
 from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
@@ -49,15 +49,7 @@ def random() -> np.random.Generator:
 def run_module(tmp_path: Path) -> Run:
     """Run `python -m MODULE WORDS` in a folder of its own; nothing is checked."""
 
-    def run(module: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", module, *words],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(module: str, *words: str, **how: str) -> subprocess.CompletedProcess[str]:
+        return call(tmp_path, [sys.executable, "-m", module, *words], **how)
 
     return run

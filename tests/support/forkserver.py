@@ -24,6 +24,16 @@ import tempfile
 import threading
 from multiprocessing import util
 
+# What is imported only where it is needed first.
+LATE = (
+    "alembic.command",
+    "hydra._internal.core_plugins.basic_launcher",
+    "imageio.plugins.pillow",
+    "mlflow.keras",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "sqlalchemy.dialects.sqlite",
+)
 STREAMS = 3
 FREE = 200  # the first of the numbers that no descriptor here has
 
@@ -31,12 +41,17 @@ FREE = 200  # the first of the numbers that no descriptor here has
 def import_all():
     """Import what commands and trials do; return the environment variables that this has set."""
     before = dict(os.environ)
+    import PIL.Image
+
     import dcgan_sweeps.sweep.preload
     import hydra_plugins
 
     for package in (dcgan_sweeps, hydra_plugins):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(found.name)
+    for name in LATE:
+        importlib.import_module(name)
+    PIL.Image.init()
     gc.collect()
     gc.freeze()
     (_,) = threading.enumerate()  # others would be missing in a fork

@@ -108,6 +108,16 @@ def finish(folder, command, *, status=0, **how):
     return printed
 
 
+def call(folder, command, **how):
+    """Run a command to its end, its two streams apart; nothing is checked."""
+    process = start(folder, command, stderr=subprocess.PIPE, **how)
+    try:
+        printed, errors = process.communicate(timeout=400)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, printed, errors)
+
+
 def stop_in_epoch(process, epoch, number):
     """Send a signal once an epoch was printed; return the rest of the output."""
     lines = iter(process.stdout.readline, "")
