@@ -158,7 +158,11 @@ def do(command, set_by_imports):
     words = request["words"]
     if "-m" in words[1:]:
         keep_forkserver_at_hand()
-    if words[0] == "-m":
+    if words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.path[0] = ""
+        exec(words[1], {"__name__": "__main__"})
+    elif words[0] == "-m":
         sys.argv = words[1:]
         sys.path[0] = os.getcwd()  # noqa: PTH109
         for name in (words[1], f"{words[1]}.__main__"):
