@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # Before any test module makes its first tensor, which fixes TensorFlow's threads.
 DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files with the most slow tests first, so that no worker ends with one of them."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def three(tmp_path_factory):
     """A store with three runs of different learning rates."""
     folder = tmp_path_factory.mktemp("three")
     for rate in RATES:
-        do(folder, "run", *TINY, f"optimizer.lr={rate}", PYTHONHASHSEED="1", fresh=True)
+        do(folder, "run", *TINY, f"optimizer.lr={rate}")
     return folder
 
 

@@ -114,13 +114,13 @@ def test_a_controller_killed_at_a_failpoint_loses_nothing(tmp_path, moment, coun
     assert [row["params"]["optimizer.lr"] for row in rows].count(1e-3) == 1
 
 
-@pytest.mark.parametrize(
-    "moment", ["inside the journal's lock", "between checkpoint and log", "between run and folder"]
-)
-def test_a_trial_killed_at_a_failpoint_loses_nothing(tmp_path, moment):
-    do(tmp_path, *TINY, "seed=0,1", **{"1": {"die": moment}})
-    rows = find_all(tmp_path, 2)
-    assert [row["outcome"] for row in rows] == ["complete", "complete"]
+def test_trials_killed_at_each_failpoint_lose_nothing(tmp_path):
+    moments = ("inside the journal's lock", "between checkpoint and log", "between run and folder")
+    parts = {str(number): {"die": moment} for number, moment in enumerate(moments, 1)}
+    do(tmp_path, *TINY, "seed=range(4)", **parts)
+    rows = find_all(tmp_path, 4)
+    assert {row["outcome"] for row in rows} == {"complete"}
+    assert {path.name for path in tmp_path.glob("died_*")} == {"died_1", "died_2", "died_3"}
 
 
 def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):

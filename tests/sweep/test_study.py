@@ -18,9 +18,19 @@ from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 pytestmark = pytest.mark.slow
 
 
-def test_a_grid_has_each_point_once_in_hydras_order(tmp_path):
-    printed = do(tmp_path, *TINY, "train.epochs=1", "optimizer.lr=1e-4,2e-4", "seed=0,1,1")
-    rows = find_all(tmp_path, 4)
+GRID = ("train.epochs=1", "optimizer.lr=1e-4,2e-4", "seed=0,1,1")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """The folder of a study that has ended, and what it printed."""
+    folder = tmp_path_factory.mktemp("grid")
+    return folder, do(folder, *TINY, *GRID)
+
+
+def test_a_grid_has_each_point_once_in_hydras_order(grid):
+    folder, printed = grid
+    rows = find_all(folder, 4)
     points = [(row["params"]["optimizer.lr"], row["params"]["seed"]) for row in rows]
     assert points == [(1e-4, 0), (1e-4, 1), (2e-4, 0), (2e-4, 1)]
     assert "4 complete, 0 pruned, 0 failed" in printed
@@ -200,17 +210,20 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
     assert "2 complete" in do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
 
 
-def test_another_request_under_the_name_of_a_study_is_refused(tmp_path):
-    do(tmp_path, *TINY, "train.epochs=1", "seed=0,1")
-    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1,2", status=2)
-    assert "swept: the study has [['seed', ['0', '1']]]; got [['seed', ['0', '1', '2']]]" in printed
-    find_all(tmp_path, 2)
+def test_another_request_under_the_name_of_a_study_is_refused(grid):
+    folder, _ = grid
+    printed = do(folder, *TINY, *GRID[:2], "seed=0,1,2", status=2)
+    before, now = ("['seed', ['0', '1', '1']]", "['seed', ['0', '1', '2']]")
+    rate = "['optimizer.lr', ['1e-4', '2e-4']]"
+    assert f"swept: the study has [{rate}, {before}]; got [{rate}, {now}]" in printed
+    find_all(folder, 4)
 
 
-def test_what_has_finished_is_not_run_again(tmp_path):
-    do(tmp_path, *TINY, "seed=0,1")
-    again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t"]
-    printed = do(tmp_path, *again, "seed=0,1,2", "hydra.sweeper.skip_finished=true")
+def test_what_has_finished_is_not_run_again(grid):
+    folder, _ = grid
+    again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t", GRID[0]]
+    words = ["optimizer.lr=1e-4,2e-4,3e-4", "seed=0", "hydra.sweeper.skip_finished=true"]
+    printed = do(folder, *again, *words)
     assert len(re.findall(r"trial +\d complete.*run [0-9a-f]{32} had finished it", printed)) == 2
     assert len(re.findall(r"trial +\d started", printed)) == 1
 
