@@ -213,9 +213,8 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
 def test_another_request_under_the_name_of_a_study_is_refused(grid):
     folder, _ = grid
     printed = do(folder, *TINY, *GRID[:2], "seed=0,1,2", status=2)
-    before, now = ("['seed', ['0', '1', '1']]", "['seed', ['0', '1', '2']]")
-    rate = "['optimizer.lr', ['1e-4', '2e-4']]"
-    assert f"swept: the study has [{rate}, {before}]; got [{rate}, {now}]" in printed
+    rate, seed = "['optimizer.lr', ['0.0001', '0.0002']]", "['seed', ['0', '1'"
+    assert f"swept: the study has [{rate}, {seed}]]]; got [{rate}, {seed}, '2']]]" in printed
     find_all(folder, 4)
 
 
