@@ -148,7 +148,7 @@ def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
     if best is None:
         return None
     trial = live.folder.find_trial(best.number)
-    model = BestModel(live.folder.name, trial, live.request.config.tracking)
+    model = BestModel(live.record, trial, live.request.config.tracking)
     live.delivery.add(model)
     return model
 
