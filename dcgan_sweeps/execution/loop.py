@@ -15,7 +15,7 @@ from rich.console import Console
 from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.components import Components
-from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
+from dcgan_sweeps.execution.scoring import Look, measure_bounds, score_epoch
 from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
@@ -23,6 +23,7 @@ from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, train
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.logged_config import compute_config_hash
+from dcgan_sweeps.metrics import EPOCH_SCORES
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
@@ -129,7 +130,7 @@ def _restore(
 def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
     for record in parse_lines(checkpoint.history, f"the history at step {checkpoint.step}"):
         if "score/fcd" in record:
-            scores = {name: record[name] for name in SCORES if name in record}
+            scores = {name: record[name] for name in EPOCH_SCORES if name in record}
             yield EpochEnd(record["epoch"], scores)
 
 

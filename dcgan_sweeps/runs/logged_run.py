@@ -23,11 +23,11 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
+from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.tracker import Logged
 
-SCORE = "score/fcd"  # what runs are ranked by
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
+from dcgan_sweeps.metrics import SCORE as SCORE  # what a study minimizes
 
-SCORE = "score/fcd"  # what a study minimises
 IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in overrides
 
 

@@ -5,6 +5,7 @@ counts = conclude(console, request, folder, study, record, launch, stop_reason="
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -15,24 +16,20 @@ from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
+from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
+from dcgan_sweeps.reporting.leaderboard import Board
+from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.sweep.best import Composers, find_best, list_overrides
+from dcgan_sweeps.sweep.best import Composers, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.importances import compute_importances
-from dcgan_sweeps.sweep.leaderboard import (
-    COLUMNS,
-    Row,
-    find_identities,
-    rank,
-    render_csv,
-    render_markdown,
-)
+from dcgan_sweeps.sweep.ranking import rank_trials
 from dcgan_sweeps.sweep.record import StudyRecord
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
-from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_keys
+from dcgan_sweeps.terminal import make_say, print_facts, print_table, shorten_keys
 from dcgan_sweeps.tracking import children
+from dcgan_sweeps.tracking.children import TRIAL
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 MOST_ROWS = 20  # rows in the terminal
@@ -50,13 +47,12 @@ def conclude(
 ) -> dict[str, int]:
     """Print and record what came out; return how many trials are complete, pruned, failed."""
     trials = study.get_trials(deepcopy=False)
-    rows, counts = rank(trials), count_states(trials)
-    identities = find_identities(trials)
-    comparable = len(identities) < 2
-    best = find_best(trials) if comparable else None
+    board, counts = rank_trials(trials, folder.name), count_states(trials)
+    comparable = not board.others
+    best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
     importances = compute_importances(study, request.settings.seed) if comparable else {}
     files = [
-        folder.write_text("leaderboard.csv", render_csv(rows)),
+        folder.write_text("leaderboard.csv", render_csv(board)),
         folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n"),
     ]
     facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
@@ -73,15 +69,15 @@ def conclude(
     if importances:
         facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
     if record.client is not None and record.parent is not None:
-        facts |= record_summary(record, rows, best, counts, importances, stop_reason, files)
+        facts |= record_summary(record, board, best, counts, importances, stop_reason, files)
     console.print()
-    table = make_table(COLUMNS, [row.as_text() for row in rows[:MOST_ROWS]])
-    table.columns[2].justify = "left"
-    console.print(table)
+    print_table(console, make_board_table(dataclasses.replace(board, rows=board.rows[:MOST_ROWS])))
     if not comparable:
-        make_say(console)(f"not ranked: {describe_mixed(identities)}")
-    if len(rows) > MOST_ROWS:
-        make_say(console)(f"and {len(rows) - MOST_ROWS} more in {folder.root / 'leaderboard.csv'}")
+        make_say(console)(f"not ranked: {describe_mixed(board.others)}")
+    if len(trials) > MOST_ROWS:
+        make_say(console)(
+            f"and {len(trials) - MOST_ROWS} more in {folder.root / 'leaderboard.csv'}"
+        )
     if record.client is not None:
         facts["look"] = _name_command("report", folder, request, "--html")
     console.print()
@@ -99,7 +95,7 @@ def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overri
 
 def record_summary(
     record: StudyRecord,
-    rows: list[Row],
+    board: Board,
     best: FrozenTrial | None,
     counts: dict[str, int],
     importances: dict[str, float],
@@ -124,7 +120,7 @@ def record_summary(
             version = children.register_best(client, record.folder.name, runs[best.number])
         if version is not None:
             facts["model"] = f"models:/{record.folder.name}@{children.BEST} (version {version})"
-    children.describe(client, parent, render_markdown(rows))
+    children.describe(client, parent, render_markdown(board))
     status = MLFLOW_STATUS_OF_STOP.get(stop_reason, "FINISHED")
     children.end_parent(client, parent, status, tags, metrics, files)
     return facts
