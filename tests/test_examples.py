@@ -34,7 +34,9 @@ def list_callables(tree):
         if isinstance(node, ast.ClassDef):
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
             for method in methods:
-                is_static = any(getattr(d, "id", "") == "staticmethod" for d in method.decorator_list)
+                is_static = any(
+                    getattr(d, "id", "") == "staticmethod" for d in method.decorator_list
+                )
                 name = node.name if method.name == "__init__" else method.name
                 found.setdefault(name, []).append((method.args, 0 if is_static else 1))
     return found
