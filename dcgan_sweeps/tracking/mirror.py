@@ -250,8 +250,6 @@ class Mirror:
             metrics += self._read_metrics(record)
         for begin in range(0, len(metrics), BATCH):
             self._batch(metrics=metrics[begin : begin + BATCH])
-        # From here on, what is read is new.
-        self._present.metrics.clear()
         self._send_tags(self._digests)
 
     def _read_new(self, name: str) -> Iterator[dict[str, Any]]:
