@@ -13,7 +13,17 @@ PACKAGE = Path(__file__).parents[1] / "dcgan_sweeps"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
-    {"config", "randomness", "interrupt", "terminal", "logged_config", "paths", "lifeline"},
+    {
+        "config",
+        "files",
+        "interrupt",
+        "lifeline",
+        "logged_config",
+        "paths",
+        "randomness",
+        "secrets",
+        "terminal",
+    },
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},

@@ -6,7 +6,6 @@ write_page(path, render_page("report", "study lr", content, figures=figures))
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import shlex
 import sys
@@ -21,6 +20,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
@@ -94,13 +94,8 @@ def as_image(file: bytes, kind: str = "webp") -> str:
 
 def write_page(path: Path, page: str) -> None:
     """Write a page whole or not at all; raises RequestError where it cannot be written."""
-    unfinished = path.with_name(f".{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, page)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         problem = f"got {path}; it cannot be written ({error.strerror})"
         raise RequestError([Fault("--html", problem)]) from error

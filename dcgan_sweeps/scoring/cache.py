@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
+
+from dcgan_sweeps.files import write_whole
 
 Figures = Mapping[str, float]
 
@@ -55,16 +56,5 @@ def find_figures(name: str, measure: Callable[[], Figures]) -> Figures:
         pass  # none there, or not whole
     figures = measure()
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps(dict(figures)).encode())
+        write_whole(path, json.dumps(dict(figures)))
     return figures
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the cache whole or not at all; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
