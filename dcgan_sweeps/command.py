@@ -34,6 +34,7 @@ from omegaconf import DictConfig, OmegaConf
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
     Ended,
+    expand_files,
     finding_faults,
     open_hydra,
     read_arguments,
@@ -42,7 +43,6 @@ from dcgan_sweeps.composition.command_line import (
 )
 from dcgan_sweeps.composition.grammar import find_key
 from dcgan_sweeps.composition.keys import describe_error
-from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import (
     SCHEMAS,
     Fault,

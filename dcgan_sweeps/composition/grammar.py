@@ -67,6 +67,13 @@ def find_key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~").strip()
 
 
+def show_got(word: str) -> str:
+    """Return the value of a word as it was typed, without its quotes."""
+    value = word.partition("=")[2]
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
 def quote_text(text: str) -> str:
     """Return text in quotes, as Hydra's grammar reads it back."""
     quote = Quote.double if "'" in text and '"' not in text else Quote.single
@@ -124,15 +131,12 @@ def count_values(override: Override) -> float:
     """Return how many values a sweep has, without making them; infinite where it never ends."""
     sweep = override.value()
     if isinstance(sweep, RangeSweep):
-        start, stop, step = (math.nan if each is None else each for each in _list_numbers(sweep))
+        numbers = (sweep.start, sweep.stop, sweep.step)
+        start, stop, step = (math.nan if each is None else each for each in numbers)
         if step == 0 or not all(map(math.isfinite, (start, stop, step))):
             return math.inf
         return max(0, math.ceil((stop - start) / step))
     return len(sweep.list) if isinstance(sweep, ChoiceSweep) else 1
-
-
-def _list_numbers(sweep: RangeSweep) -> tuple[int | float | None, ...]:
-    return sweep.start, sweep.stop, sweep.step
 
 
 def list_values(override: Override, most: int) -> list[Any]:
@@ -149,37 +153,16 @@ def list_values(override: Override, most: int) -> list[Any]:
 
 def _find_remedy(word: str, error: Exception) -> str:
     key, equals, value = word.partition("=")
-    if not equals:
-        return f"cannot be read as key=value; {_describe_bare(word)}"
-    if any(character.isspace() for character in key):
-        return "cannot be read as key=value: a key has no blank"
-    if isinstance(error, ValueError) and not isinstance(error, HydraException):
-        return f"cannot be read: {describe_error(error)}"
+    reason = describe_error(error)
+    is_function = "while evaluating" in reason or "Unknown function" in reason
+    if is_function or not isinstance(error, HydraException):
+        return f"cannot be read: {reason}"
     if value.rstrip().endswith(","):
         return "ends with a comma: leave no blank after a comma, or quote the word"
-    if "while evaluating" in str(error) or "Unknown function" in str(error):
-        return f"cannot be read: {describe_error(error)}"
-    quoted = _quote_for_shell(f"{key}={quote_text(value)}")
-    if not _is_readable(f"{key}={quote_text(value)}"):
-        return f"cannot be read as key=value: {describe_error(error)}"
-    opened = _describe_unbalanced(value)
-    return f"cannot be read{opened}; text with such signs is quoted: {quoted}"
-
-
-def _describe_bare(word: str) -> str:
-    if word.startswith("-"):
-        return "an option comes before the overrides and is listed by --help"
-    return "a blank splits a word in two, unless it is quoted" if word else "got an empty word"
-
-
-def _describe_unbalanced(value: str) -> str:
-    for first, last in ("''", '""'):
-        if value.count(first) % 2:
-            return f": {first} is not closed" if first == last else ""
-    for first, last in ("()", "[]", "{}"):
-        if value.count(first) != value.count(last):
-            return f": {first} and {last} do not match"
-    return ""
+    quoted = f"{key}={quote_text(value)}"
+    if not equals or not _is_readable(quoted):
+        return "cannot be read as key=value"
+    return f"cannot be read; text with such signs is quoted: {_quote_for_shell(quoted)}"
 
 
 def _is_readable(word: str) -> bool:

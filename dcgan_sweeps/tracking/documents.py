@@ -10,7 +10,6 @@ can make gigabytes out of a few lines, is refused where it stands.
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,8 @@ from typing import Any
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import decode as decode
+from dcgan_sweeps.files import read_text as read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
@@ -51,33 +52,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def read_texts(path: Path) -> tuple[str, ...]:
     """Return the texts in a YAML file that lists some; raises RequestError."""
     return parse_texts(read_text(path, LARGEST), str(path))
-
-
-def read_text(path: Path, largest: int) -> str:
-    """Return the text of a file of at most `largest` bytes; raises RequestError."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-    except OSError as error:
-        raise RequestError([Fault(str(path), f"cannot be read: {error.strerror}")]) from error
-    return decode(content, str(path), largest)
-
-
-def decode(content: bytes, name: str, largest: int) -> str:
-    """Return UTF-8 as text, without its byte order mark; raises RequestError naming `name`."""
-    if len(content) > largest:
-        raise RequestError([Fault(name, f"is too large; allowed: at most {largest:,} bytes")])
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise RequestError([Fault(name, "is UTF-16; allowed: text in UTF-8")])
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = f"is not text (byte {error.start}); allowed: text in UTF-8"
-        raise RequestError([Fault(name, problem)]) from error
-    if "\0" in text:
-        problem = f"is not text (byte {content.index(0)}); allowed: text in UTF-8"
-        raise RequestError([Fault(name, problem)])
-    return text
 
 
 def parse_mapping(text: str, name: str) -> dict[str, Any]:

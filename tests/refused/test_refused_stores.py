@@ -113,7 +113,7 @@ OTHERS = [
     ("report", ["--dir=store", "--experiment=it's `x`"], "--experiment: "),
     ("run", ["@file/below"], ""),
     ("run", [f"@{LONG}"], ""),
-    ("run", [*TINY, "@nul.txt"], "@nul.txt: is not text in UTF-8"),
+    ("run", [*TINY, "@nul.txt"], "@nul.txt: is not text (byte "),
     ("run", [*TINY, "resume=loop"], "resume: got loop; allowed: a run id"),
     ("run", [*TINY, "tracking.uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=sqlite:///older.db"], f"{URI} sqlite:///"),
