@@ -58,10 +58,6 @@ from dcgan_sweeps.paths import resolve_places
 LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
-class Ended(Exception):
-    """Raised by a job to say how it ended: neither a fault of the request nor a bug."""
-
-
 @dataclass(frozen=True)
 class CommandLine:
     """A command line: the primary configuration, the overrides, their vocabulary, and the values

@@ -12,12 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.parts import Parts
 from dcgan_sweeps.execution.plan import Plan
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
-from dcgan_sweeps.logged_config import read_meanings, sign
+from dcgan_sweeps.logged_config import sign
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.runs.differences import compare_facts
 from dcgan_sweeps.runs.scores import TAG
@@ -94,7 +94,6 @@ def gather_facts(plan: Plan, parts: Parts, code: provenance.Code) -> dict[str, A
     return {
         "command": provenance.read_command(),
         "signature": sign(flatten(plan.config)),
-        "meanings": read_meanings(Config),
         "commit": code.commit,
         "dirty": code.dirty,
         "diff_sha256": code.diff_sha256,

@@ -29,7 +29,6 @@ DECISIVE = (
     "data.sha256",
     "score_identity",
     "environment",
-    "meanings",
 )
 # Below these, but no number depends on it.
 INDECISIVE = ("environment.PYTHONHASHSEED",)
@@ -40,6 +39,7 @@ IGNORED = (
     "command",
     "signature",
     "run_id",
+    "meanings",  # of earlier versions
     "packages",
     "dirty",
     "device.reasons",

@@ -183,7 +183,7 @@ def test_a_foreign_database_is_not_changed(tmp_path):
             file.execute("CREATE TABLE songs (title)")
         before = path.read_bytes()
         with pytest.raises(
-            RequestError, match="which is no MLflow store, but has the tables songs"
+            RequestError, match="it is no MLflow store, but has the tables songs"
         ):
             connect(find_store(f"sqlite:///{path}", "elsewhere"))
         assert path.read_bytes() == before
