@@ -285,9 +285,10 @@ def freeze(composed: DictConfig) -> Any:
 
     Raises RequestError with every key that is unknown, missing or out of range.
     """
-    schema = composed._metadata.object_type
-    faults = find_unknown_keys(composed, schema)
-    faults += find_dangling(composed)
+    known = flatten(composed._metadata.object_type())
+    written: Any = OmegaConf.to_container(composed, resolve=False)
+    unknown = [key for key in flatten_nested(written) if key not in known]  # added with +key
+    faults = [Fault(key, "there is no such key") for key in unknown] + find_dangling(composed)
     if not faults:
         missing = sorted(OmegaConf.missing_keys(composed))
         faults += [Fault(key, "has no value") for key in missing]
@@ -316,18 +317,6 @@ def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
     return faults
 
 
-def find_unknown_keys(composed: DictConfig, schema: Any) -> list[Fault]:
-    """Return a fault for every key of `composed` that is none of `schema`: one added with +key."""
-    known = {each.name for each in fields(schema)}
-    faults = [Fault(str(key), "there is no such key") for key in composed if key not in known]
-    for key in known & set(composed):
-        child = composed._get_node(key)
-        if isinstance(child, DictConfig) and is_dataclass(child._metadata.object_type):
-            nested = find_unknown_keys(child, child._metadata.object_type)
-            faults += [Fault(f"{key}.{fault.key}", fault.problem) for fault in nested]
-    return faults
-
-
 def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
     """Return the configuration that Hydra composes from conf/ and `overrides`, checked."""
     register_schemas()
@@ -351,6 +340,15 @@ def walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Field[Any]]]
 def flatten(config: Any) -> dict[str, Any]:
     """Return {dotted key: value} of every leaf."""
     return {key: value for key, value, _ in walk(config)}
+
+
+def flatten_nested(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {dotted key: value} of every leaf of nested mappings."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        key = f"{prefix}{name}"
+        flat |= flatten_nested(value, key + ".") if isinstance(value, Mapping) else {key: value}
+    return flat
 
 
 TYPE_NAMES = {

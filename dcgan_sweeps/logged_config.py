@@ -28,6 +28,7 @@ from dcgan_sweeps.config import (
     make_node,
     walk,
 )
+from dcgan_sweeps.config import flatten_nested as flatten_nested
 from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys whose nearest is named
@@ -57,15 +58,6 @@ def sign(flat_config: Mapping[str, Any]) -> str:
     """Return the signature of {dotted key: value}: the same request has the same 16 hex digits."""
     signed = {key: value for key, value in flat_config.items() if is_signed(key)}
     return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def flatten_nested(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {dotted key: value} of every leaf of nested mappings."""
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        key = f"{prefix}{name}"
-        flat |= flatten_nested(value, key + ".") if isinstance(value, Mapping) else {key: value}
-    return flat
 
 
 def read_logged(nested: Mapping[str, Any]) -> Config:

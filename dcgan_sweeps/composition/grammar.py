@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
-from antlr4 import CommonTokenStream, InputStream, Token
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -23,7 +21,6 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 from hydra.errors import HydraException
-from hydra.grammar.gen.OverrideLexer import OverrideLexer
 
 from dcgan_sweeps.composition.keys import describe_error
 from dcgan_sweeps.config import escape_lookups
@@ -31,19 +28,9 @@ from dcgan_sweeps.config import escape_lookups
 MOST_VALUES = 100_000  # of one range: more trials than anybody starts
 LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
 # In these, and outside of every function, a value is what was typed.
-KEEP_VALUES = (None, "choice", "shuffle", "sort")
-TYPED = (OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL)
-DELIMITERS = (
-    OverrideLexer.COMMA,
-    OverrideLexer.PCLOSE,
-    OverrideLexer.BRACKET_OPEN,
-    OverrideLexer.BRACKET_CLOSE,
-    OverrideLexer.BRACE_OPEN,
-    OverrideLexer.BRACE_CLOSE,
-    Token.EOF,
-)
-OPENING = (OverrideLexer.POPEN, OverrideLexer.BRACKET_OPEN, OverrideLexer.BRACE_OPEN)
-CLOSING = (OverrideLexer.PCLOSE, OverrideLexer.BRACKET_CLOSE, OverrideLexer.BRACE_CLOSE)
+KEEP_VALUES = {"choice", "shuffle", "sort"}
+PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s,()'\"](?:[^,()'\"]*[^\s,()'\"])?(?!\()")
+TYPED = re.compile(r"[+-]?(?:[\d._]+(?:e[+-]?[\d_]+)?|inf|nan)|true|false", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -91,40 +78,16 @@ def quote(value: str) -> str:
 def keep_text(word: str) -> str:
     """Return an override of a text key with every value in quotes that Hydra would read as a
     number or a truth value, in a choice of several too; null is no text."""
-    kept = word
-    for first, last in reversed(list(_find_lone_tokens(word))):
-        kept = kept[:first] + quote_text(kept[first : last + 1]) + kept[last + 1 :]
-    return kept
+    key, equals, value = word.partition("=")
+    functions = set(re.findall(r"(\w+)\s*\(", value))
+    if re.search(r"[\[\]{}$\\]", value) or functions - KEEP_VALUES:
+        return word
+    return key + equals + PIECE.sub(lambda piece: _quote_typed(piece[0]), value)
 
 
-def _find_lone_tokens(word: str) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of every value that is a number or a truth value and nothing else."""
-    inside: list[str | None] = [None]
-    element: list[Any] = []
-    for token in _read_value_tokens(word):
-        if token.type in DELIMITERS:
-            if len(element) == 1 and element[0].type in TYPED and inside[-1] in KEEP_VALUES:
-                yield element[0].start, element[0].stop
-        elif token.type != OverrideLexer.POPEN:
-            element += [] if token.type == OverrideLexer.WS else [token]
-            continue
-        if token.type in OPENING:
-            is_function = token.type == OverrideLexer.POPEN and element
-            inside.append(element[-1].text if is_function else token.text)
-        elif token.type in CLOSING and len(inside) > 1:
-            inside.pop()
-        element = []
-
-
-def _read_value_tokens(word: str) -> list[Any]:
-    lexer = OverrideLexer(InputStream(word))
-    lexer.removeErrorListeners()  # what cannot be read is found out by the parser
-    stream = CommonTokenStream(lexer)
-    stream.fill()
-    types = [token.type for token in stream.tokens]
-    if OverrideLexer.EQUAL not in types:
-        return []
-    return list(stream.tokens[types.index(OverrideLexer.EQUAL) + 1 :])
+def _quote_typed(text: str) -> str:
+    # TYPED has more than Hydra's numbers, which does no harm: in quotes it is the same text.
+    return quote_text(text) if TYPED.fullmatch(text) else text
 
 
 def count_values(override: Override) -> float:

@@ -17,8 +17,15 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_sweeps.config import SCHEMAS, Fault, describe_allowed, find_conf_dir, make_schema, walk
-from dcgan_sweeps.logged_config import flatten_nested
+from dcgan_sweeps.config import (
+    SCHEMAS,
+    Fault,
+    describe_allowed,
+    find_conf_dir,
+    flatten_nested,
+    make_schema,
+    walk,
+)
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # Hydra's plugins are loaded with Hydra
 SWEEPER = "hydra.sweeper."

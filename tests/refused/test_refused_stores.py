@@ -118,7 +118,7 @@ OTHERS = [
     ("run", [*TINY, "tracking.uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=sqlite:///older.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does"),
-    ("run", [*TINY, "tracking.uri='sqlite://'"], f"{URI} sqlite://, {MEMORY}"),
+    ("run", [*TINY, "tracking.uri='sqlite://'"], f"{URI} sqlite://; {MEMORY}"),
     ("run", [*TINY, "tracking.dir=file"], "tracking.dir: got "),
     ("run", [*TINY, "tracking.dir=file/below"], "tracking.dir: got "),
     ("run", [*TINY, "tracking.dir=loop"], "tracking.dir: got "),
@@ -139,8 +139,8 @@ OTHERS = [
 
 STORAGE = "hydra.sweeper.storage: got"
 STORAGES = [
-    ("sqlite://", f"{STORAGE} sqlite://, {MEMORY}"),
-    ("sqlite:///:memory:", f"{STORAGE} sqlite:///:memory:, {MEMORY}"),
+    ("sqlite://", f"{STORAGE} sqlite://; {MEMORY}"),
+    ("sqlite:///:memory:", f"{STORAGE} sqlite:///:memory:; {MEMORY}"),
     ("sqlite:///folder", f"{STORAGE} "),
     ("sqlite:///loop", f"{STORAGE} "),
     ("sqlite:///file/x.db", f"{STORAGE} "),
