@@ -53,8 +53,8 @@ from dcgan_sweeps.config import (
 )
 from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
-from dcgan_sweeps.terminal import show_line
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.terminal import make_console, make_say, show_line
 
 DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
@@ -145,22 +145,13 @@ class Parser(argparse.ArgumentParser):
         sys.exit(print_faults([f"{message.removeprefix('argument ')} (see --help)"]))
 
 
-def report_refusal(error: OSError) -> int:
-    """Print what the system refused before anything was started; return the exit status."""
-    if isinstance(error, BrokenPipeError):  # whoever reads wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
-        return ANSWER_IS_NO
-    print(f"{describe_refusal(error)}; nothing was started", file=sys.stderr)
-    return REQUEST_WAS_WRONG
-
-
 def describe_refusal(error: OSError) -> str:
     """Return in one line what the system refused, and where."""
     reason = error.strerror or str(error) or type(error).__name__
     places = [
         shorten_path(str(each)) for each in (error.filename, error.filename2) if each is not None
     ]
-    return mask_secrets(" ".join(": ".join([*places, reason]).split()))
+    return " ".join(": ".join([*places, reason]).split())
 
 
 @contextlib.contextmanager
@@ -178,17 +169,22 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
     """Do the work of a verb and return its exit status, that of a wrong request and of Ctrl-C too;
     `interrupted` is what is said of the latter."""
     begin()
+    say = make_say(make_console(sys.stderr))
     try:
         return work()
     except RequestError as error:
         return print_faults([*map(str, error.faults)])
     except (RunFailed, WorkFailed) as error:
-        print(error, file=sys.stderr)
+        say(str(error))
+        return ANSWER_IS_NO
+    except BrokenPipeError:  # whoever reads wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
         return ANSWER_IS_NO
     except OSError as error:
-        return report_refusal(error)
+        say(f"{describe_refusal(error)}; nothing was started")
+        return REQUEST_WAS_WRONG
     except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
+        say(interrupted)
         return INTERRUPTED
 
 

@@ -201,9 +201,9 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
                 return 1
             hint = f"{page}   store: {store}   Ctrl-C ends it" if each is started[0] else ""
             say(f"{each.server.name}: {each.server.address}{hint}")
-        while (ended := find_ended(started)) is None:
+        while not (ended := [each for each in started if each.process.poll() is not None]):
             time.sleep(1)
-        complain(f"{ended.read_errors()}\n{ended.server.name} has ended")
+        complain(f"{ended[0].read_errors()}\n{ended[0].server.name} has ended")
         return 1
     except KeyboardInterrupt:
         return 0
@@ -224,11 +224,6 @@ class Started:
         """Return what the server has said."""
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace")
-
-
-def find_ended(started: Sequence[Started]) -> Started | None:
-    """Return the first server that runs no more, None while all of them do."""
-    return next((each for each in started if each.process.poll() is not None), None)
 
 
 def start(server: Server) -> Started:

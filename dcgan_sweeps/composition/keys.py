@@ -128,7 +128,8 @@ def show_value(value: Any) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the first line of an error of Hydra or OmegaConf, or of its cause where it is mute."""
+    """Return the first line of an error of Hydra or OmegaConf, or of its cause where it is mute;
+    with the next line where the first announces it."""
     cause: BaseException | None = error
     while cause is not None:
         inner = cause.__cause__
@@ -137,7 +138,8 @@ def describe_error(error: BaseException) -> str:
             continue
         if "integer string conversion" in str(cause):
             return "a whole number with too many digits"
-        return str(cause).strip().partition("\n")[0]
+        first, *others = str(cause).strip().split("\n")
+        return f"{first} {others[0].strip()}" if first.endswith(":") and others else first
     return type(error).__name__
 
 

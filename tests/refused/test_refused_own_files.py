@@ -127,6 +127,14 @@ EXPERIMENTS = [
         HEAD + "hydra: {output_subdir: .h}\n",
         ["hydra.output_subdir: got .h in FILE, line 2; allowed"],
     ),
+    (
+        HEAD + "hydra: {sweeper.n_trials: 5}\n",
+        ["request: In 'experiment/mine': ConfigKeyError raised while composing config: Key 'sweep"],
+    ),
+    (
+        HEAD + "hydra: {job: {num: 5}}\n",
+        ["hydra.job.num: got 5 in FILE, line 2; the key is set by Hydra alone"],
+    ),
     (HEAD + "hydra: {sweepr: {n: 1}}\n", ["hydra.sweepr.n: there is no such key in FILE, line 2"]),
     (
         HEAD + "hydra: {sweeper: {direction: x}}\n",
