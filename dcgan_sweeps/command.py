@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
-import dataclasses
 import gc
 import io
 import os
@@ -31,6 +30,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+import dcgan_sweeps.tracking  # noqa: F401 - sets what MLflow and matplotlib read when imported
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
     compose_words,
@@ -113,11 +113,8 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
     # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
-    def compose_and_work() -> int:
-        expand_files(sys.argv)
-        return _run_hydra(config_name, work, job)
-
-    return answer(compose_and_work, "interrupted before anything was started")
+    interrupted = "interrupted before anything was started"
+    return answer(lambda: _run_hydra(config_name, work, job), interrupted)
 
 
 def print_faults(lines: Sequence[str]) -> int:
@@ -221,6 +218,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None) -> int:
+    expand_files(sys.argv)
     asked = read_arguments(sys.argv[1:])
     hydra.version.setbase("1.3")
     register_schemas()
@@ -230,30 +228,17 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         line = read_line(asked, config_name, app.config_loader)
         with finding_faults(line):
             mode = read_mode(asked, line)
-        if mode is RunMode.MULTIRUN and job is None:
-            raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
-        if not _shows(asked):
-            if mode is RunMode.RUN:
-                faults = [
-                    Fault(word, "belongs to a study; add -m")
-                    for word in line.words
-                    if find_key(word).startswith(STUDY_KEYS)
-                ]
-                if faults:
-                    raise RequestError(faults)
-            line = dataclasses.replace(line, words=(*line.words, f"hydra.mode={mode.name}"))
-            with finding_faults(line):
-                if mode is RunMode.MULTIRUN and job is not None:
-                    return _sweep(app, line, job)
-                request = _compose_run(line, config_name)
-    if _shows(asked):
-        asked.overrides = list(line.words)
-        return _show(asked, config_name)
-    return work(request)
-
-
-def _shows(asked: argparse.Namespace) -> bool:
-    return bool(asked.help or asked.cfg is not None or asked.info is not None)
+            if mode is RunMode.MULTIRUN and job is None:
+                problem = "there are no sweeps here; start each run by itself"
+                raise RequestError([Fault("-m", problem)])
+            shows = asked.help or asked.cfg is not None or asked.info is not None
+            if mode is RunMode.MULTIRUN and job is not None and not shows:
+                return _sweep(app, line, job)
+            request = None if shows else _compose_run(line, config_name)
+    if request is not None:
+        return work(request)
+    asked.overrides = list(line.words)
+    return _show(asked, config_name)
 
 
 def _show(asked: argparse.Namespace, config_name: str) -> int:
@@ -270,7 +255,7 @@ def _show(asked: argparse.Namespace, config_name: str) -> int:
 
 def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
     try:
-        app.multirun(line.config_name, job, list(line.words))
+        app.multirun(line.config_name, job, [*line.words, "hydra.mode=MULTIRUN"])
     except StudyEnded as ended:
         return ended.status
     return DONE
@@ -278,6 +263,9 @@ def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
 
 def _compose_run(line: CommandLine, config_name: str) -> Request:
     """Return the request of one run; raises RequestError."""
+    of_a_study = [word for word in line.words if find_key(word).startswith(STUDY_KEYS)]
+    if of_a_study:
+        raise RequestError([Fault(word, "belongs to a study; add -m") for word in of_a_study])
     composed = compose_words(line, RunMode.RUN)
     HydraConfig.instance().set_config(composed)  # what ${hydra:...} is looked up in
     try:
