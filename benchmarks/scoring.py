@@ -1,6 +1,6 @@
 """What a score of the documented generator costs: `python -m benchmarks.scoring`.
 
-The distance of 10,000 images, then the companions: the first time on a machine, which reads the
+The distance of 10,000 images, then the extra metrics: the first time on a machine, which reads the
 real images, and from then on.
 """
 
@@ -19,7 +19,7 @@ from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.scoring.fcd import Fakes, prepare_scorer
 from dcgan_sweeps.tracking.provenance import describe_machine
 
@@ -33,7 +33,9 @@ def main() -> None:
     print(f"{machine['cpu']}, {machine['cores']} cores\n")
     images = load_images(config.data, print)
     scorer = prepare_scorer(config.score, images)
-    sample = make_sampler(build_generator(config.model, 0, "float32"), config.score.batch_size)
+    sample = make_image_sampler(
+        build_generator(config.model, 0, "float32"), config.score.batch_size
+    )
 
     def score() -> Fakes:
         fakes = scorer.draw(sample, config.model.latent_dim)
@@ -48,7 +50,7 @@ def main() -> None:
         os.environ["XDG_CACHE_HOME"] = folder  # an empty cache
         for when in ("the first time", "from then on"):
             seconds = measure(lambda: scorer.examine(fakes, rows, print))
-            print(f"companions, {when}: {seconds:.1f} s")
+            print(f"extra metrics, {when}: {seconds:.1f} s")
 
 
 def measure(work: Callable[[], Any]) -> float:

@@ -1,7 +1,7 @@
-"""A configuration that was logged: its signature, and how it reads under today's schema.
+"""A configuration that was logged: its config hash, and how it reads under today's schema.
 
-sign(flatten(config))            # "0f3a...", 16 hex digits
-read_logged(nested)              # the Config, or every key that no longer fits
+compute_config_hash(flatten(config))  # "0f3a...", 16 hex digits
+read_logged(nested)                   # the Config, or every key that no longer fits
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from dcgan_sweeps.paths import PATH_KEYS
 NAMED = 20  # unknown keys whose nearest is named
 
 # Keys, or groups of keys, that cannot change what a run computes.
-NOT_IN_SIGNATURE = (
+NOT_IN_CONFIG_HASH = (
     "tracking",
     "resume",
     "data.dir",
     "score.every",
-    "score.companions",
+    "score.extra_metrics",
     "score.extrapolate",
     "train.checkpoint_every",
     "runner.gpu_memory_mib",
@@ -48,16 +48,52 @@ NOT_IN_SIGNATURE = (
     "runner.trial_timeout_min",
 )
 
+# Names of earlier versions, of a key or of a value, and today's.
+RENAMED = {
+    "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
+    "hydra.sweeper.space": "hydra.sweeper.params",
+    "score.companions": "score.extra_metrics",
+    "model=article": "model=dcgan28",
+    "model.name=article": "model.name=dcgan28",
+    "train=article": "train=default",
+    "experiment=article": "experiment=baseline",
+}
+RENAMED_LOGGED = {**RENAMED, "signature": "config_hash"}
+# The hash of a configuration is the one that earlier versions gave it.
+NAMES_IN_CONFIG_HASH = {new: old for old, new in RENAMED.items()}
 
-def is_signed(key: str) -> bool:
-    """Return whether a key is a part of a run's signature."""
-    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_SIGNATURE)
+
+def find_renamed(key: str, value: Any = None) -> Fault | None:
+    """Return the fault of a request that uses an earlier name, of a key or of its value."""
+    for old, new in RENAMED.items():
+        if f"{key}={value}" == old:
+            return Fault(old, f"renamed to {new}")
+        if f"{key}.".startswith(f"{old}."):
+            return Fault(key, f"renamed to {new}{key.removeprefix(old)}")
+    return None
 
 
-def sign(flat_config: Mapping[str, Any]) -> str:
-    """Return the signature of {dotted key: value}: the same request has the same 16 hex digits."""
-    signed = {key: value for key, value in flat_config.items() if is_signed(key)}
-    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:16]
+def rename_logged(
+    logged: Mapping[str, Any], names: Mapping[str, str] = RENAMED_LOGGED
+) -> dict[str, Any]:
+    """Return {key: value} that any version has logged, under the names of this one."""
+    renamed = {}
+    for key, value in logged.items():
+        new = names.get(f"{key}={value}")
+        renamed[names.get(key, key)] = value if new is None else new.partition("=")[2]
+    return renamed
+
+
+def is_hashed(key: str) -> bool:
+    """Return whether a key is a part of a run's config hash."""
+    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_CONFIG_HASH)
+
+
+def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
+    """Return the hash of {dotted key: value}: the same request has the same 16 hex digits."""
+    hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
+    hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_logged(nested: Mapping[str, Any]) -> Config:
@@ -67,7 +103,7 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
     with a fault for every other key that is missing, unknown or not allowed.
     """
     require_single_keys(nested)
-    logged = flatten_nested(nested)
+    logged = rename_logged(flatten_nested(nested))
     leaves = {key: leaf for key, _, leaf in walk(Config())}
     unknown = sorted(set(logged) - set(leaves))
     # A search for the nearest takes a millisecond: not in a file of 100,000 such keys.
@@ -79,7 +115,7 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
     faults += [
         Fault(key, "was not logged: this version has it, and it can change the result")
         for key in sorted(set(leaves) - set(logged))
-        if is_signed(key)
+        if is_hashed(key)
     ]
     # The folder of a path may have such a name; it is kept as it is, and nothing is looked up.
     lookups = {k for k, v in logged.items() if "${" in str(v) and k not in PATH_KEYS}

@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
+import json
 import time
 
 import pytest
 
 from dcgan_sweeps.config import Config, RequestError, compose, flatten
-from dcgan_sweeps.logged_config import read_logged, replace_keys, sign
+from dcgan_sweeps.logged_config import (
+    compute_config_hash,
+    is_hashed,
+    read_logged,
+    replace_keys,
+)
 
 
-def signature(*words):
-    return sign(flatten(compose("config", list(words), Config)))
+def config_hash(*words):
+    return compute_config_hash(flatten(compose("config", list(words), Config)))
 
 
 def nested(*words):
@@ -24,18 +31,18 @@ def faults_of(logged):
     return [str(fault) for fault in refused.value.faults]
 
 
-def test_the_same_request_has_the_same_signature():
-    assert signature() == signature("experiment=article", "optimizer.lr=0.001")
+def test_the_same_request_has_the_same_config_hash():
+    assert config_hash() == config_hash("experiment=baseline", "optimizer.lr=0.001")
 
 
-def test_what_cannot_change_the_result_is_not_signed():
+def test_what_cannot_change_the_result_is_not_hashed():
     words = ["tracking=none", "tracking.dir=elsewhere", "score.every=5", "train.checkpoint_every=3"]
-    assert signature() == signature(*words)
+    assert config_hash() == config_hash(*words)
 
 
-def test_what_can_change_the_result_is_signed():
+def test_what_can_change_the_result_is_hashed():
     words = ["seed=1", "optimizer.lr=2e-4", "data.limit=1000", "runner.threads=1"]
-    assert len({signature(), *(signature(word) for word in words)}) == 5
+    assert len({config_hash(), *(config_hash(word) for word in words)}) == 5
 
 
 def test_what_was_logged_is_read_back():
@@ -53,6 +60,22 @@ def test_every_key_that_no_longer_fits_is_named():
     assert faults[0].startswith("optimizer.learning_rate: was logged as 0.1; there is no such key")
     assert faults[1].startswith("model.dropout: was not logged")
     assert faults[2].startswith("train.epochs: was logged as many; allowed now: a whole number")
+
+
+def test_what_an_earlier_version_logged_is_read_under_the_names_of_this_one():
+    logged = nested("score.extra_metrics=every")
+    logged["model"]["name"] = "article"
+    logged["score"]["companions"] = logged["score"].pop("extra_metrics")
+    assert read_logged(logged) == compose("config", ["score.extra_metrics=every"], Config)
+
+
+def test_a_configuration_keeps_the_hash_that_an_earlier_version_gave_it():
+    flat = flatten(compose("config", [], Config))
+    before = {key: value for key, value in flat.items() if is_hashed(key)} | {
+        "model.name": "article"
+    }
+    digest = hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()
+    assert config_hash() == digest[:16]
 
 
 def test_a_key_that_is_given_twice_is_refused():

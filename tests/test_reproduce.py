@@ -41,7 +41,7 @@ def three(tmp_path_factory):
     """A store with three runs of different learning rates."""
     folder = tmp_path_factory.mktemp("three")
     for rate in RATES:
-        do(folder, "run", *TINY, f"optimizer.lr={rate}", hash_seed="1")
+        do(folder, "run", *TINY, f"optimizer.lr={rate}")
     return folder
 
 
@@ -53,7 +53,7 @@ def copy(three, tmp_path):
 
 
 def test_the_best_run_comes_out_identical_in_a_new_process(three):
-    printed = do(three, "reproduce", "best", hash_seed="77")
+    printed = do(three, "reproduce", "best", PYTHONHASHSEED="77", fresh=True)
     runs = [run for run in list_runs(open_store(three)) if "reproduces" not in run.data.tags]
     best = min(runs, key=lambda run: run.data.metrics["score/fcd"])
     assert "best of 3 complete runs of score identity " in printed
@@ -146,12 +146,12 @@ def test_another_number_of_threads_is_within_tolerance(three, copy):
     assert read_verdict(printed)[0] == "different"
 
 
-def test_a_lone_config_file_is_compared_with_the_run_of_its_signature(three, copy, tmp_path):
+def test_a_lone_config_file_is_compared_with_the_run_of_its_config_hash(three, copy, tmp_path):
     lone = tmp_path / "lone" / "config.yaml"
     lone.parent.mkdir()
     shutil.copy(copy / "config.yaml", lone)
     printed = do(three, "reproduce", str(lone), "--epochs=1")
-    assert "of the signature of run " in printed
+    assert "of the config hash of run " in printed
     assert "the first 1 epochs alone were trained and compared" in printed
     assert read_verdict(printed)[0] == "identical"
     edit(lone, "optimizer", "lr", 0.3)

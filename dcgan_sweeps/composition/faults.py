@@ -27,6 +27,7 @@ from dcgan_sweeps.composition.keys import describe_error, find_nearest, show_val
 from dcgan_sweeps.composition.own_files import is_own
 from dcgan_sweeps.composition.vocabulary import Vocabulary
 from dcgan_sweeps.config import SCHEMAS, Fault, find_dangling
+from dcgan_sweeps.logged_config import find_renamed
 
 MOST_WORDS = 1000  # more than there are keys; Hydra reads a thousand in some seconds
 MOST_TRIED = 100  # values of one sweep; the rest is found out when its trial begins
@@ -123,7 +124,8 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
     if group == "hydra/launcher" and choice in PACKAGES:
         hint = f"; for {choice}: pip install {PACKAGES[choice]}"
     one = "one of " if isinstance(choice, list) else ""
-    return Fault(group, f"got {got}; allowed: {one}{', '.join(options)}{hint}")
+    fault = Fault(group, f"got {got}; allowed: {one}{', '.join(options)}{hint}")
+    return find_renamed(group, choice) or fault
 
 
 def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:
@@ -163,7 +165,12 @@ def explain(error: Exception) -> list[Fault]:
     """Return what Hydra refused a request for, in its own words; [] where it did not refuse it."""
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return []
-    options = error.options if isinstance(error, MissingConfigException) else None
-    allowed = f"; allowed: {', '.join(options)}" if options else ""
+    allowed = ""
+    if isinstance(error, MissingConfigException):
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        renamed = find_renamed(group, choice)
+        if renamed is not None:
+            return [renamed]
+        allowed = f"; allowed: {', '.join(error.options)}" if error.options else ""
     key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
     return [Fault(key or "request", f"{describe_error(error)}{allowed}")]

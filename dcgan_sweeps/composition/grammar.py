@@ -30,7 +30,7 @@ LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
 # In these, and outside of every function, a value is what was typed.
 KEEP_VALUES = {"choice", "shuffle", "sort"}
 PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s,()'\"](?:[^,()'\"]*[^\s,()'\"])?(?!\()")
-TYPED = re.compile(r"[+-]?(?:[\d._]+(?:e[+-]?[\d_]+)?|inf|nan)|true|false", re.IGNORECASE)
+TYPED = re.compile(r"[+-]?(?:[0-9._]+(?:e[+-]?[0-9_]+)?|inf|nan)|true|false", re.IGNORECASE)
 
 
 class Unreadable(Exception):

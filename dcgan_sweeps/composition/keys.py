@@ -26,6 +26,7 @@ from dcgan_sweeps.config import (
     make_schema,
     walk,
 )
+from dcgan_sweeps.logged_config import find_renamed
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # Hydra's plugins are loaded with Hydra
 SWEEPER = "hydra.sweeper."
@@ -67,6 +68,9 @@ class Keys:
         `place` follows it in the message."""
         written = f"got {show_value(value) if got is None else got}{place}"
         if not self.is_known(key):
+            renamed = find_renamed(key)
+            if renamed is not None:
+                return Fault(renamed.key, f"{renamed.problem}{place}")
             return Fault(key, f"there is no such key{place}{find_nearest(key, self.names)}")
         if key.startswith(OF_HYDRA):
             return Fault(key, f"{written}; the key is set by Hydra alone")
@@ -90,7 +94,8 @@ class Keys:
             return Fault(key, f"{written}; {allowed or describe_error(error)}")
         if leaf is None or read is None or read in leaf.metadata.get("allowed", [read]):
             return None
-        return Fault(key, f"got {show_value(read)}{place}; allowed: {describe_allowed(leaf)}")
+        fault = Fault(key, f"got {show_value(read)}{place}; allowed: {describe_allowed(leaf)}")
+        return find_renamed(key, read) or fault
 
     def _find(self, key: str) -> Any:
         node: Any = self.node

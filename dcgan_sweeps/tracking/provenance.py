@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ENVIRONMENT = (
@@ -38,7 +39,7 @@ LARGEST_DIFF = 1_000_000  # bytes
 TEXT, OPTIONAL, MAPPING = (str,), (str, type(None)), (dict,)
 TYPES: Mapping[str, tuple[type, ...]] = {
     "command": TEXT,
-    "signature": TEXT,
+    "config_hash": TEXT,
     "commit": OPTIONAL,
     "dirty": (bool,),
     "diff_sha256": TEXT,
@@ -173,7 +174,7 @@ def read_command() -> str:
 def check_facts(facts: Mapping[str, Any], name: str) -> None:
     """Raise RequestError, naming the file and each fact, where a provenance that was logged has
     facts of other types than those that are logged. One that was not logged is no fault."""
-    faults = _find_wrong(facts, TYPES, name)
+    faults = _find_wrong(rename_logged(facts), TYPES, name)
     device = facts.get("device")
     if isinstance(device, dict):
         faults += [
