@@ -30,7 +30,6 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-import dcgan_sweeps.tracking  # noqa: F401 - sets what MLflow and matplotlib read when imported
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
     compose_words,
@@ -55,6 +54,7 @@ from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import make_console, make_say, show_line
+from dcgan_sweeps.tracking.courier import exit_without_waiting
 
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
@@ -168,7 +168,7 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
     begin()
     say = make_say(make_console(sys.stderr))
     try:
-        return work()
+        return exit_without_waiting(work())
     except RequestError as error:
         return print_faults([*map(str, error.faults)])
     except (RunFailed, WorkFailed) as error:

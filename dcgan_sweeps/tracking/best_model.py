@@ -13,7 +13,8 @@ from mlflow.exceptions import MlflowException
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.mirror import find_own_run, is_delivered, list_models
+from dcgan_sweeps.tracking.mirror import is_delivered
+from dcgan_sweeps.tracking.present import find_own_run, list_models
 from dcgan_sweeps.tracking.store import connect, find_store
 
 BEST = "best"  # the alias
@@ -27,6 +28,7 @@ class BestModel:
         self.trial = trial
         self.tracking = tracking
         self.error: Exception | None = None
+        self.is_left = False
         self.address = ""
         self._is_done = False
 
