@@ -187,8 +187,8 @@ REQUESTS = [
         ["score.classifier: got /nowhere", "data.dir: got /nowhere; there is no train-images"],
     ),
     # Where trials are kept.
-    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://, which is kept in memory"]),
-    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:, which"]),
+    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://; it is kept in memory"]),
+    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:; it is"]),
     (
         ["seed=0,1", f"{STORAGE}=sqlite:////dev/null/x.db"],
         [f"{STORAGE}: got /dev/null/x.db; Not a"],

@@ -75,7 +75,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "seed=1,2", "hydra.sweeper.study_name=a/b"], "study_name: got a/b; allowed"),
         (["-m", "seed=1,2", "runner.slots=none"], "runner.slots: got none; allowed: auto, or"),
         (["-m", "seed=1,2", "runner.slots=900"], "runner.slots: got 900; allowed: at most one"),
-        (["@nowhere.txt"], "@nowhere.txt: there is no such file of overrides"),
+        (["@nowhere.txt"], "@nowhere.txt: cannot be read: No such file or directory"),
     ],
 )
 def test_a_study_that_cannot_be_is_refused_and_leaves_nothing(tmp_path, words, line):
