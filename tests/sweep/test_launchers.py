@@ -59,7 +59,10 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
             "sampler: a search has one; allowed: sampler=tpe",
         ),
         (["-m", "search=fcd", "sampler=tpee"], "sampler: got tpee; allowed: cmaes, gp, qmc"),
-        (["-m", "search=fcd", "hydra.sweeper.sampler.n=3"], "hydra.sweeper.sampler.n: got 3"),
+        (
+            ["-m", "search=fcd", "hydra.sweeper.sampler.n=3"],
+            "hydra.sweeper.sampler.n: Key 'n' is not in struct",
+        ),
         (
             ["-m", "search=fcd", "+hydra.sweeper.sampler.n=3"],
             "sampler.n: there is no such",
