@@ -37,6 +37,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGE
 from PIL import Image
 
 from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
@@ -49,7 +50,6 @@ from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_st
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
 
 PARENT = "mlflow.parentRunId"
-SCORE = "score/fcd"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # of MLflow's server
 TRIES = 3

@@ -1,7 +1,7 @@
 """Keras models in a run folder, as MLflow models.
 
 save_model(gan.generator, folder.models / "generator", step=1875)
-read_step(folder.models / "generator")  # 1875
+read_step(folder.models / "generator", default=0)  # 1875
 """
 
 from __future__ import annotations
