@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.composition.faults import find_request_faults
+from dcgan_sweeps.composition.command_line import find_request_faults
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed

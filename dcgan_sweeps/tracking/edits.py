@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.logged_config import flatten_nested
+from dcgan_sweeps.config import Fault, RequestError, flatten_nested
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.secrets import MASK, mask_secrets
 

@@ -1,0 +1,71 @@
+"""Keeps passwords and tokens out of everything that is logged or printed."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+
+# A key speaks of a secret where it ends with one of these words: token_count=3 is none.
+WORDS = (
+    r"(?:passwords?|passwd|passphrase|_pass|pwd|secrets?|token|credentials?|cookie"
+    r"|(?:access|account|api|auth|encryption|master|private|secret|shared|signing)[-_]?key"
+    r"|shared[-_]?access[-_]?signature|secret[-_]?key[-_]?base)"
+)
+KEY = rf"{WORDS}(?:[-_]?(?:value|hash|\d+))?"
+
+# Signs, as they are or as a URL or JSON spells them, any number of times over.
+PERCENT = r"%(?:25)*"
+AT = rf"(?:@|{PERCENT}40|\\u0040)"
+COLON = rf"(?::|{PERCENT}3A)"
+SLASHES = rf"(?:(?:\\?/){{2}}|(?:{PERCENT}2F){{2}})"
+BLANK = r"[^\S\n]*"
+QUOTE = r"\\*[\"']"  # in JSON that is in JSON it has backslashes before it
+
+# Each keeps what is before the secret, and what is matched after that is masked.
+PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL | re.MULTILINE)
+    for pattern in (
+        # user:password@ in a URL; the password may have "@", "/" and, but for a port, blanks in it.
+        rf"(?P<before>{COLON}{SLASHES}[^\s/:@%\"']*{COLON})(?:(?!://)\S)+(?={AT})",
+        r"(?P<before>://[^\s/:@\"']*:)(?!\d{2,5}\s)[^\s@](?:(?!://)[^\n@\"'])*(?=@)",
+        # token@ in a URL.
+        rf"(?P<before>https?{COLON}{SLASHES})[^\s/:@%]+(?={AT})",
+        # key="a value", with the signs that are escaped in it.
+        rf"(?P<before>{KEY}(?:{QUOTE})?{BLANK}[=:]{BLANK}(?P<quote>{QUOTE}))"
+        r"(?:(?!(?<!\\)(?P=quote)).(?<!\n))+(?=(?P=quote))",
+        # "... key=a value": in quotes, it ends with them.
+        rf"(?P<before>(?P<quote>[\"'])[^\"'\n]*?{KEY}=)(?!=)[^\"'\n&;]+(?=(?P=quote)|[&;])",
+        # key=a value; of a database's connection string.
+        rf"(?P<before>{KEY}{BLANK}=(?!=){BLANK})[^\s;\"'][^\n;\"'&]{{0,200}}(?=;)",
+        # key: a value, on a line of its own.
+        rf"(?P<before>^[ +-]*(?:[a-z][\w.-]*)?{KEY}:[ \t]+)[^\s\"'].*?$",
+        # key=value, key: value.
+        rf"(?P<before>{KEY}(?:{QUOTE})?{BLANK}(?:[=:](?!=)|\\u003d){BLANK}"
+        rf"(?!(?:{QUOTE})?\*\*\*[\s;&\\\"'])(?:{QUOTE})?)[^\s&\"']+",
+        # key=value within a URL's own value: its end is spelt as well.
+        rf"(?P<before>{KEY}{PERCENT}3[AD])(?:(?!{PERCENT}(?:2[0267]|3B))[^\s&\"'])+",
+        # --key value, as words of a command or as a list of them.
+        rf"(?P<before>(?<![\w-])--(?:[\w-]*?[-_])?{KEY}{QUOTE}?,?\s+(?P<quote>[\"']))"
+        r"[^\"'\n]+(?=(?P=quote))",
+        rf"(?P<before>(?<![\w-])--(?:[\w-]*?[-_])?{KEY}\s+)[^\s\"'-][^\s]*",
+        # Signatures of addresses that let anybody in.
+        rf"(?P<before>(?:[?&;]|{PERCENT}(?:3F|26))(?:X-Amz-|X-Goog-)?sig(?:nature)?"
+        rf"(?:=|{PERCENT}3D|\\u003d))[^\s&\"']+",
+        r"(?P<before>X-Amz-(?:Signature|Security-Token)=)[^\s&\"']+",
+        r"(?P<before>authorization[\"']?\s*[=:]\s*[\"']?(?:\w+\s+)?)[^\s\"']+",
+        r"(?P<before>\b(?:bearer|basic)\s+)(?=[\w.~+/=-]*[\d=])[\w.~+/=-]{5,}",
+        r"(?P<before>hooks\.slack\.com/services/)[\w/]+",
+        # Tokens that are known by how they begin.
+        r"(?P<before>\b(?:gh[opsu]_|github_pat_|glpat-|hf_|dapi|xox[abp]-|sk-))[\w-]{16,}",
+        r"(?P<before>\beyJ)[\w-]{5,}\.[\w-]+\.[\w-]+",
+        r"(?P<before>-----BEGIN [\w ]*PRIVATE KEY-----).+?(?=-----END|\Z)",
+    )
+)
+
+
+def mask_secrets(text: str) -> str:
+    """Return `text` with every password, token and key that it shows replaced by ***."""
+    for pattern in PATTERNS:
+        text = pattern.sub(lambda match: match["before"] + MASK, text)
+    return text
