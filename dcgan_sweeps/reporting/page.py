@@ -23,8 +23,8 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import show_controls
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ENDING = ".html"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
+from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -26,7 +27,6 @@ from dcgan_sweeps.tracking.edits import (
 )
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.provenance import check_facts
-from dcgan_sweeps.tracking.secrets import MASK
 
 
 @dataclass(frozen=True)

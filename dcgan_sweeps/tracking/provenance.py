@@ -18,7 +18,7 @@ import psutil
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
 
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
