@@ -140,6 +140,7 @@ COUNTS = {
     "in the middle of a model": 1,
     "before the end is written": 1,
     "between the outcome and the status": 1,
+    "before a write of the mirror": 12,
     "before the provenance": 1,
 }
 

@@ -103,7 +103,7 @@ def list_study(study: StudyFolder, where: Where) -> list[Pending]:
     """Return a study's parent run, which its trials name, the trials, and its best model."""
     record = RunFolder(study.root)
     found = [make_pending(each, where) for each in (record, *study.list_trials())]
-    best = record.read_mapping(RUN_FILE).get("tags", {}).get("best_trial", "")
+    best = record.read_description().get("tags", {}).get("best_trial", "")
     if best.isdecimal():
         tracking = find_tracking(record, where)
         model = BestModel(record, study.find_trial(int(best)), tracking)
@@ -135,7 +135,7 @@ def find_tracking(folder: RunFolder, where: Where) -> Tracking:
 
 def read_tracking(folder: RunFolder) -> dict[str, str | None]:
     """Return what the run, or its configuration, says of its tracker."""
-    known = folder.read_mapping(RUN_FILE)
+    known = folder.read_description()
     tracking = known.get("tracking") or folder.read_mapping(CONFIG).get("tracking", {})
     return dict(tracking)
 

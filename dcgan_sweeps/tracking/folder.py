@@ -32,6 +32,8 @@ MLFLOW_FILE = "mlflow.json"  # which MLflow run it has, and what was delivered t
 # The files that name the MLflow run: today's, and those of earlier runs and studies.
 OWNERS = ((MLFLOW_FILE, "run_id"), (RUN_FILE, "run_id"), ("study.json", "parent_run_id"))
 STUDY, TRIAL = "study", "trial"  # tags of a trial; a study's parent run has the first alone
+# What run.json has.
+KINDS = {"name": str, "tags": dict, "params": dict, "data": dict, "tracking": dict, "logged": dict}
 GRID = re.compile(r"epoch_([0-9]{4,9})\.png")
 
 
@@ -80,7 +82,7 @@ class RunFolder:
 
         `record` is the name by which its MLflow run is found again where the id did not come back.
         """
-        known = self.read_mapping(RUN_FILE)  # of an earlier start of a trial
+        known = self.read_description()  # of an earlier start of a trial
         self.write_json(RUN_FILE, {"record": uuid.uuid4().hex, "began_s": time.time(), **known})
         tracked = {"name": tracking.name, "uri": tracking.uri, "experiment": tracking.experiment}
         located = {**tags, "folder": str(self.root)}
@@ -88,7 +90,7 @@ class RunFolder:
 
     def describe(self, *, name: str | None = None, **parts: Mapping[str, Any]) -> None:
         """Add to the tags, the params, the data set or the tracker of the run."""
-        known = self.read_mapping(RUN_FILE)
+        known = self.read_description()
         merged = {key: {**known.get(key, {}), **part} for key, part in parts.items()}
         self.write_json(RUN_FILE, {**known, **merged, "name": name or known.get("name", "")})
 
@@ -215,9 +217,20 @@ class RunFolder:
         path = self.root / name
         return read_mapping(path) if path.is_file() else {}
 
+    def read_description(self) -> dict[str, Any]:
+        """Return what run.json says, {} where there is none; raises RequestError for other types
+        than `describe` writes."""
+        known = self.read_mapping(RUN_FILE)
+        for key, kind in KINDS.items():
+            if not isinstance(known.get(key, kind()), kind):
+                allowed = "a mapping" if kind is dict else "text"
+                problem = f"{key} is {known[key]}; allowed: {allowed}"
+                raise RequestError([Fault(str(self.root / RUN_FILE), problem)])
+        return known
+
     def read_name(self) -> str:
         """Return the name of the run; that of its folder where an earlier version did not say."""
-        return str(self.read_mapping(RUN_FILE).get("name") or self.root.name)
+        return str(self.read_description().get("name") or self.root.name)
 
     def read_run_id(self) -> str | None:
         """Return the id of the MLflow run of this folder, None where it has none.

@@ -40,7 +40,7 @@ from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
-from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, STUDY, TRIAL, RunFolder
+from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
@@ -147,7 +147,7 @@ class Mirror:
         if self.folder.read_run_id() is not None:
             return find_own_run(client, self.folder)
         # Its creation may have been asked for by a process that did not hear the answer.
-        record = self.folder.read_mapping(RUN_FILE).get("record")
+        record = self.folder.read_description().get("record")
         if not known.get("asked_for") or record is None:
             return None
         experiment_id = find_experiment(client, store, self.tracking.experiment)
@@ -161,7 +161,7 @@ class Mirror:
 
     def _create_run(self, client: MlflowClient, store: Store) -> Run:
         experiment_id = find_experiment(client, store, self.tracking.experiment)
-        known = self.folder.read_mapping(RUN_FILE)
+        known = self.folder.read_description()
         self._note(run_id=None, asked_for=True)
         tags = {**self._read_tags(known), "record": known.get("record", uuid.uuid4().hex)}
         began_ms = int(1000 * known["began_s"]) if "began_s" in known else None
@@ -188,7 +188,7 @@ class Mirror:
     # What it has from its start.
 
     def _send_description(self) -> None:
-        known = self.folder.read_mapping(RUN_FILE)
+        known = self.folder.read_description()
         logged = known.get(LOGGED, {}).get(CONFIG, {})
         params = {**known.get("params", {}), **logged}
         new = [
@@ -338,7 +338,7 @@ class Mirror:
     def _make_title(self, outcome: Outcome) -> str:
         """Return the name of the run; that of a trial says how it ended, since the UI lists the
         trials of a study by their names alone."""
-        known = self.folder.read_mapping(RUN_FILE)
+        known = self.folder.read_description()
         name = mask_secrets(str(known.get("name") or self._run.info.run_name))
         if TRIAL not in known.get("tags", {}):
             return name
@@ -381,7 +381,8 @@ def is_delivered(folder: RunFolder) -> bool:
 
 def compute_mark(folder: RunFolder) -> str:
     """Return a digest of the end of a run and of its description: what is delivered last."""
-    facts = [folder.read_last(), folder.read_mapping(RUN_FILE)]
+    known = folder.read_description()
+    facts = [folder.read_last(), *(known.get(key) for key in ("name", "tags", "params", "data"))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -382,16 +382,21 @@ def test_a_value_of_another_type_is_refused(change, file, fault, made, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("name", "change", "fault"),
     [
-        (set_json("run_id", value=7), "run_id is 7; allowed: text, or null"),
-        (set_json("logged", value=[]), "logged is []; allowed: a mapping"),
+        ("mlflow.json", set_json("run_id", value=7), "run_id is 7; allowed: text, or null"),
+        ("run.json", set_json("logged", value=[]), "logged is []; allowed: a mapping"),
+        ("run.json", set_json("tags", value=3), "tags is 3; allowed: a mapping"),
+        ("run.json", set_json("params", value=[]), "params is []; allowed: a mapping"),
+        ("run.json", set_json("name", value=3), "name is 3; allowed: text"),
     ],
 )
-def test_a_run_json_of_other_types_is_refused(change, fault, made, monkeypatch, capsys):
-    path = Path(made.find("{run}/run.json"))
+def test_what_says_whose_a_folder_is_and_has_another_type_is_refused(
+    name, change, fault, made, monkeypatch, capsys
+):
+    path = Path(made.find(f"{{run}}/{name}"))
     with changed(path, change):
-        answer = ask(monkeypatch, capsys, made.folder, *map(made.find, RESUME))
+        answer = ask(monkeypatch, capsys, made.folder, "run", made.find("resume={run}"))
     require_refused(answer, [f"{path}: {fault}"])
 
 
@@ -515,12 +520,12 @@ def test_a_file_of_the_run_that_trained_longer_must_be_there(made, monkeypatch, 
     require_refused(answer, [f"{path}: is missing; put it back, or start a new run"])
 
 
-def test_an_edited_run_of_an_earlier_version_is_known_by_its_params(made, monkeypatch, capsys):
+def test_an_edited_run_of_an_earlier_version_is_known_by_its_config_hash(made, monkeypatch, capsys):
     path = Path(made.find(CONFIG))
     old = changed(Path(made.find("{run}/run.json")), forget("config.yaml"))
     with old, changed(path, set_yaml(optimizer__lr=0.01)):
         answer = ask(monkeypatch, capsys, made.folder, *map(made.find, RESUME))
-    require_refused(answer, [f"{path}: optimizer.lr was logged as 0.001, the file has 0.01"])
+    require_refused(answer, [f"{path}: the run's config hash is "])
 
 
 def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_config_hash(
@@ -539,7 +544,7 @@ def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatc
     answer = ask(monkeypatch, capsys, made.folder, "run", f"resume={copy}", "train.epochs=3")
     shutil.rmtree(copy)
     require_refused(
-        answer, [f"{copy / 'run.json'}: names run {made.places['id']}, whose folder is"]
+        answer, [f"{copy / 'mlflow.json'}: names run {made.places['id']}, whose folder is"]
     )
 
 

@@ -54,14 +54,16 @@ def test_complete_trials_come_by_score_then_pruned_ones_then_the_others(make_tri
 
 
 def test_trials_of_two_scores_stay_in_their_order_without_ranks(make_trials):
-    board = rank_trials(make_trials(("complete", [60.0], ONE), ("complete", [30.0], OTHER)), "lr")
+    board = rank_trials(
+        make_trials(("complete", [60.0], ONE), ("complete", [30.0], OTHER)), "lr", {}
+    )
     assert [row.name for row in board.rows] == ["lr 0", "lr 1"]
     assert not board.has_ranks
     assert board.others == dict([ONE, OTHER])
 
 
 def test_what_varies_has_a_column_in_csv_and_markdown(make_trials):
-    board = rank_trials(make_trials(("complete", [60.0], ONE), ("failed", [], None)), "lr")
+    board = rank_trials(make_trials(("complete", [60.0], ONE), ("failed", [], None)), "lr", {})
     rows = list(csv.DictReader(io.StringIO(render_csv(board))))
     assert [row["optimizer.lr"] for row in rows] == ["0e-4", "1e-4"]
     assert [row["score/fcd"] for row in rows] == ["60.0", ""]
