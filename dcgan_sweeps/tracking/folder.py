@@ -21,6 +21,7 @@ from typing import IO, Any
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
@@ -142,15 +143,10 @@ class RunFolder:
 
     def rewind(self, history: str, epoch: int) -> None:
         """Put history.jsonl back to `history`, and remove the grids of epochs after `epoch`."""
-        self._write_history(history)
+        write_whole(self.history, history)
         for number, frame in self.find_frames().items():
             if number > epoch:
                 frame.unlink()
-
-    def _write_history(self, history: str) -> None:
-        unfinished = self.root / ".history.jsonl"
-        unfinished.write_text(history)
-        unfinished.replace(self.history)
 
     def find_frames(self) -> dict[int, Path]:
         """Return {epoch: sample grid} of this run, in the order of the epochs.
@@ -176,7 +172,7 @@ class RunFolder:
         """Add the outcome, the last line of a history; a line that was cut off is dropped."""
         text = self.read_history()
         if not text.endswith("\n"):
-            self._write_history(text[: text.rfind("\n") + 1])
+            write_whole(self.history, text[: text.rfind("\n") + 1])
         self.append({"outcome": outcome, "reason": mask_secrets(reason)})
 
     def read_ending(self) -> Ending | None:
@@ -250,9 +246,7 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Write a file of the run whole or not at all, secrets masked, and return its path."""
         path = self.root / name
-        unfinished = path.with_name("." + name)
-        unfinished.write_text(mask_secrets(text))
-        unfinished.replace(path)
+        write_whole(path, mask_secrets(text))
         return path
 
     def write_yaml(self, name: str, content: Any) -> Path:

@@ -65,7 +65,7 @@ def while_a_checkpoint_is_written(count):
         fsync(number)
 
     step = count_down(count, lambda: halve(due[0]))
-    checkpoints.os.fsync = call
+    os.fsync = call
 
 
 POINTS = {
