@@ -37,14 +37,17 @@ class Proxy:
     A fault meets the calls that arrive while it lasts, or are underway when it begins: "drop"
     resets their connections, "hang" takes them and says nothing, "lose the answer" has the server
     do them and then resets the connection, "refuse" closes the port, "slow" waits for `slow_s`.
-    `calls` counts what has arrived since the last `behave`, `total` since the start.
+    `calls` counts what has arrived since the last `behave`, `writes` those of them that change
+    something. `after_write(number)`, where one is set, is called once the server has done such a
+    call, and before the client is answered.
     """
 
     def __init__(self, server_port: int):
         self.server_port = server_port
         self.slow_s = 2.0
         self.calls = 0
-        self.total = 0
+        self.writes = 0
+        self.after_write = None
         self._behaviour = "pass"
         self._changed = threading.Condition()
         self._closed = False
@@ -73,7 +76,7 @@ class Proxy:
                     with contextlib.suppress(OSError):
                         each.shutdown(socket.SHUT_RDWR)
             self._behaviour = behaviour
-            self.calls = 0
+            self.calls = self.writes = 0
             self._changed.notify_all()
         if behaviour == "refuse":
             self._stop_listening()
@@ -121,8 +124,8 @@ class Proxy:
     def _meet(self, client, head):
         with self._changed:
             self.calls += 1
-            self.total += 1
-            behaviour, number = self._behaviour, self.calls
+            self.writes += is_write(head)
+            behaviour, number, write = self._behaviour, self.calls, self.writes
             self._changed.notify_all()
         if behaviour == "drop":
             reset(client)
@@ -137,9 +140,10 @@ class Proxy:
         else:
             if behaviour == "slow":
                 time.sleep(self.slow_s)
-            self._forward(client, head, answers=behaviour != "lose the answer")
+            report = self.after_write if is_write(head) else None
+            self._forward(client, head, behaviour != "lose the answer", report, write)
 
-    def _forward(self, client, head, answers):
+    def _forward(self, client, head, answers, report, number):
         with socket.create_connection(("127.0.0.1", self.server_port), timeout=60) as server:
             server.sendall(ask_to_close(head))
             with selectors.DefaultSelector() as selector:
@@ -148,6 +152,9 @@ class Proxy:
                 while True:
                     for key, _ in selector.select():
                         data = key.fileobj.recv(CHUNK_BYTES)
+                        if report is not None and key.fileobj is server:
+                            report(number)
+                            report = None
                         if data and (answers or key.fileobj is client):
                             key.data.sendall(data)
                         elif key.fileobj is client:
@@ -168,6 +175,12 @@ def receive_head(client):
             return b""
         head += data
     return head
+
+
+def is_write(head):
+    """Return whether a call changes something: MLflow's searches are calls of POST, too."""
+    method, path, _ = head.split(b" ", 2)
+    return method in (b"POST", b"PUT", b"PATCH", b"DELETE") and b"search" not in path
 
 
 def ask_to_close(head):

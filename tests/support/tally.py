@@ -49,11 +49,11 @@ ARTIFACTS = {
 }
 
 
-def tally(folder: Path, name: str) -> list[dict]:
-    """Return one row for each trial of a study under folder/mlruns."""
+def tally(folder: Path, name: str, uri: str | None = None) -> list[dict]:
+    """Return one row for each trial of a study under folder/mlruns, tracked there or at `uri`."""
     root = folder / "mlruns" / "studies" / name
     study = optuna.load_study(study_name=name, storage=open_storage(None, root / "journal.log"))
-    client = MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    client = MlflowClient(uri or f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dcgan_sweeps")
     parent = next(
         run
@@ -174,9 +174,8 @@ def compare_texts(run, history, config):
     for name, value in expected.items():
         if run.data.tags.get(name) != value:
             wrong.append(f"tag {name}: {run.data.tags.get(name)}, not {value}")
-    for name in ("optimizer.lr", "seed", "train.epochs"):
-        if name not in run.data.params:
-            wrong.append(f"no param {name}")
+    wanted = ("optimizer.lr", "seed", "train.epochs")
+    wrong += [f"no param {name}" for name in wanted if name not in run.data.params]
     for name, text in run.data.params.items():
         value = config
         for part in name.split("."):
