@@ -110,6 +110,15 @@ def find_disagreements(rows: list[dict]) -> list[str]:
     return found
 
 
+def compare_folder(client: MlflowClient, folder: Path) -> list[str]:
+    """Return where MLflow differs from a run folder, which it shall have as one run."""
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.folder = '{folder}'")
+    if len(runs) != 1:
+        return [f"{len(runs)} runs of {folder}, not 1"]
+    return compare_run(client, runs[0].info.run_id, folder)
+
+
 def compare_run(client: MlflowClient, run_id: str, folder: Path) -> list[str]:
     """Return where an MLflow run that has ended differs from its run folder, in words."""
     run = client.get_run(run_id)

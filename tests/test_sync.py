@@ -1,0 +1,121 @@
+"""Sync delivers what is not in MLflow yet, once, wherever it was interrupted before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+from itertools import cycle
+
+import pytest
+from mlflow import MlflowClient
+from processes import PROGRAM, TINY, finish, open_store, start
+from proxy import Proxy
+from server import Server
+from tally import compare_folder
+
+pytestmark = pytest.mark.slow
+
+OFFLINE = [*PROGRAM, *TINY, "tracking.offline=true"]
+SYNC = [sys.executable, "-m", "dcgan_sweeps.sync"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server):
+    with Proxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """A folder with one run that no tracker knows."""
+    folder = tmp_path_factory.mktemp("offline")
+    finish(folder, OFFLINE)
+    return folder
+
+
+@pytest.fixture
+def copied(offline, tmp_path):
+    """As `offline`, to be delivered."""
+    shutil.copytree(offline / "mlruns", tmp_path / "mlruns")
+    return tmp_path
+
+
+def find_folder(folder):
+    (root,) = folder.glob("mlruns/runs/*")
+    return root
+
+
+def test_an_offline_run_contacts_no_tracker(offline):
+    assert not (offline / "mlruns" / "mlflow.db").exists()
+    last = json.loads(find_folder(offline).joinpath("history.jsonl").read_text().splitlines()[-1])
+    assert last["outcome"] == "complete"
+
+
+def test_two_syncs_deliver_a_run_once(copied):
+    root = find_folder(copied)
+    finish(copied, [*SYNC, str(root)])
+    assert compare_folder(open_store(copied), root) == []
+    assert "nothing to deliver" in finish(copied, SYNC)
+    assert compare_folder(open_store(copied), root) == []
+
+
+def test_a_sync_that_is_killed_again_and_again_delivers_once(copied, server, proxy):
+    """Each process dies after one to three writes of which it has seen no answer."""
+    root, deaths = find_folder(copied), 0
+    for writes in cycle([1, 2, 3]):
+        proxy.behave("pass")
+        process = start(copied, [*SYNC, str(root), f"--uri={proxy.uri}"])
+        proxy.after_write = lambda number, due=writes, it=process: number == due and it.kill()
+        printed, _ = process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, printed
+        deaths += 1
+        assert deaths < 60
+    assert deaths > 10
+    assert compare_folder(MlflowClient(server.uri), root) == []
+
+
+@pytest.mark.parametrize("writes", [1, 2, 9, 30, 40, 50])
+def test_a_run_that_is_killed_while_it_delivers_is_resumed_to_all_once(
+    tmp_path, server, proxy, writes
+):
+    process = start(tmp_path, [*PROGRAM, *TINY, f"tracking.uri={proxy.uri}"])
+    proxy.after_write = lambda number: number == writes and process.kill()
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, printed
+    proxy.after_write = None
+    root = find_folder(tmp_path)
+    resume = [*PROGRAM, f"resume={root}", f"tracking.uri={proxy.uri}"]
+    whole = '"outcome": "complete"' in (root / "history.jsonl").read_text()
+    finish(tmp_path, [*SYNC, str(root)] if whole else resume)
+    assert compare_folder(MlflowClient(server.uri), root) == []
+
+
+def test_sync_of_what_cannot_be_delivered_now_is_status_1(copied, proxy):
+    proxy.behave("answer 500")
+    root = find_folder(copied)
+    printed = finish(copied, [*SYNC, str(root), f"--uri={proxy.uri}"], status=2)
+    assert "does not answer" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["nowhere"], "nowhere"),
+        (["study:nowhere"], "nowhere"),
+        (["--uri=http://127.0.0.1:1"], "http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_line(offline, words, fault):
+    printed = finish(offline, [*SYNC, *words], status=2)
+    assert fault in printed
+    assert "Traceback" not in printed
