@@ -1,6 +1,6 @@
 """What Optuna, MLflow and the folders say of a study, trial by trial: `tally.py FOLDER STUDY`.
 
-`compare_run` says where one MLflow run differs from its folder; it asks nothing of the package.
+`compare_folder` says where MLflow differs from a run folder; it asks nothing of the package.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from PIL import Image
 
 from dcgan_sweeps.sweep.storage import open_storage
@@ -29,6 +30,7 @@ STATES = {
     "failed": ("FAIL", "FAILED"),
     "interrupted": ("", "KILLED"),
 }
+MEASURED = ("train/", "tracking/", "scoring/", "system/")  # the machine, not the run
 PICTURE = re.compile(
     r"(?P<key>.+?)[+%]step[+%](?P<step>\d+)[+%]timestamp[+%]\d+[+%][0-9a-f-]{36}"
     r"(?P<small>[+%]compressed)?\.(png|webp)"
@@ -110,18 +112,27 @@ def find_disagreements(rows: list[dict]) -> list[str]:
     return found
 
 
-def compare_folder(client: MlflowClient, folder: Path) -> list[str]:
-    """Return where MLflow differs from a run folder, which it shall have as one run."""
+def find_runs_of(client: MlflowClient, folder: Path) -> list[Run]:
+    """Return the MLflow runs of a run folder, which may be a copy: a tag names the record."""
+    record = json.loads((folder / "run.json").read_text())["record"]
     experiments = [each.experiment_id for each in client.search_experiments()]
-    runs = client.search_runs(experiments, f"tags.folder = '{folder}'")
+    return list(client.search_runs(experiments, f"tags.record = '{record}'"))
+
+
+def compare_folder(client: MlflowClient, folder: Path) -> list[str]:
+    """Return where MLflow differs from the folder of a run that has ended, in words.
+
+    It shall have the folder as one run.
+    """
+    runs = find_runs_of(client, folder)
     if len(runs) != 1:
         return [f"{len(runs)} runs of {folder}, not 1"]
-    return compare_run(client, runs[0].info.run_id, folder)
+    return compare_run(client, runs[0], folder)
 
 
-def compare_run(client: MlflowClient, run_id: str, folder: Path) -> list[str]:
-    """Return where an MLflow run that has ended differs from its run folder, in words."""
-    run = client.get_run(run_id)
+def compare_run(client: MlflowClient, run: Run, folder: Path) -> list[str]:
+    """Return where a run in MLflow that has ended differs from its run folder, in words."""
+    run_id = run.info.run_id
     history = read_lines(folder / "history.jsonl")
     return [
         *compare_metrics(client, run, [*history, *read_lines(folder / "system_metrics.jsonl")]),
@@ -146,12 +157,18 @@ def list_differences(what, expected, found):
 
 
 def compare_metrics(client, run, lines):
-    """Compare name, step, value and time of each point; MLflow keeps no infinity."""
+    """Compare name, step, value and time of each point.
+
+    A run that was killed and resumed computes again what came after its checkpoint, and MLflow may
+    have it already: the same values, and other times. What measures the machine is other then.
+    """
+    is_resumed = any(name.startswith("resumed") for name in run.data.tags)
     expected = Counter()
     for line in lines:
         step = line.get("step", line.get("epoch", 0))
         for name, value in line.items():
             if isinstance(value, float) and name != "time_s":
+                # MLflow keeps no infinity.
                 limited = float(np.clip(value, -sys.float_info.max, sys.float_info.max))
                 expected[name, step, repr(limited), round(line["time_s"] * 1000)] += 1
     found = Counter()
@@ -162,7 +179,20 @@ def compare_metrics(client, run, lines):
             times = (point.timestamp, point.timestamp - 1, point.timestamp + 1)
             near = next((time for time in times if (*key, time) in expected), point.timestamp)
             found[*key, near] += 1
-    return list_differences("point", expected, found)
+    if not is_resumed:
+        return list_differences("point", expected, found)
+    measured = Counter(key[:2] for key in found.elements() if key[0].startswith(MEASURED))
+    twice = Counter({key: count for key, count in measured.items() if count > 1})
+    same = [
+        Counter(key[:3] for key in points.elements() if not key[0].startswith(MEASURED))
+        for points in (expected, found)
+    ]
+    missing = {key[:2] for key in expected if key[0].startswith(MEASURED)} - measured.keys()
+    return [
+        *list_differences("point", *same),
+        *(f"point {key}: {count} times" for key, count in twice.items()),
+        *(f"point {key}: 0 times, not 1" for key in sorted(missing)),
+    ]
 
 
 def compare_texts(run, history, config):

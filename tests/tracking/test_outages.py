@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from processes import TINY, finish, open_store, start
 from proxy import FAULTS, Proxy
 from server import Server
-from tally import compare_folder
+from tally import compare_folder, find_runs_of
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +127,7 @@ def test_a_tracker_that_stays_away_costs_its_timeout_and_sync_delivers_later(
     heal(fault, server, proxy)
     client, root = MlflowClient(server.uri), find_folder(tmp_path)
     (target,) = SYNC.findall(printed)
-    (run,) = client.search_runs(["1"], f"tags.folder = '{root}'")
+    (run,) = find_runs_of(client, root)
     assert run.info.status == "RUNNING"
     sync(tmp_path, target)
     assert compare_folder(client, root) == []
