@@ -63,7 +63,7 @@ def test_two_syncs_deliver_a_run_once(copied):
     root = find_folder(copied)
     finish(copied, [*SYNC, str(root)])
     assert compare_folder(open_store(copied), root) == []
-    assert "nothing to deliver" in finish(copied, SYNC)
+    assert "are delivered" in finish(copied, SYNC)
     assert compare_folder(open_store(copied), root) == []
 
 
@@ -84,7 +84,7 @@ def test_a_sync_that_is_killed_again_and_again_delivers_once(copied, server, pro
     assert compare_folder(MlflowClient(server.uri), root) == []
 
 
-@pytest.mark.parametrize("writes", [1, 2, 9, 30, 40, 50])
+@pytest.mark.parametrize("writes", [1, 2, 25, 50])
 def test_a_run_that_is_killed_while_it_delivers_is_resumed_to_all_once(
     tmp_path, server, proxy, writes
 ):

@@ -20,7 +20,6 @@ from mlflow.entities import Run
 from PIL import Image
 
 from dcgan_sweeps.sweep.storage import open_storage
-from dcgan_sweeps.tracking.children import find_children
 from dcgan_sweeps.tracking.history import parse_lines
 
 STATES = {
@@ -66,7 +65,7 @@ def tally(folder: Path, name: str, uri: str | None = None) -> list[dict]:
         [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     )
     count = Counter(run.data.tags["trial"] for run in runs)
-    children = find_children(client, "dcgan_sweeps", parent.info.run_id)
+    children = {int(run.data.tags["trial"]): run for run in runs}
     rows = []
     for trial in study.trials:
         run = children.get(trial.number)
@@ -81,9 +80,9 @@ def tally(folder: Path, name: str, uri: str | None = None) -> list[dict]:
                 "outcome": trial.user_attrs.get("outcome"),
                 "reported": trial.intermediate_values,
                 "value": trial.value,
-                "mlflow": run.status if run else None,
+                "mlflow": run.info.status if run else None,
                 "runs": count[str(trial.number)],
-                "mlflow outcome": run.outcome if run else None,
+                "mlflow outcome": run.data.tags.get("outcome") if run else None,
                 "folder": records[-1].get("outcome"),
                 "scores": scores,
                 "lines": len([r for r in records if "score/fcd" in r]),
