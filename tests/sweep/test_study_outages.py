@@ -37,7 +37,8 @@ def find_all_differences(folder, server):
 def test_a_study_goes_on_and_all_arrives_once(tmp_path, server, is_back):
     go_on = tmp_path / "go_on"
     parts = {str(number): {"wait_for": str(go_on)} for number in (2, 3)}
-    words = [*WORDS, f"tracking.uri={server.uri}", "tracking.flush_timeout_s=3"]
+    patience_s = 60 if is_back == "before the end" else 1
+    words = [*WORDS, f"tracking.uri={server.uri}", f"tracking.flush_timeout_s={patience_s}"]
     process = start(tmp_path, *words, **parts)
     printed = read_until(process, "trial   [01] complete")
     server.kill()

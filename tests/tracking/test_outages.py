@@ -182,22 +182,6 @@ def wait_for_outcome(process, root):
         time.sleep(0.05)
 
 
-def test_a_signal_is_heard_in_training_while_the_tracker_hangs(tmp_path, server, proxy):
-    process = begin(tmp_path, f"tracking.uri={proxy.uri}", "tracking.flush_timeout_s=3")
-    proxy.behave("hang")
-    proxy_uri = f"tracking.uri={proxy.uri}"
-    begin_s = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    release(tmp_path, 1, 2, 3)
-    printed = end(process, status=130)
-    assert time.monotonic() - begin_s < 3 + PATIENCE_S
-    assert "resume=" in printed
-    proxy.behave("pass")
-    root = find_folder(tmp_path)
-    finish(tmp_path, [sys.executable, "-m", "dcgan_sweeps.run", f"resume={root}", proxy_uri])
-    assert compare_folder(MlflowClient(server.uri), root) == []
-
-
 @pytest.mark.parametrize("lasts", ["for six seconds", "until the run has ended"])
 def test_a_locked_database_costs_nothing(tmp_path, lasts):
     process = begin(tmp_path, "tracking.flush_timeout_s=" + ("1" if "until" in lasts else "60"))
