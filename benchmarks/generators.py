@@ -24,13 +24,13 @@ from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator
 from dcgan_sweeps.gan.networks import Generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.selection import find_all, find_trials
 from dcgan_sweeps.scoring.extra_metrics import Set
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, prepare_scorer
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
-from dcgan_sweeps.terminal import COMPANIONS
+from dcgan_sweeps.terminal import EXTRA_METRICS
 from dcgan_sweeps.tracking.provenance import describe_machine
 from dcgan_sweeps.tracking.store import Client, open_store
 
@@ -54,7 +54,7 @@ class Drawn:
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.generators", description=__doc__)
-    parser.add_argument("targets", nargs="+", help="run ids, study:NAME")
+    parser.add_argument("selection", nargs="+", help="run ids, study:NAME")
     parser.add_argument("--dir", default="mlruns", help="folder of the store (mlruns)")
     parser.add_argument("--noise", help="name of a study that varies the seed alone")
     parser.add_argument("--classifier", action="append", default=[], help="folder of another one")
@@ -73,7 +73,7 @@ def main() -> None:
     ]
     drawn = [
         draw(client, run, scorers[0])
-        for run in find_all(client, config.tracking.experiment, options.targets)
+        for run in find_all(client, config.tracking.experiment, options.selection)
     ]
     scores = {scorer.classifier.sha256[:8]: score_all(scorer, drawn) for scorer in scorers}
     print_rankings(drawn, scores)
@@ -81,7 +81,7 @@ def main() -> None:
         draw_rankings(scores, options.picture)
     ordered = [drawn[index] for index in np.argsort(scores[scorers[0].classifier.sha256[:8]])]
     chosen = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
-    print_companions(scorers[0], chosen)
+    print_extra_metrics(scorers[0], chosen)
     print_counts(scorers[0], chosen)
     print_latent_noise(scorers[0], chosen)
     if options.noise:
@@ -91,7 +91,7 @@ def main() -> None:
 def draw(client: Client, run: LoggedRun, scorer: Scorer) -> Drawn:
     """Return a run's generator with its fakes."""
     generator = load_generator(client, run)
-    sample = make_sampler(generator.model, scorer.settings.batch_size)
+    sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     return Drawn(run, generator, scorer.draw(sample, generator.latent_dim))
 
 
@@ -125,15 +125,15 @@ def draw_rankings(scores: dict[str, list[float]], picture: Path) -> None:
     figure.savefig(picture, dpi=110)
 
 
-def print_companions(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print the companions of some generators beside those of real images."""
+def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
+    """Print the extra metrics of some generators beside those of real images."""
     rows = np.arange(len(scorer.images.train_u8))
-    seen = [scorer.examine(each.fakes, rows, print).figures for each in drawn]
+    seen = [scorer.examine(each.fakes, rows, print).metrics for each in drawn]
     print("\n| | " + " | ".join(each.name for each in drawn) + " | real images |")
     print("|---|" + "---|" * (len(drawn) + 1))
-    for key, (digits, _) in COMPANIONS.items():
+    for key, (digits, _) in EXTRA_METRICS.items():
         name = key.removeprefix("score/")
-        cells = [f"{figures[name]:{digits}}" for figures in seen]
+        cells = [f"{metrics[name]:{digits}}" for metrics in seen]
         real = seen[0].get(f"{name}_real")
         cells.append("" if real is None else f"{real:{digits}}")
         print(f"| `{key}` | " + " | ".join(cells) + " |")
@@ -159,7 +159,7 @@ def print_latent_noise(scorer: Scorer, drawn: list[Drawn]) -> None:
     print(f"\n| generator | mean of {LATENT_SEEDS} latent seeds | sd | logged error |")
     print("|---|---|---|---|")
     for each in drawn:
-        sample = make_sampler(each.generator.model, scorer.settings.batch_size)
+        sample = make_image_sampler(each.generator.model, scorer.settings.batch_size)
         values = []
         for seed in range(LATENT_SEEDS):
             settings = dataclasses.replace(scorer.settings, seed=seed)

@@ -22,7 +22,7 @@ from pathlib import Path
 import optuna
 
 from dcgan_sweeps.config import Runner
-from dcgan_sweeps.slots.devices import find_slots
+from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.processes import Processes
 from dcgan_sweeps.sweep.storage import open_storage
 from dcgan_sweeps.tracking.provenance import describe_machine
@@ -43,7 +43,7 @@ def open_and_close(folder: str, slot: object = None) -> None:
 
 def with_slots(folder: str, jobs: int) -> None:
     runner = Runner("cpu", "float32", "off", 1, True, None, str(AT_A_TIME), 1, None)
-    processes = Processes(find_slots(runner).slots)
+    processes = Processes(build_slots(runner).slots)
     work = functools.partial(open_and_close, folder)
     log = Path(folder) / "jobs.log"
     with ThreadPoolExecutor(AT_A_TIME) as threads:

@@ -85,7 +85,7 @@ def vary(row: dict, score: float, rate: str, columns: list[str]) -> list:
         row["value"] = score
     elif row.get("key") == "optimizer.lr":
         row["value"] = rate
-    elif row.get("key") == "signature":
+    elif row.get("key") == "config_hash":
         row["value"] = uuid.uuid4().hex[:16]
     return [row[name] for name in columns]
 

@@ -25,9 +25,9 @@ def main() -> None:
     options = parser.parse_args()
     folder, untrained = RunFolder(options.folder), RunFolder(options.untrained)
     frames = folder.find_frames()
-    shutil.copy(frames[max(frames)], IMAGES / "article_epoch_10.png")
+    shutil.copy(frames[max(frames)], IMAGES / "baseline_epoch_10.png")
     shutil.copy(folder.samples / "real.png", IMAGES / "real.png")
-    shrink(folder.samples / "progress.gif", IMAGES / "article_progress.gif")
+    shrink(folder.samples / "progress.gif", IMAGES / "baseline_progress.gif")
     readme = ROOT / "README.md"
     table = tabulate(untrained, folder)
     readme.write_text(TABLE.sub(table, readme.read_text()))

@@ -19,7 +19,7 @@ from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.scoring.fcd import Fakes, prepare_scorer
 from dcgan_sweeps.tracking.provenance import describe_machine
 
@@ -33,7 +33,9 @@ def main() -> None:
     print(f"{machine['cpu']}, {machine['cores']} cores\n")
     images = load_images(config.data, print)
     scorer = prepare_scorer(config.score, images)
-    sample = make_sampler(build_generator(config.model, 0, "float32"), config.score.batch_size)
+    sample = make_image_sampler(
+        build_generator(config.model, 0, "float32"), config.score.batch_size
+    )
 
     def score() -> Fakes:
         fakes = scorer.draw(sample, config.model.latent_dim)

@@ -13,6 +13,7 @@ VERBS = {
     "report": ("dcgan_sweeps.report", "the runs in the order of their scores"),
     "compare": ("dcgan_sweeps.compare", "two runs side by side"),
     "generate": ("dcgan_sweeps.generate", "images from a logged generator"),
+    "sync": ("dcgan_sweeps.sync", "deliver to MLflow what is not there yet"),
     "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
     "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
     "data": ("dcgan_sweeps.data", "get and verify Fashion-MNIST"),

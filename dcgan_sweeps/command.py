@@ -56,7 +56,7 @@ from dcgan_sweeps.place import VARIABLES, read_variable
 from dcgan_sweeps.terminal import show_line
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-DONE, ANSWER_IS_NO, REQUEST_WAS_WRONG, INTERRUPTED = 0, 1, 2, 130
+OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 1000  # characters of a fault
@@ -134,7 +134,7 @@ def print_faults(lines: Sequence[str]) -> int:
         print(f"  {_show_fault(line)}", file=sys.stderr)
     if len(lines) > MOST_SHOWN:
         print(f"  and {len(lines) - MOST_SHOWN} more", file=sys.stderr)
-    return REQUEST_WAS_WRONG
+    return USAGE
 
 
 def _show_fault(line: str) -> str:
@@ -161,9 +161,9 @@ def report_refusal(error: OSError) -> int:
     """Print what the system refused before anything was started; return the exit status."""
     if isinstance(error, BrokenPipeError):  # whoever reads wants no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
-        return ANSWER_IS_NO
+        return FAILURE
     print(f"{describe_refusal(error)}; nothing was started", file=sys.stderr)
-    return REQUEST_WAS_WRONG
+    return USAGE
 
 
 def describe_refusal(error: OSError) -> str:
@@ -196,7 +196,7 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
         return report_faults(error.faults)
     except (RunFailed, WorkFailed) as error:
         print(error, file=sys.stderr)
-        return ANSWER_IS_NO
+        return FAILURE
     except OSError as error:
         return report_refusal(error)
     except KeyboardInterrupt:
@@ -272,10 +272,10 @@ def _show(asked: argparse.Namespace, config_name: str) -> int:
         show_by_hydra(asked, get_args_parser(), freeze, str(find_conf_dir()), config_name)
     except SystemExit as ended:
         # Hydra knows 1 alone, as for a --package that is not there.
-        raise SystemExit(REQUEST_WAS_WRONG if ended.code == 1 else ended.code) from ended
+        raise SystemExit(USAGE if ended.code == 1 else ended.code) from ended
     except HydraException as error:  # a line to be completed that it cannot read
         raise RequestError([Fault("request", describe_error(error))]) from error
-    return DONE
+    return OK
 
 
 def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
@@ -283,7 +283,7 @@ def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
         app.multirun(line.config_name, job, list(line.words))
     except StudyEnded as ended:
         return ended.status
-    return DONE
+    return OK
 
 
 def _compose_run(app: Hydra, line: CommandLine, config_name: str) -> Request:

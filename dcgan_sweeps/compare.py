@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
@@ -45,7 +45,7 @@ def compare_runs(options: argparse.Namespace) -> int:
         client = open_store(options.uri, options.dir)
         sides = read_sides(client, options)
         comparison = compare(*sides)
-        step = find_step(sides, options.step)
+        step = choose_step(sides, options.step)
         path = write_comparison(sides, comparison, step, options)
         moved = find_moved_experiments(client, find_store(options.uri, options.dir))
     show(sides, comparison)
@@ -53,7 +53,7 @@ def compare_runs(options: argparse.Namespace) -> int:
     for fault in moved:
         say(f"pictures are missing: {fault}")
     say(f"side by side: {path.resolve().as_uri()}")
-    return DONE
+    return OK
 
 
 def read_options() -> argparse.Namespace:
@@ -92,10 +92,10 @@ def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]
     return one, other
 
 
-def find_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
+def choose_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
     """Return the epoch whose grids are shown first, None where there are no grids; raises
     RequestError for one of which neither run has a grid."""
-    one, other = (set(side.exhibit.grids) for side in sides)
+    one, other = (set(side.media.grids) for side in sides)
     if asked is not None and asked not in one | other:
         allowed = ", ".join(map(str, sorted(one | other))) or "none, these runs have no grids"
         raise RequestError([Fault("--step", f"got {asked}; allowed: {allowed}")])
@@ -134,14 +134,14 @@ def write_comparison(
     """Write the page of two runs; return its path."""
     from dcgan_sweeps.reporting.page import as_image, render_page, write_page
 
-    exhibits = [side.exhibit for side in sides]
+    all_media = [side.media for side in sides]
     ids = [side.run.run_id[:8] for side in sides]
-    names = [name for name in CURVES if any(name in each.curves for each in exhibits)]
+    names = [name for name in CURVES if any(name in each.curves for each in all_media)]
     content = {
         "names": [side.run.name for side in sides],
-        "curves": {name: [each.curves.get(name, {}) for each in exhibits] for name in names},
+        "curves": {name: [each.curves.get(name, {}) for each in all_media] for name in names},
         "grids": [
-            {epoch: as_image(file) for epoch, file in each.grids.items()} for each in exhibits
+            {epoch: as_image(file) for epoch, file in each.grids.items()} for each in all_media
         ],
         "step": step,
         "figures": {},

@@ -164,7 +164,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    name: str = one_of("article")
+    name: str = one_of("dcgan28")
     latent_dim: int = number(1, 65_536)
     dropout: float = number(0, 0.95)
     kernel_size: int = number(1, 28)
@@ -205,7 +205,7 @@ class Score:
     batch_size: int = number(1, 65_536)
     seed: int = number(0, 2**32 - 1)
     classifier: Optional[str] = some_text()
-    companions: str = one_of("last", "every", "never")
+    extra_metrics: str = one_of("last", "every", "never")
     extrapolate: bool = anything()
 
 
@@ -229,6 +229,8 @@ class Tracking:
     dir: str = some_text()
     experiment: str = some_text()
     run_name: Optional[str] = some_text()
+    offline: bool = anything()
+    flush_timeout_s: float = number(0, 86_400)
     log_every: int = number(1, 1_000_000)
     system_metrics_s: float = number(0, 3600)
     sample_rows: int = number(1, 32)

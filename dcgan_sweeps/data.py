@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.datasets.images import find_fashion_mnist
 
 
@@ -17,7 +17,7 @@ def get_images() -> int:
     """Fetch the images where they are not here, verify them, and return the exit status."""
     images = find_fashion_mnist(None, print)
     print(f"data: Fashion-MNIST, verified, from {images.source}")
-    return DONE
+    return OK
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import Config, RequestError
@@ -25,6 +25,7 @@ from dcgan_sweeps.terminal import make_console, make_say, make_table, print_tabl
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # A documented run writes 25 MB, its checkpoints included.
 LEAST_FREE_GIB = 1.0
+SHOWN = 10  # runs that are not delivered
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def examine(options: argparse.Namespace) -> int:
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
     print_table(make_console(), table)
-    return DONE if all(check.works for check in checks) else ANSWER_IS_NO
+    return OK if all(check.works for check in checks) else FAILURE
 
 
 def run_check(name: str, check: Callable[[Config], str], config: Config) -> Check:
@@ -121,9 +122,9 @@ def check_device(config: Config) -> str:
 
 
 def check_slots(config: Config) -> str:
-    from dcgan_sweeps.slots.devices import find_slots
+    from dcgan_sweeps.slots.devices import build_slots
 
-    found = find_slots(config.runner)
+    found = build_slots(config.runner)
     return "; ".join([*map(str, found.slots), *found.left_out.values()])
 
 
@@ -211,6 +212,17 @@ def check_stale(config: Config) -> str:
     return f"none; {len(found.alive) + len(found.unknown)} running{elsewhere}"
 
 
+def check_delivery(config: Config) -> str:
+    from dcgan_sweeps.sweep.pending import Where, find_pending
+
+    pending = find_pending(Where(config.tracking.dir))
+    if pending:
+        names = "; ".join(str(each.folder.root) for each in pending[:SHOWN])
+        more = f"; and {len(pending) - SHOWN} more" if len(pending) > SHOWN else ""
+        raise NotWorking(f"not in MLflow, or not whole there: {names}{more}", REMEDIES["delivery"])
+    return "all that was tracked is in MLflow"
+
+
 def check_disk(config: Config) -> str:
     place = find_existing(resolve_folder("tracking.dir", config.tracking.dir))
     free_gib = shutil.disk_usage(place).free / 2**30
@@ -235,10 +247,9 @@ def close(config: Config) -> None:
     say = make_say(make_console())
     with answering():
         client = open_store(config.tracking.uri, config.tracking.dir)
-        place = Path(config.tracking.dir)
-        for run in find_stale(client, place).stale:
+        for run in find_stale(client, Path(config.tracking.dir)).stale:
             try:
-                is_closed = close_stale(client, run, place)
+                is_closed = close_stale(client, run, config.tracking)
             except (OSError, ValueError) as error:  # a file of it that cannot be read
                 say(f"not closed: {run.run_id} ({run.name}): {error}")
                 continue
@@ -254,6 +265,7 @@ CHECKS = {
     "store": check_store,
     "artifacts": check_artifacts,
     "stale runs": check_stale,
+    "delivery": check_delivery,
     "disk": check_disk,
 }
 REMEDIES = {
@@ -267,6 +279,7 @@ REMEDIES = {
     "artifacts": "make it writable, or tracking.dir=FOLDER",
     "stale runs": "go on with one: python -m dcgan_sweeps.run resume=RUN_ID (a trial: its study's"
     " command again), or close them: python -m dcgan_sweeps.doctor --close-stale",
+    "delivery": "python -m dcgan_sweeps.sync",
     "disk": "free some, or tracking.dir=FOLDER on another disk",
 }
 

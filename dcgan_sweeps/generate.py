@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import require_folder, resolve_folder
@@ -84,7 +84,7 @@ def generate(options: argparse.Namespace) -> int:
     except OSError as error:
         problem = f"got {folder}; it cannot be written to ({error.strerror})"
         raise RequestError([Fault("--out", problem)]) from error
-    return DONE
+    return OK
 
 
 if __name__ == "__main__":

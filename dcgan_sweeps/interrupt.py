@@ -7,21 +7,31 @@ with catch_interrupts() as interrupts:
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Interrupts:
-    """Whether somebody asked to stop."""
+    """How often somebody asked to stop."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.count = 0
         self.ending = False  # what is ending already is not stopped again
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self.count > 0
 
     def take(self, signum: int, frame: object) -> None:
         if self.asked and not self.ending:
             raise KeyboardInterrupt
-        self.asked = True
+        self.count += 1
+
+    def listen(self) -> Callable[[], bool]:
+        """Return a function that tells whether somebody asked again from now on."""
+        before = self.count
+        return lambda: self.count > before
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""A configuration that was logged: its signature, and how it reads under today's schema.
+"""A configuration that was logged: its config hash, and how it reads under today's schema.
 
-sign(flatten(config))            # "0f3a...", 16 hex digits
+compute_config_hash(flatten(config))            # "0f3a...", 16 hex digits
 read_logged(nested, meanings={}) # the Config, or every key that no longer fits
 """
 
@@ -33,12 +33,12 @@ from dcgan_sweeps.paths import PATH_KEYS
 NAMED = 20  # unknown keys whose nearest is named
 
 # Keys, or groups of keys, that cannot change what a run computes.
-NOT_IN_SIGNATURE = (
+NOT_IN_CONFIG_HASH = (
     "tracking",
     "resume",
     "data.dir",
     "score.every",
-    "score.companions",
+    "score.extra_metrics",
     "score.extrapolate",
     "train.checkpoint_every",
     "runner.gpu_memory_mib",
@@ -48,15 +48,15 @@ NOT_IN_SIGNATURE = (
 )
 
 
-def is_signed(key: str) -> bool:
-    """Return whether a key is a part of a run's signature."""
-    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_SIGNATURE)
+def is_hashed(key: str) -> bool:
+    """Return whether a key is a part of a run's config hash."""
+    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_CONFIG_HASH)
 
 
-def sign(flat_config: Mapping[str, Any]) -> str:
-    """Return the signature of {dotted key: value}: the same request has the same 16 hex digits."""
-    signed = {key: value for key, value in flat_config.items() if is_signed(key)}
-    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:16]
+def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
+    """Return the config hash of {dotted key: value}: the same request has the same 16 hex digits."""
+    hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_meanings(schema: type) -> dict[str, int]:
@@ -93,7 +93,7 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
     faults += [
         Fault(key, "was not logged: this version has it, and it can change the result")
         for key in sorted(set(leaves) - set(logged))
-        if is_signed(key)
+        if is_hashed(key)
     ]
     today = read_meanings(Config)
     faults += [

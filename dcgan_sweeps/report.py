@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcgan_sweeps.command import DONE, Parser, answer
+from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, name_place, say_variables
 from dcgan_sweeps.reporting.export import LEFT, render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
-from dcgan_sweeps.runs.filters import read_conditions
+from dcgan_sweeps.runs.filters import read_filters
 from dcgan_sweeps.runs.selection import STUDY, find_all, is_run_name
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.terminal import LiveCount, make_console, make_say, make_table, print_table
@@ -46,14 +46,14 @@ def read_options() -> argparse.Namespace:
         epilog="Exit status: 0 done, 2 a wrong request, as runs whose scores cannot be compared.",
     )
     parser.add_argument(
-        "targets",
+        "selection",
         metavar="TARGET",
         nargs="*",
         help="study:NAME (its trials) or run ids; none: the experiment's complete runs",
     )
     parser.add_argument(
         "--where",
-        metavar="CONDITION",
+        metavar="FILTER",
         action="append",
         default=[],
         help='such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once',
@@ -79,7 +79,7 @@ def read_options() -> argparse.Namespace:
     add_place(parser)
     options = parser.parse_intermixed_args()
     if options.html and is_run_name(options.html):  # --html study:NAME
-        options.targets.append(options.html)
+        options.selection.append(options.html)
         options.html = ""
     if options.html and not options.html.endswith(".html"):
         parser.error(f"--html: got {options.html}; allowed: a name that ends with .html")
@@ -91,14 +91,14 @@ def read_options() -> argparse.Namespace:
 def report(options: argparse.Namespace) -> int:
     """Print or write what was asked for and return the exit status; raises RequestError."""
     say_variables(options)
-    conditions = read_conditions(options.where)
+    filters = read_filters(options.where)
     is_whole = options.json or options.csv or options.html is not None
     limit = options.limit or (None if is_whole else LIMIT)
-    choice = Choice(options.identity, conditions, limit, options.all)
+    choice = Choice(options.identity, filters, limit, options.all)
     with answering():
         client = open_store(options.uri, options.dir)
         with LiveCount("runs read") as counter:
-            board = find_board(client, options, choice, counter)
+            board = build_board(client, options, choice, counter)
         if options.json:
             write_out(render_json(board))
         elif options.csv:
@@ -107,7 +107,7 @@ def report(options: argparse.Namespace) -> int:
             write_html(client, options, board)
         else:
             show(board)
-    return DONE
+    return OK
 
 
 def write_out(text: str) -> None:
@@ -120,13 +120,13 @@ def write_out(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def find_board(
+def build_board(
     client: Client, options: argparse.Namespace, choice: Choice, counter: LiveCount
 ) -> Board:
     """Return the runs that were asked for; raises RequestError."""
-    if not options.targets:
+    if not options.selection:
         return rank_experiment(client, options.experiment, choice, counter.show)
-    runs = find_all(client, options.experiment, options.targets, complete=False)
+    runs = find_all(client, options.experiment, options.selection, complete=False)
     return rank_runs(runs, choice)
 
 
@@ -154,43 +154,42 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     """Write the page of a board, and log it to the parent run of a study."""
     # Plotly and Optuna take a second, which the other forms need not wait for.
     from dcgan_sweeps.reporting.page import write_page
-    from dcgan_sweeps.reporting.report import read_exhibits, render_report
+    from dcgan_sweeps.reporting.report import read_all_media, render_report
     from dcgan_sweeps.runs.selection import find_parent
-    from dcgan_sweeps.tracking.children import add_file
 
     say = make_say(make_console())
-    title = name_page(options.targets, options.experiment)
+    title = name_page(options.selection, options.experiment)
     chosen = [*options.where, options.identity, options.limit, options.all]
     is_whole = not any(chosen)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", title)[:80]
-    if not is_whole or len(options.targets) > 1:  # a page of its own for each request
-        request = repr([options.targets, chosen]).encode()
+    if not is_whole or len(options.selection) > 1:  # a page of its own for each request
+        request = repr([options.selection, chosen]).encode()
         slug += f"_{hashlib.sha256(request).hexdigest()[:8]}"
     file = options.html or str(Path(options.dir) / "reports" / f"{slug}.html")
     path = resolve_folder("--html", file)
     with LiveCount("runs with curves and pictures") as counter:
-        exhibits = read_exhibits(client, board, counter.show)
+        all_media = read_all_media(client, board, counter.show)
     uri = None if options.uri is None else mask_secrets(options.uri)
     place = name_place(options.dir, uri)
-    write_page(path, render_report(title, board, exhibits, place))
+    write_page(path, render_report(title, board, all_media, place))
     say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")
     for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):
         say(f"pictures are missing, and nothing was logged: {fault}")
         return
-    if len(options.targets) == 1 and options.targets[0].startswith(STUDY) and is_whole:
-        study = options.targets[0].removeprefix(STUDY)
+    if len(options.selection) == 1 and options.selection[0].startswith(STUDY) and is_whole:
+        study = options.selection[0].removeprefix(STUDY)
         parent = find_parent(client, options.experiment, study)
-        add_file(client, parent.run_id, path, "report")
+        client.log_artifact(parent.run_id, str(path), "report")
         say(f"logged to the parent run {parent.run_id} as report/{path.name}")
 
 
-def name_page(targets: Sequence[str], experiment: str) -> str:
+def name_page(selection: Sequence[str], experiment: str) -> str:
     """Return what a report is about, in words."""
-    if not targets:
+    if not selection:
         return f"experiment {experiment}"
-    if len(targets) > 3:
-        return f"{len(targets)} targets"
-    return ", ".join(target.replace(STUDY, "study ") for target in targets)
+    if len(selection) > 3:
+        return f"{len(selection)} selected"
+    return ", ".join(target.replace(STUDY, "study ") for target in selection)
 
 
 if __name__ == "__main__":

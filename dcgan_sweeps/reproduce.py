@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, REQUEST_WAS_WRONG, Parser, answer
+from dcgan_sweeps.command import FAILURE, OK, USAGE, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
@@ -16,8 +16,8 @@ from dcgan_sweeps.place import add_place, say_variables
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dcgan_sweeps.execution.parts import Parts
-    from dcgan_sweeps.execution.plan import Plan
+    from dcgan_sweeps.execution.components import Components
+    from dcgan_sweeps.execution.spec import RunSpec
     from dcgan_sweeps.reproduction.target import Original
     from dcgan_sweeps.runs.selection import Place
 
@@ -90,19 +90,19 @@ def reproduce(options: argparse.Namespace) -> int:
     if options.code:
         return reproduce_with_its_code(options, original, place.dir, console)
 
-    from dcgan_sweeps.execution.parts import prepare
+    from dcgan_sweeps.execution.components import prepare
 
-    plan = plan_reproduction(original, place, options.epochs)
-    parts = prepare(plan.config, plan.runner, console)
-    is_same = print_differences(plan, parts, original, console)
+    spec = build_reproduction_spec(original, place, options.epochs)
+    components = prepare(spec.config, spec.runner, console)
+    is_same = print_differences(spec, components, original, console)
     if options.check_only:
-        return DONE if is_same else ANSWER_IS_NO
-    return train_and_judge(plan, parts, original, options, console)
+        return OK if is_same else FAILURE
+    return train_and_judge(spec, components, original, options, console)
 
 
-def plan_reproduction(original: Original, place: Place, epochs: int | None) -> Plan:
-    """Return the plan of the same run, tracked at `place`, on what its machine had."""
-    from dcgan_sweeps.execution.plan import Plan, restore_runner
+def build_reproduction_spec(original: Original, place: Place, epochs: int | None) -> RunSpec:
+    """Return the spec of the same run, tracked at `place`, on what its machine had."""
+    from dcgan_sweeps.execution.spec import RunSpec, restore_runner
 
     config = original.config
     if epochs is not None and epochs > config.train.epochs:
@@ -118,7 +118,7 @@ def plan_reproduction(original: Original, place: Place, epochs: int | None) -> P
     config = dataclasses.replace(config, tracking=tracking, train=train, data=data, resume=None)
     runner = restore_runner(config.runner, original.provenance)
     name = f"reproduction of {original.name}"
-    return Plan(config, original.overrides, name, runner, {"reproduces": original.name})
+    return RunSpec(config, original.overrides, name, runner, {"reproduces": original.name})
 
 
 def reproduce_with_its_code(
@@ -133,7 +133,7 @@ def reproduce_with_its_code(
     digest = digest_code(original)
     if options.yes is None:
         say(f"This is code that the store supplied. To run it as you: add --yes={digest}.")
-        return REQUEST_WAS_WRONG
+        return USAGE
     if options.yes not in ("", digest):
         problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
         raise RequestError([Fault("--yes", problem)])
@@ -145,9 +145,11 @@ def reproduce_with_its_code(
     return run_code(original, words)
 
 
-def print_differences(plan: Plan, parts: Parts, original: Original, console: Console) -> bool:
+def print_differences(
+    spec: RunSpec, components: Components, original: Original, console: Console
+) -> bool:
     """Print how this machine and code differ from the run's; return whether none is decisive."""
-    from dcgan_sweeps.execution.opening import gather_facts
+    from dcgan_sweeps.execution.start import gather_facts
     from dcgan_sweeps.runs.differences import compare_facts
     from dcgan_sweeps.terminal import make_say
     from dcgan_sweeps.tracking.provenance import read_code
@@ -156,7 +158,7 @@ def print_differences(plan: Plan, parts: Parts, original: Original, console: Con
     if not original.provenance:
         say("no provenance was logged: nothing says where the run came from")
         return False
-    differences = compare_facts(original.provenance, gather_facts(plan, parts, read_code()))
+    differences = compare_facts(original.provenance, gather_facts(spec, components, read_code()))
     for difference in differences:
         say(str(difference))
     decisive = sum(each.decisive for each in differences)
@@ -168,17 +170,21 @@ def print_differences(plan: Plan, parts: Parts, original: Original, console: Con
 
 
 def train_and_judge(
-    plan: Plan, parts: Parts, original: Original, options: argparse.Namespace, console: Console
+    spec: RunSpec,
+    components: Components,
+    original: Original,
+    options: argparse.Namespace,
+    console: Console,
 ) -> int:
     """Train again, compare, print the table and the verdict; return the exit status."""
     from dcgan_sweeps.execution.outcome import execute
     from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
     from dcgan_sweeps.terminal import make_say, make_table
     from dcgan_sweeps.tracking.history import read_history
-    from dcgan_sweeps.tracking.secrets import mask_secrets
+    from dcgan_sweeps.tracking.outcome import Outcome
 
-    execution = execute(plan, parts, console)
-    if execution.outcome == "interrupted":
+    execution = execute(spec, components, console)
+    if execution.outcome == Outcome.INTERRUPTED:
         return execution.status
     folder = execution.recorder.folder
     got = read_history(folder.read_history(), str(folder.history))
@@ -189,10 +195,11 @@ def train_and_judge(
     if options.epochs is not None:
         console.print(f"the first {options.epochs} epochs alone were trained and compared")
     make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
-    execution.recorder.tag({"reproduces.verdict": verdict.word})
-    for failure in execution.recorder.failures:
-        make_say(console)(f"not written to the tracker: {mask_secrets(str(failure))}")
-    return DONE if verdict.reproduced else ANSWER_IS_NO
+    execution.recorder.add_tags({"reproduces.verdict": verdict.word})
+    execution.delivery.update()
+    for name, text in execution.delivery.describe([folder], str(folder.root)).items():
+        make_say(console)(f"{name}: {text}")
+    return OK if verdict.reproduced else FAILURE
 
 
 if __name__ == "__main__":

@@ -18,24 +18,24 @@ def main() -> int:
 
 def run(request: Request) -> int:
     """Do one run and return its exit status; raises RequestError before anything is started."""
-    from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.execution.plan import plan_new
-    from dcgan_sweeps.execution.resume import plan_resumed
+    from dcgan_sweeps.execution.components import prepare
+    from dcgan_sweeps.execution.resume import build_resumed_spec
+    from dcgan_sweeps.execution.spec import build_spec
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import require_places
 
     console = make_console()
     say_variables(request.config.tracking)
     if request.config.resume is None:
-        plan = plan_new(request)
+        spec = build_spec(request)
     else:
-        plan = plan_resumed(request, say=make_say(console))
-    require_places(plan.config.tracking)  # before TensorFlow is loaded
-    parts = prepare(plan.config, plan.runner, console)
+        spec = build_resumed_spec(request, say=make_say(console))
+    require_places(spec.config.tracking)  # before TensorFlow is loaded
+    components = prepare(spec.config, spec.runner, console)
 
     from dcgan_sweeps.execution.outcome import execute
 
-    return execute(plan, parts, console).status
+    return execute(spec, components, console).status
 
 
 if __name__ == "__main__":

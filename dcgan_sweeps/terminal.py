@@ -143,12 +143,12 @@ class TrainingBar:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[metrics]}"),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.progress.add_task("starting", total=steps, figures="")
+        self.task = self.progress.add_task("starting", total=steps, metrics="")
         self.last_score = ""
 
     def __enter__(self) -> TrainingBar:
@@ -168,21 +168,21 @@ class TrainingBar:
         # The steps before do not count in the speed, from which the time left is told.
         self.progress.reset(self.task, completed=step)
 
-    def show_steps(self, epoch: int, step: int, figures: Mapping[str, float]) -> None:
-        """Move the bar to `step`, with the figures of the last steps."""
+    def show_steps(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Move the bar to `step`, with the metrics of the last steps."""
         self.progress.update(
             self.task,
             completed=step,
             description=f"epoch {epoch}/{self.epochs}",
-            figures=format_figures(figures) + self.last_score,
+            metrics=format_metrics(metrics) + self.last_score,
         )
 
-    def print_epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+    def print_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Print the permanent line of an epoch; its score stays on the bar."""
-        if "score/fcd" in figures:
-            self.last_score = f"  fcd {figures['score/fcd']:.1f}"
+        if "score/fcd" in metrics:
+            self.last_score = f"  fcd {metrics['score/fcd']:.1f}"
         self.console.print(
-            f"epoch {epoch:>2}/{self.epochs}  {format_figures(figures)}", soft_wrap=True
+            f"epoch {epoch:>2}/{self.epochs}  {format_metrics(metrics)}", soft_wrap=True
         )
 
 
@@ -225,7 +225,7 @@ SHORT_NAMES = {
     "score/fcd_share": ("share", ".1%"),
 }
 # Metric, digits, and what it says.
-COMPANIONS = {
+EXTRA_METRICS = {
     "score/kid": (".3f", "kernel distance"),
     "score/precision": (".3f", "share of the images that look real"),
     "score/recall": (".3f", "share of real images that could be drawn"),
@@ -238,35 +238,35 @@ COMPANIONS = {
 }
 
 
-def make_companions_table(figures: Mapping[str, float]) -> Table:
-    """Return the companions of a score beside those of real images, with what each says."""
+def make_extra_metrics_table(metrics: Mapping[str, float]) -> Table:
+    """Return the extra metrics of a score beside those of real images, with what each says."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("companion")
+    table.add_column("extra metric")
     for name in ("generated", "real"):
         table.add_column(name, justify="right")
     table.add_column("")
-    error = figures.get("score/fcd_error")
-    for key, (digits, purpose) in COMPANIONS.items():
-        if key in figures:
-            real = figures.get(f"{key}_real")
+    error = metrics.get("score/fcd_error")
+    for key, (digits, purpose) in EXTRA_METRICS.items():
+        if key in metrics:
+            real = metrics.get(f"{key}_real")
             shown = "" if real is None else f"{real:{digits}}"
-            table.add_row(key, f"{figures[key]:{digits}}", shown, purpose)
+            table.add_row(key, f"{metrics[key]:{digits}}", shown, purpose)
     if error is not None:
         table.add_row(
             "score/fcd_error", f"{error:.2f}", "", "standard error of fcd, for the latents"
         )
-    if "score/fcd_extrapolated" in figures:
-        value = f"{figures['score/fcd_extrapolated']:.2f}"
+    if "score/fcd_extrapolated" in metrics:
+        value = f"{metrics['score/fcd_extrapolated']:.2f}"
         table.add_row("score/fcd_extrapolated", value, "", "fcd of endless images")
     return table
 
 
-def format_figures(figures: Mapping[str, float]) -> str:
+def format_metrics(metrics: Mapping[str, float]) -> str:
     """Return metrics in one line, under short names, in a fixed order."""
     shown = [
-        f"{name} {figures[key]:{digits}}"
+        f"{name} {metrics[key]:{digits}}"
         for key, (name, digits) in SHORT_NAMES.items()
-        if key in figures
+        if key in metrics
     ]
     return "  ".join(shown)
 

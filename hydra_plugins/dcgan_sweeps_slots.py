@@ -22,7 +22,7 @@ class SlotsLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from dcgan_sweeps.slots.devices import find_slots
+        from dcgan_sweeps.slots.devices import build_slots
         from dcgan_sweeps.slots.processes import Processes
 
         self.context = hydra_context
@@ -32,7 +32,7 @@ class SlotsLauncher(Launcher):
         if not isinstance(runner, Runner):
             raise TypeError(f"runner is a {type(runner).__name__}")
         self.runner = runner
-        self.slots = find_slots(self.runner).slots
+        self.slots = build_slots(self.runner).slots
         self.processes = Processes(self.slots)
 
     def launch(

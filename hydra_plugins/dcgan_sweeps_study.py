@@ -77,14 +77,16 @@ class StudySweeper(Sweeper):
     def _start_launcher(self, root: Path, conf: Path) -> Jobs:
         """Return the launcher of one study, whose jobs are composed from the copy in `conf`."""
         config = copy.deepcopy(self.master)
-        # Each job is composed anew, from words: these lead it to the study.
-        words = {
+        # Each job is composed anew, from overrides: these lead it to the study.
+        overrides = {
             "hydra.sweeper.study_name": root.name,
             "hydra.sweeper.storage": read_settings(config).storage,
             "hydra.sweep.dir": str(root),
             **find_lookups(config.hydra.sweeper.pruner, "hydra.sweeper.pruner"),
         }
-        texts = [f"{key}={quote(str(value))}" for key, value in words.items() if value is not None]
+        texts = [
+            f"{key}={quote(str(value))}" for key, value in overrides.items() if value is not None
+        ]
         kept = [word for word in config.hydra.overrides.hydra if not is_search_path(word)]
         with open_dict(config):
             config.hydra.overrides.hydra = [*kept, *texts]
@@ -102,9 +104,9 @@ def add_study_words(config: DictConfig) -> DictConfig:
     """Return a sweep's configuration, from which each job is composed with the study's own settings
     too: it needs pruner and storage."""
     master = copy.deepcopy(config)
-    words = [each for each in config.hydra.overrides.task if each.startswith(OF_THE_STUDY)]
+    overrides = [each for each in config.hydra.overrides.task if each.startswith(OF_THE_STUDY)]
     with open_dict(master):
-        master.hydra.overrides.hydra.extend(words)
+        master.hydra.overrides.hydra.extend(overrides)
     return master
 
 
@@ -140,11 +142,11 @@ def list_sources(master: DictConfig) -> list[Any]:
 
 
 def recompose(loader: Any, master: DictConfig) -> DictConfig:
-    """Return the configuration of the same words, from the files of another loader."""
+    """Return the configuration of the same overrides, from the files of another loader."""
     asked = master.hydra.overrides
-    words = [word for word in [*asked.hydra, *asked.task] if not is_search_path(word)]
+    overrides = [word for word in [*asked.hydra, *asked.task] if not is_search_path(word)]
     composed: DictConfig = loader.load_configuration(
-        config_name=master.hydra.job.config_name, overrides=words, run_mode=RunMode.MULTIRUN
+        config_name=master.hydra.job.config_name, overrides=overrides, run_mode=RunMode.MULTIRUN
     )
     return add_study_words(composed)
 
@@ -170,10 +172,10 @@ class Composer:
         self.config = config
         self.lock = threading.Lock()
 
-    def __call__(self, words: Sequence[str]) -> Config:
+    def __call__(self, overrides: Sequence[str]) -> Config:
         """Return the checked configuration; raises RequestError, and what Hydra raises."""
         with self.lock:
-            composed = self.loader.load_sweep_config(self.config, list(words))
+            composed = self.loader.load_sweep_config(self.config, list(overrides))
         return finish(composed)
 
 
@@ -192,13 +194,13 @@ class Jobs:
         self.launcher = launcher
         self.compose = compose
 
-    def __call__(self, words: Sequence[str], number: int) -> Any:
+    def __call__(self, overrides: Sequence[str], number: int) -> Any:
         """Return what the job returns; raises what kept it from ending."""
-        (done,) = self.launcher.launch([list(words)], initial_job_idx=number)
+        (done,) = self.launcher.launch([list(overrides)], initial_job_idx=number)
         return done.return_value
 
-    def compose_alone(self, words: Sequence[str], config_dir: Path | None) -> Config:
-        """Return the configuration of a run of these words outside of the study.
+    def compose_alone(self, overrides: Sequence[str], config_dir: Path | None) -> Config:
+        """Return the configuration of a run of these overrides outside of the study.
 
         Raises RequestError, and what Hydra raises.
         """
@@ -209,7 +211,7 @@ class Jobs:
         if config_dir is not None:
             path.prepend("command-line", f"file://{config_dir}", "schema")
         loader = ConfigLoaderImpl(config_search_path=path)
-        return finish(loader.load_configuration("config", list(words), RunMode.RUN))
+        return finish(loader.load_configuration("config", list(overrides), RunMode.RUN))
 
     def stop(self) -> None:
         """End the running jobs at once, where the launcher can."""

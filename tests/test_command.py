@@ -60,7 +60,7 @@ def test_all_faults_of_a_request_are_reported_at_once(monkeypatch, capsys):
         monkeypatch,
         capsys,
         "optimizer.lrr=1",
-        "model=artcle",
+        "model=dcgan82",
         "optimizer.lr=abc",
         "train.epochs=-3",
         "seed",
@@ -68,7 +68,7 @@ def test_all_faults_of_a_request_are_reported_at_once(monkeypatch, capsys):
     assert status == 2
     assert lines[0] == "5 faults in the request, nothing was started:"
     assert "  optimizer.lrr: there is no such key; did you mean optimizer.lr?" in lines
-    assert "  model: got artcle; allowed: article; did you mean article?" in lines
+    assert "  model: got dcgan82; allowed: dcgan28; did you mean dcgan28?" in lines
     assert "  optimizer.lr: got abc; allowed: a number, above 0, at most 1" in lines
     assert "  train.epochs: got -3; allowed: a whole number, at least 0, at most 1000000" in lines
 

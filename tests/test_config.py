@@ -14,7 +14,7 @@ def test_the_default_is_the_documented_run():
 
 
 def test_experiment_article_changes_nothing():
-    assert compose("config", ["experiment=article"], Config) == compose("config", [], Config)
+    assert compose("config", ["experiment=baseline"], Config) == compose("config", [], Config)
 
 
 def test_a_configuration_cannot_be_changed(tiny):

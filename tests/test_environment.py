@@ -103,7 +103,7 @@ for name in ("HOME", "XDG_CACHE_HOME"):
     os.environ.pop(name, None)
 from dcgan_sweeps.datasets import sources
 from dcgan_sweeps.scoring import cache
-print(sources.find_cache_dir(), cache.find_figures("name", lambda: {"a": 1.0}))
+print(sources.find_cache_dir(), cache.load_metrics("name", lambda: {"a": 1.0}))
 try:
     sources.fetch(print)
 except sources.DataError as error:
@@ -143,7 +143,7 @@ def test_a_cache_of_somebody_else_s_is_not_needed(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(cache, "find_features_dir", lambda: tmp_path / "file" / "x")
     monkeypatch.setattr(sources, "find_cache_dir", lambda: tmp_path / "file" / "x")
-    assert cache.find_figures("name", lambda: {"a": 1.0}) == {"a": 1.0}
+    assert cache.load_metrics("name", lambda: {"a": 1.0}) == {"a": 1.0}
     with pytest.raises(sources.DataError, match="cannot be used as a cache"):
         sources.fetch(print)
 

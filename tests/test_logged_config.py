@@ -8,11 +8,11 @@ import pytest
 
 from dcgan_sweeps import logged_config
 from dcgan_sweeps.config import Config, RequestError, compose, flatten, number
-from dcgan_sweeps.logged_config import read_logged, read_meanings, replace_keys, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings, replace_keys
 
 
-def signature(*words):
-    return sign(flatten(compose("config", list(words), Config)))
+def config_hash(*words):
+    return compute_config_hash(flatten(compose("config", list(words), Config)))
 
 
 def nested(*words):
@@ -25,18 +25,18 @@ def faults_of(logged, meanings=None):
     return [str(fault) for fault in refused.value.faults]
 
 
-def test_the_same_request_has_the_same_signature():
-    assert signature() == signature("experiment=article", "optimizer.lr=0.001")
+def test_the_same_request_has_the_same_config_hash():
+    assert config_hash() == config_hash("experiment=baseline", "optimizer.lr=0.001")
 
 
-def test_what_cannot_change_the_result_is_not_signed():
+def test_what_cannot_change_the_result_is_not_hashed():
     words = ["tracking=none", "tracking.dir=elsewhere", "score.every=5", "train.checkpoint_every=3"]
-    assert signature() == signature(*words)
+    assert config_hash() == config_hash(*words)
 
 
-def test_what_can_change_the_result_is_signed():
+def test_what_can_change_the_result_is_hashed():
     words = ["seed=1", "optimizer.lr=2e-4", "data.limit=1000", "runner.threads=1"]
-    assert len({signature(), *(signature(word) for word in words)}) == 5
+    assert len({config_hash(), *(config_hash(word) for word in words)}) == 5
 
 
 def test_what_was_logged_is_read_back():

@@ -146,12 +146,12 @@ def test_another_number_of_threads_is_within_tolerance(three, copy):
     assert read_verdict(printed)[0] == "different"
 
 
-def test_a_lone_config_file_is_compared_with_the_run_of_its_signature(three, copy, tmp_path):
+def test_a_lone_config_file_is_compared_with_the_run_of_its_config_hash(three, copy, tmp_path):
     lone = tmp_path / "lone" / "config.yaml"
     lone.parent.mkdir()
     shutil.copy(copy / "config.yaml", lone)
     printed = do(three, "reproduce", str(lone), "--epochs=1")
-    assert "of the signature of run " in printed
+    assert "of the config hash of run " in printed
     assert "the first 1 epochs alone were trained and compared" in printed
     assert read_verdict(printed)[0] == "identical"
     edit(lone, "optimizer", "lr", 0.3)

@@ -20,7 +20,8 @@ FLOORS = [
     {"gan", "scoring"},
     {"execution"},
     {"reproduction", "sweep", "reporting"},
-    {"run", "reproduce", "report", "compare", "generate", "score", "data", "ui", "doctor", "cli"},
+    {"run", "reproduce", "report", "compare", "generate", "score"},
+    {"data", "sync", "ui", "doctor", "cli"},
 ]
 NEIGHBOURS = ({"datasets", "tracking"}, {"gan", "scoring"}, {"reproduction", "sweep"})
 MAY_IMPORT = {
@@ -29,8 +30,8 @@ MAY_IMPORT = {
     "optuna": {"sweep", "reporting/study.py", "reporting/figures.py"},
     "plotly": {"reporting/page.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
-    "tensorflow": {"gan", "scoring/classifier", "device.py", "tracking/tracker.py"},
-    "keras": {"gan", "scoring/classifier", "device.py", "tracking/tracker.py"},
+    "tensorflow": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
+    "keras": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
 }
 
 

@@ -23,11 +23,11 @@ pytestmark = pytest.mark.slow
 
 LOSSES = {"loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake"}
 SCORES = {"score/fcd", "score/fcd_test", "score/fcd_share"}
-WHOLE = ["tracking.system_metrics_s=0.2", "score.companions=last"]
+WHOLE = ["tracking.system_metrics_s=0.2", "score.extra_metrics=last"]
 BOUNDS = {"score/fcd_floor", "score/fcd_ceiling", "score/fcd_untrained"}
 WITH_REAL = ("precision", "recall", "density", "coverage", "class_js_bits", "dropped_classes")
-COMPANIONS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}
-COMPANIONS |= {f"score/{name}" for name in ("kid", "kid_error", "fcd_error", "nearest_train")}
+EXTRA_METRICS = {f"score/{name}{end}" for name in WITH_REAL for end in ("", "_real")}
+EXTRA_METRICS |= {f"score/{name}" for name in ("kid", "kid_error", "fcd_error", "nearest_train")}
 
 
 def find_only_run(client):
@@ -76,22 +76,22 @@ def test_the_terminal_shows_tables_epochs_and_what_to_do_next(finished):
 
 def test_every_metric_has_its_name_and_its_steps(finished):
     _, _, client, run = finished
-    expected = LOSSES | SCORES | BOUNDS | COMPANIONS | {"train/images_per_s"}
+    expected = LOSSES | SCORES | BOUNDS | EXTRA_METRICS | {"train/images_per_s"}
     assert set(run.data.metrics) >= expected
     steps = [m.step for m in client.get_metric_history(run.info.run_id, "loss/generator")]
     epochs = [m.step for m in client.get_metric_history(run.info.run_id, "score/fcd")]
     assert steps == [8, 10, 18, 20]
-    companions = [m.step for m in client.get_metric_history(run.info.run_id, "score/recall")]
-    assert (epochs, companions) == ([1, 2], [2])
+    extra_metrics = [m.step for m in client.get_metric_history(run.info.run_id, "score/recall")]
+    assert (epochs, extra_metrics) == ([1, 2], [2])
     assert any(name.startswith("system/") for name in run.data.metrics)
 
 
-def test_the_whole_configuration_is_logged_with_its_signature(finished):
+def test_the_whole_configuration_is_logged_with_its_config_hash(finished):
     _, _, client, run = finished
     params = run.data.params
     assert params["optimizer.lr"] == "0.001"
     assert params["train.epochs"] == "2"
-    assert params["signature"] == run.data.tags["signature"]
+    assert params["config_hash"] == run.data.tags["config_hash"]
     assert len(params["score.identity"]) == 16
     path = client.download_artifacts(run.info.run_id, "config/config.yaml")
     assert yaml.safe_load(Path(path).read_text())["model"]["latent_dim"] == 16

@@ -13,9 +13,9 @@ REPORT = [*PROGRAM[:2], "dcgan_sweeps.report"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two runs of one score identity, the first without companions, and one of another."""
+    """Two runs of one score identity, the first without extra metrics, and one of another."""
     folder = tmp_path_factory.mktemp("scored")
-    finish(folder, [*PROGRAM, *TINY, "score.companions=never"])
+    finish(folder, [*PROGRAM, *TINY, "score.extra_metrics=never"])
     finish(folder, [*PROGRAM, *TINY, "seed=1", "score.extrapolate=true"])
     finish(folder, [*PROGRAM, *TINY, "seed=2", "score.count=150"])
     return folder
@@ -25,7 +25,7 @@ def find_runs(folder):
     return list_runs(open_store(folder))
 
 
-def test_the_same_score_comes_again_and_companions_are_added(folder):
+def test_the_same_score_comes_again_and_extra_metrics_are_added(folder):
     first, second, _ = find_runs(folder)
     assert "score/kid" not in first.data.metrics
     printed = finish(folder, [*SCORE, first.info.run_id, "score.count=200", "score.batch_size=100"])
@@ -59,7 +59,7 @@ def test_another_count_is_logged_beside_the_first_and_makes_runs_comparable(fold
     assert len(own) == 2
     for identity in own:
         assert identity in refused
-    finish(folder, [*SCORE, *ids, "score.count=120", "score.companions=never"])
+    finish(folder, [*SCORE, *ids, "score.count=120", "score.extra_metrics=never"])
     printed = finish(folder, [*REPORT, *ids])
     assert "(120 images, " in printed
     assert all(each[:8] in printed for each in ids)
@@ -116,7 +116,7 @@ def test_a_run_of_another_tool_is_left_out(folder):
 def test_scores_that_were_added_later_are_reported(folder):
     finish(folder, [*PROGRAM, *TINY, "seed=4", "score=none"])
     run = find_runs(folder)[-1].info.run_id
-    finish(folder, [*SCORE, run, "score.count=90", "score.companions=never"])
+    finish(folder, [*SCORE, run, "score.count=90", "score.extra_metrics=never"])
     identity = find_runs(folder)[-1].data.tags
     (name,) = [tag.removeprefix("score.identity.") for tag in identity if "score.identity." in tag]
     assert run[:8] in finish(folder, [*REPORT, "--identity", name])

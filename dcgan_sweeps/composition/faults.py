@@ -159,7 +159,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
 
 
 def _is_mapping(override: Override) -> bool:
-    """Return whether an override adds to a mapping, as +hydra.sweeper.space={...} does."""
+    """Return whether an override adds to a mapping, as +hydra.sweeper.params={...} does."""
     return isinstance(override.value(), dict)
 
 

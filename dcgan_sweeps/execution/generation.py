@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_sweeps.gan.networks import Generator
-from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_sampler
+from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_image_sampler
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.tracking.pictures import draw_grid, write_gif, write_png
 
-SHOWN = 1024  # images of the grid: more would be a picture that nothing opens
+MOST_IN_GRID = 1024  # images of the grid: more would be a picture that nothing opens
 WALKERS = 64  # images of a frame of the GIF
 STATIONS, STEPS = 4, 12  # latents that a walk passes, frames from one to the next
 FRAME_S = 0.1
@@ -41,11 +41,11 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     which are `stem` with an ending. Raises OSError."""
     random = stream(wish.seed, "generate/latents")
     latents = random.standard_normal((wish.count, generator.latent_dim), np.float32)
-    sample = make_sampler(generator.model, wish.batch_size)
+    sample = make_image_sampler(generator.model, wish.batch_size)
     images_u8 = sample(latents)
-    columns = math.ceil(math.sqrt(min(wish.count, SHOWN)))
+    columns = math.ceil(math.sqrt(min(wish.count, MOST_IN_GRID)))
     png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
-    write_png(png, draw_grid(images_u8[:SHOWN], columns))
+    write_png(png, draw_grid(images_u8[:MOST_IN_GRID], columns))
     unfinished = npz.with_name(f".{npz.name}")
     try:
         np.savez_compressed(unfinished, images_u8=images_u8, latents=latents)

@@ -1,108 +1,122 @@
 """The epochs of a run: trained, pictured, scored, checkpointed.
 
-for end in train_and_score(plan, parts, recorder, interrupts, console):
+for end in train_and_score(live):
     end.number, end.scores
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
-from rich.console import Console
-
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config import Config
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import Plan
+from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
 from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
-from dcgan_sweeps.gan.sampling import Latents, make_sampler
-from dcgan_sweeps.gan.state import hash_weights, read_state, restore_state
+from dcgan_sweeps.execution.spec import Stop
+from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
+from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
-from dcgan_sweeps.gan.training import Block, train
-from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
+from dcgan_sweeps.gan.training import Block, Epoch, train
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.history import parse_lines
-from dcgan_sweeps.tracking.recorder import OF_THE_RECORD, Recorder, Steps, average_steps
+from dcgan_sweeps.tracking.outcome import Outcome
+from dcgan_sweeps.tracking.recorder import Recorder, Steps, average_steps
+
+OF_THE_RECORD = "epoch"  # how the names of the record's own arrays in a checkpoint begin
 
 
-class Interrupted(Exception):
-    """Somebody asked the run to stop, and it did after an optimizer step."""
+class Stopped(Exception):
+    """The run was stopped before its end: pruned, or interrupted with a checkpoint written."""
 
-    def __init__(self, step: int, epoch: int):
-        super().__init__(f"asked to stop at step {step}, in epoch {epoch}")
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """An epoch that is done and recorded; checkpointed and scored where that was due."""
-
-    number: int
-    scores: Mapping[str, float]
+    def __init__(self, stop: Stop):
+        super().__init__(stop.reason)
+        self.stop = stop
 
 
-def train_and_score(
-    plan: Plan,
-    parts: Parts,
-    recorder: Recorder,
-    interrupts: Interrupts,
-    console: Console,
-) -> Iterator[EpochEnd]:
+def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
     """Train to the last epoch, and yield the end of each: first of those that an earlier part of
-    the run has scored. Who stops the iteration stops the run.
+    the run has scored.
 
-    Raises Interrupted, with a checkpoint written, and Diverged.
+    Raises Stopped where somebody, or `live.judge`, stops it, and Diverged.
     """
-    config = plan.config
-    training = prepare_training(parts.gan, config.train, config.optimizer, config.seed)
+    config, components, recorder = live.config, live.components, live.recorder
+    training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
     look = Look(
-        make_sampler(parts.gan.generator, config.score.batch_size), _draw_grid_latents(config)
+        make_image_sampler(components.gan.generator, config.score.batch_size),
+        _draw_grid_latents(config),
     )
-    signature = sign(flatten(config))
-    steps_per_epoch = len(parts.train_rows) // config.train.batch_size
-    with TrainingBar(console, steps_per_epoch * config.train.epochs, config.train.epochs) as bar:
-        checkpoint = plan.origin.checkpoint if plan.origin is not None else None
+    epochs = config.train.epochs
+    with TrainingBar(live.console, components.steps_per_epoch * epochs, epochs) as bar:
+        checkpoint = (
+            live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
+        )
         if checkpoint is not None:
-            _restore(checkpoint, training, recorder, steps_per_epoch)
+            _restore(checkpoint, training, recorder)
             bar.go_on(checkpoint.step)
-            yield from _find_scored(checkpoint)
+            for end in _find_scored(checkpoint):
+                yield end
+                _check_stop(live, training, end, is_saved=True)
         else:
-            if parts.scorer is not None:
-                recorder.add_scores(0, measure_bounds(parts.scorer, look))
-            yield _end_epoch(parts, recorder, look, console, 0)
-        images_u8 = parts.images.train_u8[parts.train_rows, ..., None]
-        for epoch in train(training, images_u8, _batches(parts), jit=parts.device.jit):
-            for block in epoch:
-                steps = _as_steps(block, config.train.batch_size)
-                recorder.add_steps(epoch.number, block.step, steps)
-                bar.show_steps(epoch.number, block.step, average_steps([steps]))
-                if interrupts.asked and block.step < epoch.last_step:
-                    recorder.save_checkpoint(read_state(training), signature)
-                    raise Interrupted(block.step, epoch.number)
-            figures = recorder.end_epoch(epoch.number)
-            end = _end_epoch(parts, recorder, look, console, epoch.number)
-            is_saved = interrupts.asked or _is_checkpointed(config, epoch.number)
-            if is_saved:
-                recorder.save_checkpoint(read_state(training), signature)
-            bar.print_epoch(epoch.number, {**figures, **end.scores})
+            if components.scorer is not None:
+                recorder.add_scores(0, measure_bounds(components.scorer, look))
+            end = _end_epoch(live, look, 0)
             yield end
-            if interrupts.asked and epoch.number < config.train.epochs:
-                if not is_saved:
-                    recorder.save_checkpoint(read_state(training), signature)
-                raise Interrupted(epoch.last_step, epoch.number)
+            _check_stop(live, training, end, is_saved=False)
+        images_u8 = components.images.train_u8[components.train_rows, ..., None]
+        for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
+            _train_epoch(live, training, epoch, bar)
+            means = recorder.end_epoch(epoch.number)
+            end = _end_epoch(live, look, epoch.number)
+            is_saved = live.interrupts.asked or _is_checkpointed(config, epoch.number)
+            if is_saved:
+                live.save_checkpoint(training)
+            bar.print_epoch(epoch.number, {**means, **end.scores})
+            yield end
+            _check_stop(live, training, end, is_saved=is_saved)
 
 
-def _batches(parts: Parts) -> Callable[[int], Indices]:
-    config = parts.config
+def _train_epoch(live: LiveRun, training: Training, epoch: Epoch, bar: TrainingBar) -> None:
+    """Train an epoch, recorded; raises Stopped within it where somebody asks for it."""
+    for block in epoch:
+        steps = _as_steps(block, live.config.train.batch_size)
+        live.recorder.add_steps(epoch.number, block.step, steps)
+        bar.show_steps(epoch.number, block.step, average_steps([steps]))
+        if live.interrupts.asked and block.step < epoch.last_step:
+            _interrupt(live, training, epoch.number)
+
+
+def _check_stop(live: LiveRun, training: Training, end: EpochEnd, *, is_saved: bool) -> None:
+    """Raise Stopped where the run shall end after an epoch that is not its last."""
+    stop = live.judge(end)
+    if stop is not None and stop.outcome == Outcome.INTERRUPTED and not is_saved:
+        live.save_checkpoint(training)
+    if stop is not None:
+        raise Stopped(stop)
+    if live.interrupts.asked and 0 < end.number < live.config.train.epochs:
+        _interrupt(live, training, end.number, is_saved=is_saved)
+
+
+def _interrupt(
+    live: LiveRun, training: Training, epoch: int, *, is_saved: bool = False
+) -> NoReturn:
+    if not is_saved:
+        live.save_checkpoint(training)
+    reason = f"asked to stop at step {int(training.step.numpy())}, in epoch {epoch}"
+    raise Stopped(Stop(Outcome.INTERRUPTED, reason))
+
+
+def _batches(components: Components) -> Callable[[int], Indices]:
+    config = components.config
 
     def batches(epoch: int) -> Indices:
         random = stream(config.seed, "batches", epoch)
         return draw_batches(
-            len(parts.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
+            len(components.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
         )
 
     return batches
@@ -114,15 +128,13 @@ def _draw_grid_latents(config: Config) -> Latents:
     return stream(config.seed, "pictures/latents").standard_normal(shape, "float32")
 
 
-def _restore(
-    checkpoint: Checkpoint, training: Training, recorder: Recorder, steps_per_epoch: int
-) -> None:
+def _restore(checkpoint: Checkpoint, training: Training, recorder: Recorder) -> None:
     """Put training and record where the checkpoint is."""
     arrays = checkpoint.arrays.items()
     restore_state(
         training, {name: each for name, each in arrays if not name.startswith(OF_THE_RECORD)}
     )
-    recorder.restore(checkpoint, checkpoint.step // steps_per_epoch)
+    recorder.restore(checkpoint)
 
 
 def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
@@ -132,19 +144,18 @@ def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
             yield EpochEnd(record["epoch"], scores)
 
 
-def _end_epoch(
-    parts: Parts, recorder: Recorder, look: Look, console: Console, number: int
-) -> EpochEnd:
+def _end_epoch(live: LiveRun, look: Look, number: int) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where that is due, note both digests."""
+    components, recorder = live.components, live.recorder
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)
     scores = {}
-    if parts.scorer is not None:
-        scores = score_epoch(parts, parts.scorer, recorder, look, console, number)
+    if components.scorer is not None:
+        scores = score_epoch(components, components.scorer, recorder, look, live.console, number)
     recorder.add_digests(
         number,
         {
-            "digest.weights": hash_weights(parts.gan),
+            "digest.weights": hash_weights(components.gan),
             "digest.samples": hashlib.sha256(grid_u8.tobytes()).hexdigest(),
         },
     )

@@ -1,6 +1,6 @@
-"""A run from its plan to its outcome.
+"""A run from its spec to its outcome.
 
-    execution = execute(plan, console)
+    execution = execute(spec, components, console)
     execution.outcome, execution.scores
 
 TensorFlow is imported with this module: the device must have been set up before.
@@ -11,82 +11,99 @@ from __future__ import annotations
 import shlex
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED, started
+from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError, Tracking
-from dcgan_sweeps.execution.loop import EpochEnd, Interrupted, train_and_score
-from dcgan_sweeps.execution.opening import open_record, record_start
-from dcgan_sweeps.execution.parts import Parts
-from dcgan_sweeps.execution.plan import OUT_OF_MEMORY, Plan, Stop
+from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun
+from dcgan_sweeps.execution.loop import Stopped, train_and_score
+from dcgan_sweeps.execution.spec import OUT_OF_MEMORY, RunSpec, Stop
+from dcgan_sweeps.execution.start import open_record, record_request, record_start
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
-from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
+from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import DIR, name_place, read_variable
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
+from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import Recorder
 from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.system_metrics import sampling
 
-STATUS_OF_OUTCOME = {
-    "complete": DONE,
-    "pruned": DONE,
-    "interrupted": INTERRUPTED,
-    "diverged": ANSWER_IS_NO,
-    "failed": ANSWER_IS_NO,
+HANDOVER_S = 2.0
+EXIT_STATUS = {
+    Outcome.COMPLETE: OK,
+    Outcome.PRUNED: OK,
+    Outcome.INTERRUPTED: INTERRUPTED,
+    Outcome.DIVERGED: FAILURE,
+    Outcome.FAILED: FAILURE,
 }
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run ended, the scores that it ended with, and its record."""
+    """How a run ended, the scores that it ended with, its record and its delivery to MLflow."""
 
-    outcome: str
+    outcome: Outcome
     reason: str
     scores: Mapping[str, float]
     recorder: Recorder
+    delivery: Delivery
 
     @property
     def status(self) -> int:
         """The exit status: a complete run that could not be written down is not done."""
-        status = STATUS_OF_OUTCOME[self.outcome]
-        return ANSWER_IS_NO if status == DONE and self.recorder.failures else status
-
-
-Judge = Callable[[EpochEnd], Stop | None]
+        status = EXIT_STATUS[self.outcome]
+        return FAILURE if status == OK and self.recorder.failures else status
 
 
 def go_on(end: EpochEnd) -> None:
     """Judge every epoch good enough to go on."""
 
 
-def execute(plan: Plan, parts: Parts, console: Console, judge: Judge = go_on) -> Execution:
+def execute(
+    spec: RunSpec, components: Components, console: Console, judge: Judge = go_on
+) -> Execution:
     """Do a run to its end, or until `judge` stops it after an epoch, recorded.
 
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
-    require_same_score(plan, parts)
+    require_same_score(spec, components)
     with catch_interrupts() as interrupts:
-        recorder = open_record(plan)
+        if not spec.is_trial:  # the controller of a study has asked; its trials go on without
+            require_tracker(spec.config.tracking)
+        recorder = open_record(spec, components)
         with started():
-            execution = _record_run(plan, parts, recorder, interrupts, console, judge)
+            live = LiveRun(spec, components, recorder, interrupts, console, judge)
+            delivery = Delivery(recorder.folder, spec.config.tracking)
+            execution = _record(live, delivery)
+            limit_s = spec.config.tracking.flush_timeout_s
+            # A trial leaves what is slow to the controller of its study.
+            limit_s = min(limit_s, HANDOVER_S) if spec.is_trial else limit_s
+            delivery.flush(limit_s, interrupts.listen(), make_say(console))
     with started():
-        print_ending(console, plan, execution, time.perf_counter() - begin)
+        print_summary(console, spec, execution, time.perf_counter() - begin)
     return execution
 
 
-def require_same_score(plan: Plan, parts: Parts) -> None:
+def require_same_score(spec: RunSpec, components: Components) -> None:
     """Raise RequestError, naming both, where a run would go on with another score than it began
     with: one record holds one."""
-    before = plan.origin.provenance.get("score_identity") if plan.origin is not None else None
-    now = parts.scorer.identity if parts.scorer is not None else None
+    before = (
+        spec.resume_point.provenance.get("score_identity")
+        if spec.resume_point is not None
+        else None
+    )
+    now = components.scorer.identity if components.scorer is not None else None
     if before is None or before == (now.digest if now is not None else ""):
         return
     words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
@@ -94,66 +111,68 @@ def require_same_score(plan: Plan, parts: Parts) -> None:
     raise RequestError([Fault("resume", problem)])
 
 
-def _record_run(
-    plan: Plan,
-    parts: Parts,
-    recorder: Recorder,
-    interrupts: Interrupts,
-    console: Console,
-    judge: Judge,
-) -> Execution:
-    scores: Mapping[str, float] = {}
-    outcome, reason = "failed", ""
+def _record(live: LiveRun, delivery: Delivery) -> Execution:
+    """Do the run, and record how it ended."""
+    stop, scores = Stop(Outcome.FAILED, ""), dict[str, float]()
     try:
-        record_start(plan, parts, recorder, console)
-        try:
-            for end in train_and_score(plan, parts, recorder, interrupts, console):
-                scores = end.scores or scores
-                stop = judge(end)
-                if stop is not None and stop.outcome == "interrupted":
-                    interrupts.asked = True  # it stops where it can be gone on with
-                elif stop is not None:
-                    outcome, reason = stop.outcome, stop.reason
-                    break
-            else:
-                outcome = "complete"
-        except Interrupted as error:
-            outcome, reason = "interrupted", str(error)
-        if outcome != "pruned":
-            recorder.add_models(
-                {"generator": parts.gan.generator, "discriminator": parts.gan.discriminator}
-            )
+        record_request(live.spec, live.components, live.recorder)
+        delivery.open()
+        with sampling(live.recorder.folder, live.config.tracking.system_metrics_s):
+            record_start(live.spec, live.components, live.recorder, live.console)
+            stop = _train(live, scores)
     except KeyboardInterrupt:
-        outcome, reason = "interrupted", "stopped at once"
+        stop = Stop(Outcome.INTERRUPTED, "stopped at once")
     except Exception as error:
-        outcome = "diverged" if isinstance(error, Diverged) else "failed"
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
-        reason = f"{OUT_OF_MEMORY}{first}" if isinstance(error, MEMORY_ERRORS) else first
-        recorder.add_traceback(traceback.format_exc())
+        stop = _explain(error)
+        live.recorder.add_traceback(traceback.format_exc())
     finally:
-        interrupts.ending = True
-        recorder.finish(outcome, reason)
-    return Execution(outcome, reason, scores, recorder)
+        live.interrupts.ending = True
+        live.recorder.finish(stop.outcome, stop.reason, delivery.cpu_s)
+    return Execution(stop.outcome, stop.reason, scores, live.recorder, delivery)
 
 
-def print_ending(console: Console, plan: Plan, execution: Execution, wall_s: float) -> None:
+def _train(live: LiveRun, scores: dict[str, float]) -> Stop:
+    """Train, put the newest scores into `scores`, save the models, and return how it ended."""
+    stop = Stop(Outcome.COMPLETE, "")
+    try:
+        for end in train_and_score(live):
+            scores |= end.scores
+    except Stopped as stopped:
+        stop = stopped.stop
+    if stop.outcome != Outcome.PRUNED:
+        gan = live.components.gan
+        live.recorder.add_models({"generator": gan.generator, "discriminator": gan.discriminator})
+    return stop
+
+
+def _explain(error: Exception) -> Stop:
+    """Return the outcome of a run that raised an error."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, Diverged):
+        return Stop(Outcome.DIVERGED, reason)
+    is_memory = isinstance(error, MEMORY_ERRORS)
+    return Stop(Outcome.FAILED, f"{OUT_OF_MEMORY}{reason}" if is_memory else reason)
+
+
+def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
-    recorder, scores = execution.recorder, execution.scores
+    recorder, scores, delivery = execution.recorder, execution.scores, execution.delivery
     reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
-    waited_s, cpu_s = recorder.waited_s, recorder.tracker.cpu_s
     facts = {
         "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
         "score": ", ".join(show_score(name, value) for name, value in scores.items()) or "none",
         "pictures": str(recorder.folder.samples),
-        "logging": f"training waited {waited_s:.2f} s, the writer used {cpu_s:.2f} s of CPU",
+        "logging": f"training waited {recorder.waited_s:.2f} s, "
+        f"the writer used {delivery.cpu_s:.2f} s of CPU",
     }
-    if recorder.tracker.run_id is not None:
-        facts["run"] = recorder.tracker.run_id
-        facts["look"] = _say_where_to_look(plan.config.tracking)
-    if execution.outcome in ("interrupted", "failed"):
-        facts["go on"] = _say_how_to_go_on(plan, recorder)
-    if execution.outcome == "failed":
+    if delivery.run_id is not None:
+        facts["run"] = delivery.run_id
+        facts["look"] = _say_where_to_look(spec.config.tracking)
+    if execution.outcome in (Outcome.INTERRUPTED, Outcome.FAILED):
+        facts["go on"] = _say_how_to_go_on(spec, recorder, delivery.run_id)
+    if execution.outcome == Outcome.FAILED:
         facts["traceback"] = str(recorder.folder.root / "traceback.txt")
+    facts |= delivery.describe([recorder.folder], str(recorder.folder.root))
     console.print()
     print_facts(console, facts)
     if recorder.failures:
@@ -172,9 +191,9 @@ def _say_where_to_look(tracking: Tracking) -> str:
     return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
-def _say_how_to_go_on(plan: Plan, recorder: Recorder) -> str:
-    tracking = plan.config.tracking
-    target = recorder.tracker.run_id or str(recorder.folder.root)
+def _say_how_to_go_on(spec: RunSpec, recorder: Recorder, run_id: str | None) -> str:
+    tracking = spec.config.tracking
+    target = run_id or str(recorder.folder.root)
     words = [f"resume={quote(target)}"]
     if show_path(tracking.dir) != DIR:
         words.append(f"tracking.dir={quote(show_path(tracking.dir))}")

@@ -1,4 +1,4 @@
-"""What the companions of a score have seen, as pictures.
+"""What the extra metrics of a score have seen, as pictures.
 
 draw_pictures(images, train_rows, fakes_u8, examination, walks_u8)["nearest"]
 """
@@ -34,7 +34,7 @@ def draw_pictures(
     nearest = images.train_u8[train_rows[seen.nearest]]
     rows = np.concatenate([fakes_u8[: len(nearest), None], nearest], axis=1)
     grids = {
-        "surest": (fakes_u8[seen.surest], COLUMNS, "surest of the classifier"),
+        "surest": (fakes_u8[seen.most_confident], COLUMNS, "most confident fakes"),
         "least_sure": (fakes_u8[seen.least_sure], COLUMNS, "least sure of the classifier"),
         "nearest": (
             rows.reshape(-1, *rows.shape[2:]),

@@ -21,9 +21,9 @@ from rich.console import Console
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.datasets.images import Indices
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
-from dcgan_sweeps.execution.scoring import name_figures, name_scores
+from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
-from dcgan_sweeps.gan.sampling import make_sampler
+from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
     add_metrics,
@@ -72,7 +72,7 @@ def load_generator(client: Client, run: LoggedRun) -> Generator:
 
 
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
-    """Return {name: value} of the scores and companions, logged where the run lacks them.
+    """Return {name: value} of the scores and extra metrics, logged where the run lacks them.
 
     They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
     Raises RequestError for a run that does not say how long it was trained.
@@ -80,16 +80,16 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     run, generator, judged = loaded.run, loaded.generator, loaded.judged
     last_epoch = read_last_epoch(run)
     scorer, begin = judged.scorer, time.perf_counter()
-    sample = make_sampler(generator.model, scorer.settings.batch_size)
+    sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     fakes = scorer.draw(sample, generator.latent_dim)
     scores = name_scores(scorer, scorer.score(fakes))
     bounds = {"score/fcd_floor": scorer.floor, "score/fcd_ceiling": scorer.reference.ceiling}
-    figures: Mapping[str, float] = {}
+    metrics: Mapping[str, float] = {}
     digest = scorer.identity.digest
     prefix = name_prefix(run, digest)
-    if scorer.settings.companions != "never":
+    if scorer.settings.extra_metrics != "never":
         examination = scorer.examine(fakes, judged.train_rows, make_say(console))
-        figures = name_figures(scorer, fakes, examination)
+        metrics = name_metrics(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:
             walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
             pictures = draw_pictures(
@@ -97,7 +97,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
             )
             add_pictures(client, run, pictures, prefix.rstrip("/"))
     named = {
-        name.removeprefix(OWN): value for name, value in {**bounds, **scores, **figures}.items()
+        name.removeprefix(OWN): value for name, value in {**bounds, **scores, **metrics}.items()
     }
     values = {f"{prefix}{name}": value for name, value in named.items()}
     add_metrics(client, run, values, last_epoch)

@@ -1,6 +1,6 @@
 """Which run `resume=` names, and what goes on from it.
 
-plan = plan_resumed(request, say=print)
+spec = build_resumed_spec(request, say=print)
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
-from dcgan_sweeps.execution.plan import (
-    Origin,
-    Plan,
+from dcgan_sweeps.execution.spec import (
+    ResumePoint,
+    RunSpec,
     is_examined,
     is_scored,
     restore_runner,
 )
 from dcgan_sweeps.logged_config import (
+    compute_config_hash,
     find_changes,
     flatten_defaults,
-    is_signed,
+    is_hashed,
     replace_keys,
-    sign,
 )
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_grids, read_newest
+from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.edits import CONFIG, OVERRIDES
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.logged_files import (
@@ -40,21 +41,29 @@ from dcgan_sweeps.tracking.logged_files import (
     require_provenance,
     require_unedited,
 )
+from dcgan_sweeps.tracking.mirror import find_own_run, is_delivered
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.
-MAY_CHANGE = ("tracking.uri", "tracking.dir", "data.dir", "tracking.system_metrics_s")
+MAY_CHANGE = (
+    "tracking.uri",
+    "tracking.dir",
+    "tracking.offline",
+    "tracking.flush_timeout_s",
+    "tracking.system_metrics_s",
+    "data.dir",
+)
 
 
-def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
-    """Return the plan that goes on with the run that `resume` names.
+def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
+    """Return the spec that goes on with the run that `resume` names.
 
     With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
     RequestError for a run that cannot go on, and for every other key that is changed.
     """
-    with answering():
-        folder, run = find_recorded(str(request.config.resume), request.config.tracking)
-    files = read_files(folder, {} if run is None else run.params)
+    folder = find_recorded(str(request.config.resume), request.config.tracking)
+    files = read_files(folder)
     require_unedited(files)
     with released_on_refusal(hold(folder)) as lock:
         logged = files.config
@@ -62,34 +71,33 @@ def plan_resumed(request: Request, say: Callable[[str], None]) -> Plan:
         epochs = changes.get("train.epochs", logged.train.epochs)
         is_longer = epochs > logged.train.epochs
         if not is_longer:
-            require_resumable(folder, run, epochs)
+            require_resumable(folder, request.config.tracking, epochs)
         checkpoint = read_own_checkpoint(folder, logged, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"going on with {folder.root.name} from {where}")
-        origin = Origin(folder, lock, run, files.provenance, checkpoint, same=not is_longer)
+        resume_point = ResumePoint(folder, lock, files.provenance, checkpoint, same=not is_longer)
         config = replace_keys(logged, changes)
-        name = folder.root.name if run is None else run.name
         runner = restore_runner(logged.runner, files.provenance)
-        plan = Plan(config, files.overrides, name, runner, {}, origin)
-        return plan_longer(plan) if is_longer else plan
+        spec = RunSpec(config, files.overrides, folder.read_name(), runner, {}, resume_point)
+        return build_longer_spec(spec) if is_longer else spec
 
 
-def read_unedited(config: Config, folder: RunFolder, run: LoggedRun | None) -> Mapping[str, Any]:
+def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     """Return the provenance of a trial that is tried again, {} where it died before that was
     written; its configuration is that of its study.
 
-    Raises RequestError where a file of an earlier attempt is damaged or was edited, or where the
+    Raises RequestError where a file of an earlier start is damaged or was edited, or where the
     study now asks something else of the trial.
     """
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
         return read_provenance(folder)
-    files = read_files(folder, {} if run is None else run.params)
+    files = read_files(folder)
     require_unedited(files)
     changes = find_changes(flatten(files.config), flatten(config))
     faults = [
         Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")
         for key, (before, now) in changes.items()
-        if is_signed(key)
+        if is_hashed(key)
     ]
     if faults:
         raise RequestError(faults)
@@ -119,9 +127,9 @@ def read_own_checkpoint(
     if checkpoint is None:
         return None
     require_provenance(folder)
-    mine, its = sign(flatten(config)), checkpoint.facts.get("signature")
+    mine, its = compute_config_hash(flatten(config)), checkpoint.facts.get("config_hash")
     if its not in (None, mine):
-        problem = f"step {checkpoint.step} is of a run of signature {its}; this one's is {mine}"
+        problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
         raise RequestError([Fault(str(folder.checkpoints), problem)])
     frames, faults = folder.find_frames(), []
     for epoch, sha256 in read_grids(checkpoint).items():
@@ -144,54 +152,46 @@ def begins_with(path: Path, content: bytes) -> bool:
         return file.read(len(content)) == content
 
 
-def plan_longer(plan: Plan) -> Plan:
-    """Return the plan of the new run that trains longer than the one that `plan` goes on with.
+def build_longer_spec(spec: RunSpec) -> RunSpec:
+    """Return the spec of the new run that trains longer than the one that `spec` goes on with.
 
     Raises RequestError where there is no checkpoint to start from.
     """
-    origin, config = plan.origin, plan.config
-    if origin is None or origin.checkpoint is None:
+    resume_point, config = spec.resume_point, spec.config
+    if resume_point is None or resume_point.checkpoint is None:
         raise RequestError([Fault("resume", "the run has no checkpoint to train longer from")])
     word = f"train.epochs={config.train.epochs}"
-    words = [each for each in plan.overrides if not each.startswith("train.epochs=")]
-    name = f"{plan.name.partition(' train.epochs=')[0]} {word}"
+    words = [each for each in spec.overrides if not each.startswith("train.epochs=")]
+    name = f"{spec.name.partition(' train.epochs=')[0]} {word}"
     return dataclasses.replace(
-        plan,
+        spec,
         overrides=(*words, word),
         name=config.tracking.run_name or name,
-        tags={"continues": origin.name},
-        origin=dataclasses.replace(origin, checkpoint=drop_scores(origin.checkpoint, config)),
+        tags={"continues": resume_point.name},
+        resume_point=dataclasses.replace(
+            resume_point, checkpoint=drop_scores(resume_point.checkpoint, config)
+        ),
     )
 
 
-def find_recorded(target: str, tracking: Tracking) -> tuple[RunFolder, LoggedRun | None]:
-    """Return the folder of a run, and the run in its store; None where it was not tracked.
+def find_recorded(target: str, tracking: Tracking) -> RunFolder:
+    """Return the folder of a run, which `target` names: a run id, or the folder itself.
 
-    `target` is a run id, or a run's folder. Raises RequestError.
+    Raises RequestError.
     """
     if RUN_ID.fullmatch(target):
-        run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
-        return find_folder(run, tracking), run
+        with answering():
+            run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
+        return find_folder(run, tracking)
     folder = RunFolder(resolve_folder("resume", target))
     if not (folder.root / RUN_FILE).is_file():
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
         raise RequestError([Fault("resume", problem)])
     _require_files(folder)
-    run_id = folder.read_run_id()
-    if run_id is None:
-        return folder, None
-    run = read_run(open_store(tracking.uri, tracking.dir), run_id, "resume")
-    require_named(folder, run)
-    return folder, run
-
-
-def require_named(folder: RunFolder, run: LoggedRun) -> None:
-    """Raise RequestError where a folder says that it is that of a run which has another one: the
-    run would be written on in the name of this one. A folder may have been moved."""
-    named = Path(run.tags.get("folder", folder.root))
-    if named.name != folder.root.name:
-        problem = f"names run {run.run_id}, whose folder is {named}; allowed: a folder of that name"
-        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
+    if is_mirrored(tracking) and folder.read_run_id() is not None:
+        with answering():
+            find_own_run(open_store(tracking.uri, tracking.dir), folder)
+    return folder
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
@@ -249,28 +249,23 @@ def _may_change(key: str, value: Any, before: Any) -> bool:
     return key in MAY_CHANGE or (key == "train.epochs" and value > before)
 
 
-def require_resumable(folder: RunFolder, run: LoggedRun | None, epochs: int) -> None:
-    """Raise RequestError for a run that has reached its end.
+def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> None:
+    """Raise RequestError for a run that has reached its end, as its folder says.
 
-    A tracked one has where the store says so: its status is the last thing that is written.
+    One that is not whole in its tracker is done from its last checkpoint, and delivered.
     """
-    outcome = read_outcome(folder) if run is None else run.outcome
-    if run is not None and run.status == "RUNNING":
+    ending = folder.read_ending()
+    if ending is None or (is_mirrored(tracking) and not is_delivered(folder)):
         return
-    if outcome == "complete":
+    if ending.outcome == Outcome.COMPLETE:
         problem = f"the run is complete; train.epochs above {epochs} trains it longer"
         raise RequestError([Fault("resume", problem)])
-    if outcome == "diverged":
+    if ending.outcome == Outcome.DIVERGED:
         raise RequestError([Fault("resume", "the run diverged, and would do so again")])
 
 
-def read_outcome(folder: RunFolder) -> str:
-    """Return the outcome that a folder's history ends with, "" where it has none."""
-    return str(folder.read_last().get("outcome", ""))
-
-
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
-    """Return a checkpoint without the scores and companions that `config` would not have taken.
+    """Return a checkpoint without the scores and extra metrics that `config` would not have taken.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """

@@ -1,7 +1,7 @@
-"""The scores after an epoch: measured, recorded, and what the companions found shown.
+"""The scores after an epoch: measured, recorded, and what the extra metrics found shown.
 
 recorder.add_scores(0, measure_bounds(scorer, look))
-score_epoch(parts, scorer, recorder, look, console, epoch)["score/fcd"]
+score_epoch(components, scorer, recorder, look, console, epoch)["score/fcd"]
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from dcgan_sweeps.execution.parts import Parts
+from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
-from dcgan_sweeps.execution.plan import is_examined, is_scored
+from dcgan_sweeps.execution.spec import is_examined, is_scored
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents
 from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores
-from dcgan_sweeps.terminal import make_companions_table, make_say
+from dcgan_sweeps.terminal import make_extra_metrics_table, make_say
 from dcgan_sweeps.tracking.recorder import Recorder
 
 SCORES = ("score/fcd", "score/fcd_test", "score/fcd_share")
@@ -47,35 +47,35 @@ def measure_bounds(scorer: Scorer, look: Look) -> dict[str, float]:
 
 
 def score_epoch(
-    parts: Parts,
+    components: Components,
     scorer: Scorer,
     recorder: Recorder,
     look: Look,
     console: Console,
     epoch: int,
 ) -> dict[str, float]:
-    """Return the scores after an epoch, recorded, with companions where they are due; {} for an
+    """Return the scores after an epoch, recorded, with extra metrics where they are due; {} for an
     epoch that is not scored."""
-    if not is_scored(parts.config, epoch):
+    if not is_scored(components.config, epoch):
         return {}
     begin = time.perf_counter()
     fakes = scorer.draw(look.sample, look.latent_dim)
     scores = name_scores(scorer, scorer.score(fakes))
     fcd_s = time.perf_counter() - begin
     recorder.add_scores(epoch, {**scores, "scoring/fcd_s": fcd_s})
-    if is_examined(parts.config, epoch):
+    if is_examined(components.config, epoch):
         begin = time.perf_counter()
         say = make_say(console)
-        examination = scorer.examine(fakes, parts.train_rows, say)
-        figures = name_figures(scorer, fakes, examination)
-        companions_s = time.perf_counter() - begin
-        recorder.add_scores(epoch, {**figures, "scoring/companions_s": companions_s})
-        show_companions(console, {**scores, **figures}, fcd_s, companions_s)
-        if epoch == parts.config.train.epochs:
+        examination = scorer.examine(fakes, components.train_rows, say)
+        metrics = name_metrics(scorer, fakes, examination)
+        extra_metrics_s = time.perf_counter() - begin
+        recorder.add_scores(epoch, {**metrics, "scoring/companions_s": extra_metrics_s})
+        show_extra_metrics(console, {**scores, **metrics}, fcd_s, extra_metrics_s)
+        if epoch == components.config.train.epochs:
             walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
             recorder.add_score_pictures(
                 draw_pictures(
-                    scorer.images, parts.train_rows, fakes.images_u8, examination, walks_u8
+                    scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
                 )
             )
     return scores
@@ -86,22 +86,22 @@ def name_scores(scorer: Scorer, scores: Scores) -> dict[str, float]:
     return {
         "score/fcd": scores.fcd,
         "score/fcd_test": scores.fcd_test,
-        "score/fcd_share": scorer.find_share(scores.fcd),
+        "score/fcd_share": scorer.compute_share(scores.fcd),
     }
 
 
-def name_figures(scorer: Scorer, fakes: Fakes, examination: Examination) -> dict[str, float]:
-    """Return {metric: value} of the companions, with the error of the score itself."""
-    figures = {f"score/{name}": value for name, value in examination.figures.items()}
-    figures["score/fcd_error"] = scorer.estimate_error(fakes)
+def name_metrics(scorer: Scorer, fakes: Fakes, examination: Examination) -> dict[str, float]:
+    """Return {metric: value} of the extra metrics, with the error of the score itself."""
+    metrics = {f"score/{name}": value for name, value in examination.metrics.items()}
+    metrics["score/fcd_error"] = scorer.estimate_error(fakes)
     if scorer.settings.extrapolate:
-        figures["score/fcd_extrapolated"] = scorer.extrapolate(fakes)
-    return figures
+        metrics["score/fcd_extrapolated"] = scorer.extrapolate(fakes)
+    return metrics
 
 
-def show_companions(
-    console: Console, figures: Mapping[str, float], fcd_s: float, companions_s: float
+def show_extra_metrics(
+    console: Console, metrics: Mapping[str, float], fcd_s: float, extra_metrics_s: float
 ) -> None:
-    """Print the companions beside those of real images, and what they cost."""
-    console.print(make_companions_table(figures))
-    console.print(f"scoring took {fcd_s:.1f} s, the companions {companions_s:.1f} s more")
+    """Print the extra metrics beside those of real images, and what they cost."""
+    console.print(make_extra_metrics_table(metrics))
+    console.print(f"scoring took {fcd_s:.1f} s, the extra metrics {extra_metrics_s:.1f} s more")

@@ -1,6 +1,6 @@
 """Images drawn from a generator.
 
-sample = make_sampler(gan.generator, batch_size=500)
+sample = make_image_sampler(gan.generator, batch_size=500)
 sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
 """
 
@@ -21,7 +21,9 @@ class Diverged(Exception):
     """Training left the finite numbers; the message says what did, and where."""
 
 
-def make_sampler(generator: keras.Sequential, batch_size: int) -> Callable[[Latents], ImagesU8]:
+def make_image_sampler(
+    generator: keras.Sequential, batch_size: int
+) -> Callable[[Latents], ImagesU8]:
     """Return the function from latents to images, with BatchNormalization in inference.
 
     It follows the generator's weights as they change, and raises Diverged for pixels that are not

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
+from dcgan_sweeps.logged_config import is_hashed
+from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
@@ -24,8 +24,8 @@ from dcgan_sweeps.tracking.store import Client
 
 OF_CODE = ("commit", "diff_sha256")
 # Told elsewhere, or different in any two runs.
-NOT_CONFIG = ("signature", "trial", "score.identity")
-SHOWN = (
+NOT_CONFIG = ("config_hash", "trial", "score.identity")
+SCORE_NAMES = (
     "fcd",
     "fcd_error",
     "fcd_test",
@@ -48,7 +48,7 @@ class Side:
 
     run: LoggedRun
     provenance: Mapping[str, Any]
-    exhibit: Exhibit
+    media: Media
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Comparison:
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} where it logged none, and its exhibit.
+    """Return a run with its provenance, {} where it logged none, and its media.
 
     Raises RequestError for a damaged provenance.
     """
@@ -81,7 +81,7 @@ def read_side(client: Client, run: LoggedRun) -> Side:
     name = name_artifact(run.run_id, PROVENANCE)
     provenance = {} if text is None else parse_mapping(text, name)
     check_facts(provenance, name)
-    return Side(run, provenance, read_exhibit(client, run))
+    return Side(run, provenance, read_media(client, run))
 
 
 def compare(one: Side, other: Side) -> Comparison:
@@ -101,7 +101,7 @@ def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Cha
     """Return the keys that differ, those that can change a result first."""
     keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
     changes = [
-        Change(key, one.get(key, ""), other.get(key, ""), is_signed(key))
+        Change(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
         for key in keys
         if one.get(key) != other.get(key)
     ]
@@ -118,7 +118,7 @@ def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, fl
     except RequestError as mixed:
         return [], mixed.faults[0].problem
     a, b = read_scores(one)[digest], read_scores(other)[digest]
-    scores = [(name, a[name], b[name]) for name in SHOWN if name in a and name in b]
+    scores = [(name, a[name], b[name]) for name in SCORE_NAMES if name in a and name in b]
     stopped = [run for run in (one, other) if run.outcome != "complete"]
     if stopped:
         ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'not ended'}" for run in stopped)

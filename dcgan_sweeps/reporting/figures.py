@@ -1,6 +1,6 @@
 """The figures of a report: Optuna's plots where they fit, and two of our own.
 
-    figures = draw_figures(board, exhibits)
+    figures = draw_figures(board, all_media)
     figures[0].title, figures[0].spec   # for Plotly in the page
 
 Colours are those of Okabe and Ito, which the colour-blind can tell apart, or scales of one hue.
@@ -20,10 +20,10 @@ import plotly.graph_objects as go
 from optuna import visualization
 
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.reporting.media import Exhibit
+from dcgan_sweeps.reporting.media import Media
 from dcgan_sweeps.reporting.study import as_study
 from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun
-from dcgan_sweeps.sweep.importances import find_importances
+from dcgan_sweeps.sweep.importances import compute_importances
 
 COLOURS = {  # of a run, by its outcome, with the dash of its line
     "complete": ("#0072B2", "solid"),
@@ -48,19 +48,19 @@ class Plot:
     spec: dict[str, Any]
 
 
-def draw_figures(board: Board, exhibits: Mapping[str, Exhibit]) -> tuple[list[Plot], list[str]]:
-    """Return the figures of a board, and its parameters, the most important first; `exhibits` are
+def draw_figures(board: Board, all_media: Mapping[str, Media]) -> tuple[list[Plot], list[str]]:
+    """Return the figures of a board, and its parameters, the most important first; `all_media` are
     by run id."""
     study = as_study(board.rows, board.varied)
-    importances = find_importances(study, seed=0)
+    importances = compute_importances(study, seed=0)
     known = {key for trial in study.trials for key in trial.params}
     params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
     figures = [*draw_study(study, params, importances)]
-    if exhibits:
+    if all_media:
         figures.insert(
             1,
             draw_epochs(
-                [exhibits[row.run.run_id] for row in board.rows if row.run.run_id in exhibits]
+                [all_media[row.run.run_id] for row in board.rows if row.run.run_id in all_media]
             ),
         )
     timeline = draw_timeline(board.rows)
@@ -125,14 +125,14 @@ def draw_study(
         )
 
 
-def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
+def draw_epochs(all_media: Sequence[Media]) -> Plot:
     """Return the score of each run after each epoch, by how the run ended."""
     figure = go.Figure()
     seen: set[str] = set()
-    for exhibit in exhibits:
-        points = exhibit.curves.get(SCORE, {})
+    for media in all_media:
+        points = media.curves.get(SCORE, {})
         if points:
-            outcome = name_outcome(exhibit.run)
+            outcome = name_outcome(media.run)
             colour, dash = COLOURS[outcome]
             figure.add_scatter(
                 x=[*points],
@@ -142,11 +142,11 @@ def draw_epochs(exhibits: Sequence[Exhibit]) -> Plot:
                 showlegend=outcome not in seen,
                 mode="lines+markers",
                 line={"color": colour, "dash": dash},
-                hovertext=exhibit.run.name,
+                hovertext=media.run.name,
                 opacity=0.75,
             )
             seen.add(outcome)
-    last = max((epoch for each in exhibits for epoch in each.curves.get(SCORE, {})), default=0)
+    last = max((epoch for each in all_media for epoch in each.curves.get(SCORE, {})), default=0)
     ticks = {"dtick": 1} if last <= 20 else {}  # no half epochs
     figure.update_layout(xaxis={"title": "epoch", **ticks}, yaxis_title=LOWER, showlegend=True)
     return _as_figure(
@@ -176,7 +176,7 @@ class Lane:
         return sum(run.end_ms - run.start_ms for run in self.runs) / max(1, end - begin)
 
 
-def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
+def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
     """Return the runs that have ended by their slots; those without one by which of as many lanes
     as were needed was free first."""
     ended = [run for run in runs if run.wall_s is not None and run.end_ms <= LATEST_MS]
@@ -196,7 +196,7 @@ def find_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
 
 def draw_timeline(rows: Sequence[Row]) -> Plot | None:
     """Return who ran where and when, None where nothing has ended."""
-    lanes = find_lanes([row.run for row in rows])
+    lanes = build_lanes([row.run for row in rows])
     if not lanes:
         return None
     placed = [

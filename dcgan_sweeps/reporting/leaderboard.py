@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.runs.filters import Condition, meets, refuse_unknown
+from dcgan_sweeps.logged_config import is_hashed
+from dcgan_sweeps.runs.filters import Filter, meets, refuse_unknown
 from dcgan_sweeps.runs.logged_run import (
     PAGE,
     SCORE,
@@ -25,10 +25,10 @@ from dcgan_sweeps.runs.logged_run import (
 )
 from dcgan_sweeps.runs.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.scoring.noise import rank_tied
-from dcgan_sweeps.tracking.children import STUDY, TRIAL
+from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
-NOT_VARIED = ("signature", "trial", "score.identity", "runner")
+NOT_VARIED = ("config_hash", "trial", "score.identity", "runner")
 FEWEST = 100
 LARGEST_PAGE = 10_000  # runs in one answer; MLflow refuses more than five times as many
 MOST_NAMED = 20  # experiments in a message
@@ -41,7 +41,7 @@ class Choice:
     """Which runs are ranked, and by what."""
 
     identity: str | None = None  # by this one, or the beginning of it
-    conditions: Sequence[Condition] = ()
+    filters: Sequence[Filter] = ()
     limit: int | None = None
     unfinished: bool = False  # also those of an experiment that are not complete
 
@@ -53,7 +53,7 @@ class Row:
     rank: str
     run: LoggedRun
     scores: dict[str, float]  # of the board's identity; of a run that was stopped, its last
-    repeats: int  # runs of the same signature, this one included
+    repeats: int  # runs of the same config hash, this one included
 
     @property
     def score(self) -> float | None:
@@ -99,12 +99,12 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
     Raises RequestError where none has a score, or, naming the identities, where none of them is
     common to all and none is asked for.
     """
-    refuse_unknown(choice.conditions, runs)
-    chosen = [run for run in runs if meets(run, choice.conditions)]
+    refuse_unknown(choice.filters, runs)
+    chosen = [run for run in runs if meets(run, choice.filters)]
     complete = [run for run in chosen if run.outcome == "complete" and read_scores(run)]
     scored = complete or [run for run in chosen if read_scores(run)]
     if not scored:
-        problem = "meets these conditions" if choice.conditions and runs else "has a score"
+        problem = "meets these filters" if choice.filters and runs else "has a score"
         raise RequestError([Fault("TARGET", f"none of these {len(runs)} runs {problem}")])
     digest = choose_identity(scored, choice.identity)
     rivals = [run for run in complete if digest in read_scores(run)]
@@ -117,9 +117,9 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
             read_scores(run).get(digest, {}).get("fcd", math.inf),
         ),
     )
-    repeats = Counter(run.params.get("signature", "") for run in runs)
+    repeats = Counter(run.params.get("config_hash", "") for run in runs)
     rows = [
-        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("signature", "")])
+        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("config_hash", "")])
         for rank, run in itertools.zip_longest(ranks, [*rivals, *others], fillvalue="")
         if isinstance(run, LoggedRun)
     ]
@@ -140,7 +140,7 @@ def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
     return tuple(
         key
         for key in known
-        if is_signed(key)
+        if is_hashed(key)
         and not key.startswith(NOT_VARIED)
         and len({run.params.get(key) for run in runs}) > 1
     )
@@ -160,8 +160,8 @@ def rank_experiment(
         problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
         raise RequestError([Fault("--experiment", f"{experiment} {problem}")])
     if choice.identity is not None or choice.unfinished or newest is None:
-        condition = "" if choice.unfinished else "tags.outcome = 'complete'"
-        every = _count(_read(client, experiment, condition, "start_time ASC", PAGE), say)
+        filter_string = "" if choice.unfinished else "tags.outcome = 'complete'"
+        every = _count(_read(client, experiment, filter_string, "start_time ASC", PAGE), say)
         return rank_runs([run for run in every if _competes(run)], choice)
     digest = newest.params["score.identity"]
     same, other = (
@@ -169,7 +169,7 @@ def rank_experiment(
         f" and params.`score.identity` {sign} '{digest}'"
         for sign in ("=", "!=")
     )
-    wanted = PAGE if choice.limit is None or choice.conditions else max(choice.limit, FEWEST) + 1
+    wanted = PAGE if choice.limit is None or choice.filters else max(choice.limit, FEWEST) + 1
     size = min(wanted, LARGEST_PAGE)
     ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
     runs = [*_take(ordered, choice)]
@@ -190,9 +190,9 @@ def require_experiment(client: Client, name: str) -> None:
 
 
 def _read(
-    client: Client, experiment: str, condition: str, order: str, size: int
+    client: Client, experiment: str, filter_string: str, order: str, size: int
 ) -> Iterator[LoggedRun]:
-    for page in read_pages(client, experiment, condition, order, size):
+    for page in read_pages(client, experiment, filter_string, order, size):
         yield from page
 
 
@@ -208,12 +208,12 @@ def _count(runs: Runs, say: Callable[[int], None]) -> Iterator[LoggedRun]:
 
 
 def _take(runs: Runs, choice: Choice) -> Iterator[LoggedRun]:
-    """Yield the runs that compete, until one more meets the conditions than the limit allows, or
+    """Yield the runs that compete, until one more meets the filters than the limit allows, or
     FEWEST: repeats of a run have its score, and come next to it."""
     left = None if choice.limit is None else max(choice.limit, FEWEST) + 1
     for run in runs:
         if _competes(run):
             yield run
-            left = left if left is None or not meets(run, choice.conditions) else left - 1
+            left = left if left is None or not meets(run, choice.filters) else left - 1
         if left == 0:
             return

@@ -1,7 +1,7 @@
 """What there is to see of one logged run: its curves, and its grids of samples.
 
-exhibit = read_exhibit(client, run)
-exhibit.curves["score/fcd"], exhibit.grids[10]
+media = read_media(client, run)
+media.curves["score/fcd"], media.grids[10]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POINTS = 300  # of one curve: more than a screen can show of it
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class Media:
     """Curves {metric: {step or epoch: value}}, grids {epoch: image file} and the GIF of a run, None
     where it is not shown."""
 
@@ -32,7 +32,7 @@ class Exhibit:
     gif: bytes | None = None
 
 
-def read_exhibit(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Exhibit:
+def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Media:
     """Return what a run has logged to be looked at."""
     names = [name for name in (*BY_STEP, *BY_EPOCH) if name in run.metrics]
     series = read_series(client, run.run_id, names)
@@ -42,7 +42,7 @@ def read_exhibit(client: Client, run: LoggedRun, *, with_gif: bool = False) -> E
     }
     grids = read_pictures(client, run.run_id, "samples")
     gif = read_file(client, run.run_id, GIF, LARGEST_TEXT) if with_gif else None
-    return Exhibit(run, curves, grids, gif)
+    return Media(run, curves, grids, gif)
 
 
 def thin(points: Mapping[int, float]) -> dict[int, float]:

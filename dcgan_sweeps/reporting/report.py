@@ -1,6 +1,6 @@
 """The page of a leaderboard: every run with its pictures, figures, and the atlas.
 
-page = render_report("study lr", board, read_exhibits(client, board, say))
+page = render_report("study lr", board, read_all_media(client, board, say))
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from dcgan_sweeps.reporting.export import COLUMNS, tabulate
 from dcgan_sweeps.reporting.figures import draw_figures
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.reporting.media import Exhibit, read_exhibit
+from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.reporting.page import as_image, render_page
 from dcgan_sweeps.runs.filters import as_number
 from dcgan_sweeps.terminal import format_duration, shorten_keys
@@ -21,24 +21,24 @@ from dcgan_sweeps.tracking.store import Client
 
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
 GIFS = 10  # runs with their GIF, the best: it is larger than all else of a run
-EXHIBITS = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
+MOST_MEDIA = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
 
 
-def read_exhibits(client: Client, board: Board, say: Callable[[int], None]) -> dict[str, Exhibit]:
+def read_all_media(client: Client, board: Board, say: Callable[[int], None]) -> dict[str, Media]:
     """Return {run id: what there is to see of it} of the best runs; `say` gets how many are
     read."""
-    exhibits: dict[str, Exhibit] = {}
-    for index, row in enumerate(board.rows[:EXHIBITS]):
-        exhibits[row.run.run_id] = read_exhibit(client, row.run, with_gif=index < GIFS)
-        say(len(exhibits))
-    return exhibits
+    all_media: dict[str, Media] = {}
+    for index, row in enumerate(board.rows[:MOST_MEDIA]):
+        all_media[row.run.run_id] = read_media(client, row.run, with_gif=index < GIFS)
+        say(len(all_media))
+    return all_media
 
 
 def render_report(
-    title: str, board: Board, exhibits: Mapping[str, Exhibit], place: Sequence[str] = ()
+    title: str, board: Board, all_media: Mapping[str, Media], place: Sequence[str] = ()
 ) -> str:
     """Return the page of a board; `place` are the words that lead a command to its runs."""
-    figures, params = draw_figures(board, exhibits)
+    figures, params = draw_figures(board, all_media)
     differing = find_differing(board)
     cells = tabulate(board)
     first = board.rows[0].run.params if board.rows else {}
@@ -52,7 +52,7 @@ def render_report(
         "common": {key: value for key, value in first.items() if key not in differing},
         "params": params,
         "keys": [*differing, "outcome", "score/fcd", "wall_s"],
-        "exhibits": {run_id: describe_exhibit(exhibit) for run_id, exhibit in exhibits.items()},
+        "media": {run_id: describe_media(media) for run_id, media in all_media.items()},
         "figures": {figure.name: figure.spec for figure in figures},
     }
     return render_page(
@@ -60,7 +60,7 @@ def render_report(
         title,
         content,
         figures=figures,
-        summary=summarise(board, len(exhibits)),
+        summary=summarise(board, len(all_media)),
         tied=any(row.rank.endswith("=") for row in board.rows),
     )
 
@@ -131,16 +131,16 @@ def describe_run(row: Row) -> str:
     return " · ".join(filter(None, parts))
 
 
-def describe_exhibit(exhibit: Exhibit) -> dict[str, Any]:
+def describe_media(media: Media) -> dict[str, Any]:
     """Return curves and grids as the page's script takes them."""
     curves = {
         name: {step: float(f"{value:.5g}") for step, value in points.items()}
-        for name, points in exhibit.curves.items()
+        for name, points in media.curves.items()
     }
     return {
         "curves": curves,
-        "grids": {epoch: as_image(file) for epoch, file in exhibit.grids.items()},
-        "gif": as_image(exhibit.gif, "gif") if exhibit.gif else None,
+        "grids": {epoch: as_image(file) for epoch, file in media.grids.items()},
+        "gif": as_image(media.gif, "gif") if media.gif else None,
     }
 
 

@@ -37,7 +37,9 @@ def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     scored = [row for row in rows if row.score is not None and _can_be_drawn(row.score)]
     spaces = {
-        key: space for key in params if (space := find_space([_read(row, key) for row in scored]))
+        key: space
+        for key in params
+        if (space := choose_distribution([_read(row, key) for row in scored]))
     }
     study = optuna.create_study(direction="minimize")
     scored.sort(key=lambda row: row.run.start_ms)
@@ -59,7 +61,7 @@ def as_trial(row: Row, spaces: dict[str, BaseDistribution]) -> FrozenTrial:
     )
 
 
-def find_space(texts: Sequence[str | None]) -> BaseDistribution | None:
+def choose_distribution(texts: Sequence[str | None]) -> BaseDistribution | None:
     """Return the range of these values, or the choice where they are not all numbers; None where
     they are all alike."""
     known = [text for text in texts if text is not None]

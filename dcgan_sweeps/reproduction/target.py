@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import read_logged, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
@@ -131,7 +131,7 @@ def find_altered(run: LoggedRun, contents: Mapping[str, Any], diff: str | None) 
 
 
 def read_file(path: Path, place: Place) -> Original:
-    """Return the run that a config file is of: the one beside it, else one of its signature.
+    """Return the run that a config file is of: the one beside it, else one of its config hash.
 
     Raises RequestError for a damaged file.
     """
@@ -145,7 +145,7 @@ def read_file(path: Path, place: Place) -> Original:
         None,
     )
     if folder is None:
-        return _find_by_signature(path, nested, place)
+        return _find_by_config_hash(path, nested, place)
     provenance = read_provenance(folder)
     config = read_logged(nested, provenance.get("meanings", {}))
     history = folder.read_history()
@@ -157,7 +157,7 @@ def read_file(path: Path, place: Place) -> Original:
         provenance,
         folder.read_text(DIFF),
         read_history(history, str(folder.history)),
-        find_config_edits(folder, config, provenance, {}),
+        find_config_edits(folder, config, provenance),
         find_altered_files(folder, provenance, history),
     )
 
@@ -192,16 +192,16 @@ def _read_whole(path: Path) -> Checkpoint | None:
         return None
 
 
-def _find_by_signature(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
-    signature = sign(flatten(read_logged(nested, {})))
+def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
+    config_hash = compute_config_hash(flatten(read_logged(nested, {})))
     client = open_store(place.uri, place.dir)
-    condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
-    runs = find_runs(client, place.experiment, condition)
+    filter_string = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
+    runs = find_runs(client, place.experiment, filter_string)
     if not runs:
         problem = (
             f"got {path}; there is no history.jsonl beside it, and no complete run of its "
-            f"signature {signature} in the store: nothing to compare with"
+            f"config_hash {config_hash} in the store: nothing to compare with"
         )
         raise RequestError([Fault("TARGET", problem)])
     run = runs[0]
-    return read_tracked(client, run, f"{path}, of the signature of run {run.run_id}, {run.name}")
+    return read_tracked(client, run, f"{path}, of the config hash of run {run.run_id}, {run.name}")

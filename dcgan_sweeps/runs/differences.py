@@ -38,7 +38,7 @@ LOGGED_LATER = ("keras",)
 # Facts that differ from run to run, and say nothing; some are told by others.
 IGNORED = (
     "command",
-    "signature",
+    "config_hash",
     "run_id",
     "packages",
     "dirty",

@@ -1,7 +1,7 @@
-"""Conditions on logged runs, as people type them: `--where "optimizer.lr < 1e-3"`.
+"""Filters of logged runs, as people type them: `--where "optimizer.lr < 1e-3"`.
 
-    conditions = [*read_conditions("optimizer.lr < 1e-3 and outcome = complete")]
-    kept = [run for run in runs if meets(run, conditions)]
+    filters = [*read_filters("optimizer.lr < 1e-3 and outcome = complete")]
+    kept = [run for run in runs if meets(run, filters)]
 
 MLflow's own search compares parameters as text, by which 1e-3 is greater than 0.01.
 """
@@ -30,7 +30,7 @@ ALLOWED = 'a parameter or metric, then < <= > >= = or !=, then a value, as in "o
 
 
 @dataclass(frozen=True)
-class Condition:
+class Filter:
     """One comparison; that of two numbers is one of numbers, whatever way they are written."""
 
     key: str
@@ -49,7 +49,7 @@ class Condition:
         return is_same == (self.sign != "!=")
 
 
-def read_conditions(texts: Iterable[str]) -> list[Condition]:
+def read_filters(texts: Iterable[str]) -> list[Filter]:
     """Return what the texts ask for, of which "and" joins several in one; raises RequestError with
     a fault for each that cannot be read."""
     faults, found = [], []
@@ -63,15 +63,15 @@ def read_conditions(texts: Iterable[str]) -> list[Condition]:
             faults.append(Fault("--where", f"got {text}; {parts['sign']} needs a number"))
         else:
             value = parts["value"].strip("'\"")
-            found.append(Condition(parts["key"], parts["sign"], value))
+            found.append(Filter(parts["key"], parts["sign"], value))
     if faults:
         raise RequestError(faults)
     return found
 
 
-def meets(run: LoggedRun, conditions: Sequence[Condition]) -> bool:
-    """Return whether a run meets all the conditions."""
-    return all(condition.is_met(run) for condition in conditions)
+def meets(run: LoggedRun, filters: Sequence[Filter]) -> bool:
+    """Return whether a run meets all the filters."""
+    return all(each.is_met(run) for each in filters)
 
 
 def find_value(run: LoggedRun, key: str) -> str | None:
@@ -92,11 +92,11 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def refuse_unknown(conditions: Sequence[Condition], runs: Sequence[LoggedRun]) -> None:
+def refuse_unknown(filters: Sequence[Filter], runs: Sequence[LoggedRun]) -> None:
     """Raise RequestError, with the nearest name, for a key that none of the runs has."""
     names = {name for run in runs for name in (*run.params, *run.metrics, *run.tags)}
     faults = []
-    for key in (each.key for each in conditions):
+    for key in (each.key for each in filters):
         if runs and all(find_value(run, key) is None for run in runs):
             close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
             hint = f"; did you mean {close[0]}?" if close else ""

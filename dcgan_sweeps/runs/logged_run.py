@@ -1,4 +1,4 @@
-"""Runs that are in an MLflow store already: found, read, opened again.
+"""Runs that are in an MLflow store: found and read.
 
 run = read_run(client, run_id)
 run.outcome, run.params["optimizer.lr"]
@@ -23,16 +23,13 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.tracking.documents import decode
+from dcgan_sweeps.tracking.images import IMAGE_FILE
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.tracker import Logged
 
 SCORE = "score/fcd"  # what runs are ranked by
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
-IMAGE_FILE = re.compile(
-    r"images/(?P<key>[^+]+)\+step\+(?P<step>\d+)\+.+?(?P<small>\+compressed)?\.\w+"
-)
 
 
 @dataclass(frozen=True)
@@ -77,23 +74,23 @@ def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
     return _as_logged(run)
 
 
-def find_runs(client: MlflowClient, experiment: str, condition: str) -> list[LoggedRun]:
-    """Return the runs of an experiment that meet an MLflow search condition, oldest first."""
-    pages = read_pages(client, experiment, condition, "start_time ASC")
+def find_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[LoggedRun]:
+    """Return the runs of an experiment that meet an MLflow search filter, oldest first."""
+    pages = read_pages(client, experiment, filter_string, "start_time ASC")
     return [run for page in pages for run in page]
 
 
 def read_pages(
-    client: MlflowClient, experiment: str, condition: str, order: str, size: int = PAGE
+    client: MlflowClient, experiment: str, filter_string: str, order: str, size: int = PAGE
 ) -> Iterator[list[LoggedRun]]:
-    """Yield the runs of an experiment that meet a condition, so many at a time, in an order."""
+    """Yield the runs of an experiment that meet a filter, so many at a time, in an order."""
     found = client.get_experiment_by_name(experiment)
     token: str | None = ""
     while found is not None and token is not None:
         with _without_collector():
             page = client.search_runs(
                 [found.experiment_id],
-                condition,
+                filter_string,
                 order_by=[order],
                 max_results=size,
                 page_token=token or None,
@@ -126,8 +123,8 @@ def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> Lo
     """Return the newest complete run that has a metric, and a score identity; reproductions do not
     count."""
     has_identity = "params.`score.identity` != ''"
-    condition = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
-    for page in read_pages(client, experiment, condition, "start_time DESC", 10):
+    filter_string = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
+    for page in read_pages(client, experiment, filter_string, "start_time DESC", 10):
         for run in page:
             if "reproduces" not in run.tags:
                 return run
@@ -241,57 +238,3 @@ def add_metrics(
         if name not in run.metrics
     ]
     client.log_batch(run.run_id, metrics=new)
-
-
-def reopen(client: MlflowClient, run: LoggedRun) -> Logged:
-    """Set a run that ended or died to RUNNING; return what it has already."""
-    client.update_run(run.run_id, status="RUNNING")
-    present = client.get_run(run.run_id).data.tags
-    for tag in ("outcome", "outcome.reason"):
-        if tag in present:
-            client.delete_tag(run.run_id, tag)
-    client.set_tag(run.run_id, "resumed", str(int(run.tags.get("resumed", 0)) + 1))
-    names = [name for name in run.metrics if not name.startswith("system/")]
-    series = read_series(client, run.run_id, names)
-    return Logged(
-        frozenset(run.params),
-        frozenset((name, step) for name, points in series.items() for step in points),
-        _find_images(client, run.run_id),
-        _find_models(client, run),
-    )
-
-
-def _find_images(client: MlflowClient, run_id: str) -> frozenset[tuple[str, int]]:
-    """Return the pictures that are there whole, and remove the halves of others.
-
-    A picture is two files, the small one written last.
-    """
-    whole: dict[tuple[str, int], list[str]] = {}
-    halves: dict[tuple[str, int], list[str]] = {}
-    for each in client.list_artifacts(run_id, "images"):
-        named = IMAGE_FILE.fullmatch(each.path)
-        if named is not None:
-            kind = whole if named["small"] else halves
-            kind.setdefault((named["key"], int(named["step"])), []).append(each.path)
-    cut_off = [path for place in halves.keys() - whole.keys() for path in halves[place]]
-    if cut_off:
-        uri = client.get_run(run_id).info.artifact_uri
-        artifacts = get_artifact_repository(uri, tracking_uri=client.tracking_uri)
-        for path in cut_off:
-            artifacts.delete_artifacts(path)  # type: ignore[no-untyped-call]
-    return frozenset(whole)
-
-
-def _find_models(client: MlflowClient, run: LoggedRun) -> frozenset[tuple[str, int]]:
-    """Return the models that are there whole, and remove those whose upload was cut off."""
-    outputs = client.get_run(run.run_id).outputs
-    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
-    found = set()
-    for model in client.search_logged_models(
-        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
-    ):
-        if model.model_id in steps and model.status == "READY":
-            found.add((model.name, steps[model.model_id]))
-        else:
-            client.delete_logged_model(model.model_id)
-    return frozenset(found)

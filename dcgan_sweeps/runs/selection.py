@@ -14,8 +14,8 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.runs.logged_run import RUN_ID, SCORE, LoggedRun, find_runs, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
-from dcgan_sweeps.tracking.children import STUDY as STUDY_TAG
-from dcgan_sweeps.tracking.children import TRIAL
+from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
+from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
@@ -55,16 +55,16 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
 
 
 def find_all(
-    client: Client, experiment: str, targets: Sequence[str], *, complete: bool = True
+    client: Client, experiment: str, selection: Sequence[str], *, complete: bool = True
 ) -> list[LoggedRun]:
-    """Return the runs that `targets` name, each once; of a study its trials, the complete ones or
+    """Return the runs that `selection` name, each once; of a study its trials, the complete ones or
     all of them.
 
     Raises RequestError with a fault for each target that cannot be found.
     """
     found: dict[str, LoggedRun] = {}
     faults: list[Fault] = []
-    for target in targets:
+    for target in selection:
         try:
             if target.startswith(STUDY):
                 study = target.removeprefix(STUDY)

@@ -20,13 +20,14 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import LoggedRun, find_running
-from dcgan_sweeps.tracking.children import STUDY, TRIAL, end_dead, end_run
-from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.folder import OWNERS, RunFolder
+from dcgan_sweeps.tracking.mirror import Mirror
+from dcgan_sweeps.tracking.outcome import Outcome
 
 YOUNG_S = 60  # a run is in the store a moment before it holds its folder
-STUDY_FILE = "study.json"  # of a study's folder: names its parent run
 LOCK_FILE = ".lock"
 LARGEST_OWNER = 10_000_000  # characters of a file that says whose a folder is
 REASON = "its process was gone; closed by doctor"
@@ -98,13 +99,20 @@ def find_own_folder(run: LoggedRun, place: Path) -> RunFolder | None:
         root = Path(named).resolve()
         if not root.is_relative_to(resolve_folder("tracking.dir", str(place))):
             return None
-        is_parent = STUDY in run.tags and TRIAL not in run.tags
-        name, key = (STUDY_FILE, "parent_run_id") if is_parent else (RUN_FILE, "run_id")
-        owner = json.loads(_read_small(root / name))
+        owner = find_owner(root)
     except (OSError, RuntimeError, ValueError, RecursionError):  # not there, a loop, no JSON
         return None
-    is_own = isinstance(owner, dict) and owner.get(key) == run.run_id
-    return RunFolder(root) if is_own else None
+    return RunFolder(root) if owner == run.run_id else None
+
+
+def find_owner(root: Path) -> object:
+    """Return the run that a folder's own files name; raises OSError or ValueError."""
+    for name, key in OWNERS:
+        if (root / name).is_file():
+            content = json.loads(_read_small(root / name))
+            if isinstance(content, dict) and content.get(key) is not None:
+                return content[key]
+    return None
 
 
 def _read_small(path: Path) -> str:
@@ -116,10 +124,13 @@ def _read_small(path: Path) -> str:
         return file.read(LARGEST_OWNER)
 
 
-def close_stale(client: MlflowClient, run: LoggedRun, place: Path) -> bool:
+def close_stale(client: MlflowClient, run: LoggedRun, tracking: Tracking) -> bool:
     """End a run as interrupted, so that it can be resumed, as can the study of a trial; return
-    whether that was done: one that somebody goes on with just now is left alone."""
-    folder = find_own_folder(run, place)
+    whether that was done: one that somebody goes on with just now is left alone.
+
+    Raises what MLflow raises.
+    """
+    folder = find_own_folder(run, Path(tracking.dir))
     if folder is None or is_held(folder.root / LOCK_FILE) is not False:
         return False
     try:
@@ -127,8 +138,7 @@ def close_stale(client: MlflowClient, run: LoggedRun, place: Path) -> bool:
     except BlockingIOError:
         return False
     with lock:
-        if STUDY in run.tags and TRIAL not in run.tags:
-            end_run(client, run.run_id, "interrupted", REASON)
-        else:
-            end_dead(client, run.run_id, folder, "interrupted", REASON)
+        if folder.read_ending() is None:
+            folder.end(Outcome.INTERRUPTED, REASON)
+        Mirror(folder, tracking).update()
     return True

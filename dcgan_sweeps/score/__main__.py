@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, Parser, answer, started
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer, started
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError
@@ -67,14 +67,14 @@ def score(options: argparse.Namespace) -> int:
 
     console = make_console()
     words = [word for word in options.words if "=" in word]
-    targets = [word for word in options.words if "=" not in word]
+    selection = [word for word in options.words if "=" not in word]
     config = read_config(words)
-    if not targets:
+    if not selection:
         raise RequestError([Fault("TARGET", "got none; name a run id, best or study:NAME")])
     say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
-        runs = find_all(client, options.experiment, targets)
+        runs = find_all(client, options.experiment, selection)
         require_scorable(client, runs)
     from dcgan_sweeps.device import set_up_device
 
@@ -86,12 +86,12 @@ def score(options: argparse.Namespace) -> int:
             rows = score_runs(client, pairs, console)
     except StoreFailedError as error:
         make_say(console)(f"{error}; what was scored before is logged")
-        return ANSWER_IS_NO
+        return FAILURE
     console.print()
     table = make_table(COLUMNS, rows)
     table.columns[1].justify = "left"
     console.print(table)
-    return DONE
+    return OK
 
 
 def read_config(words: Sequence[str]) -> Config:

@@ -8,15 +8,14 @@ import time
 from collections.abc import Mapping
 
 from dcgan_sweeps.command import (
-    ANSWER_IS_NO,
-    DONE,
+    FAILURE,
     INTERRUPTED,
+    OK,
     Request,
     WorkFailed,
     describe_refusal,
     run_command,
 )
-from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
 
@@ -44,25 +43,30 @@ def train(request: Request) -> int:
     )
     from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
     from dcgan_sweeps.scoring.reference import REFERENCE_FILE, encode_reference, measure_reference
+    from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
+    from dcgan_sweeps.tracking.outcome import Outcome
     from dcgan_sweeps.tracking.recorder import open_recorder
     from dcgan_sweeps.tracking.secrets import mask_secrets
 
     images = load_images(config.data, say)
     begin = time.perf_counter()
-    recorder = open_recorder(config.tracking, "classifier", {}, None)
-    outcome, reason = "failed", ""
+    require_tracker(config.tracking)
+    recorder = open_recorder(config.tracking, "classifier", {})
+    delivery = Delivery(recorder.folder, config.tracking)
+    outcome, reason = Outcome.FAILED, ""
     try:
-        recorder.add_request(flatten(config), dataclasses.asdict(config), list(request.overrides))
+        recorder.add_request({}, dataclasses.asdict(config), list(request.overrides))
+        delivery.open()
         model = build_for(config)
         for epoch in train_classifier(model, images, config):
-            figures = {
+            metrics = {
                 "loss": epoch.loss,
                 "accuracy/train": epoch.train_accuracy,
                 "accuracy/test": epoch.test_accuracy,
             }
-            recorder.add_scores(epoch.number, figures)
+            recorder.add_scores(epoch.number, metrics)
             console.print(
-                show_epoch(epoch.number, config.epochs, figures, time.perf_counter() - begin)
+                show_epoch(epoch.number, config.epochs, metrics, time.perf_counter() - begin)
             )
         content = encode_weights(model)
         classifier = decode_weights(content)
@@ -73,15 +77,16 @@ def train(request: Request) -> int:
         recorder.add_file(
             REFERENCE_FILE, encode_reference(reference, classifier.sha256, images.digest)
         )
-        outcome = "complete"
+        outcome = Outcome.COMPLETE
     except KeyboardInterrupt:
-        outcome, reason = "interrupted", f"at {format_duration(time.perf_counter() - begin)}"
+        outcome, reason = Outcome.INTERRUPTED, f"at {format_duration(time.perf_counter() - begin)}"
         return INTERRUPTED
     except OSError as error:
         reason = describe_refusal(error)
         raise WorkFailed(reason) from error
     finally:
-        recorder.finish(outcome, reason)
+        recorder.finish(outcome, reason, delivery.cpu_s)
+        delivery.flush(config.tracking.flush_timeout_s, lambda: False, say)
     print_facts(
         console,
         {
@@ -90,19 +95,20 @@ def train(request: Request) -> int:
             "size": f"{len(content):,} bytes",
             "floor": f"{reference.floor:.4f}, real images against real",
             "time": format_duration(time.perf_counter() - begin),
-            "run": recorder.tracker.run_id or "not tracked",
+            "run": delivery.run_id or "not tracked",
             "folder": str(recorder.folder.root),
             "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
+            **delivery.describe([recorder.folder], str(recorder.folder.root)),
         },
     )
     for failure in recorder.failures:
         say(f"not written: {mask_secrets(str(failure))}")
-    return ANSWER_IS_NO if recorder.failures else DONE
+    return FAILURE if recorder.failures else OK
 
 
-def show_epoch(number: int, epochs: int, figures: Mapping[str, float], wall_s: float) -> str:
+def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:
     """Return the line of an epoch, with the time that is left after `wall_s`."""
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     left = format_duration(wall_s / number * (epochs - number))
     return f"epoch {number:>2}/{epochs}  {shown}  {left} left"
 

@@ -1,6 +1,6 @@
 """What is measured of real images alone, kept on this machine from run to run.
 
-    figures = find_figures(name, measure)   # measure() is called where there are none yet
+    metrics = load_metrics(name, measure)   # measure() is called where there are none yet
 
 A cache saves time and nothing else: what cannot be read is measured again, and what cannot be
 written is not kept.
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-Figures = Mapping[str, float]
+Metrics = Mapping[str, float]
 
 FEW = 2000  # images are read and measured as fast as what is kept of them is found
 
@@ -42,7 +42,7 @@ def name_arrays(*arrays: npt.NDArray[np.float32]) -> str:
     return sha256.hexdigest()[:32]
 
 
-def find_figures(name: str, measure: Callable[[], Figures]) -> Figures:
+def load_metrics(name: str, measure: Callable[[], Metrics]) -> Metrics:
     """Return {name: value} as it was kept under `name`, or as `measure` returns it now."""
     folder = find_features_dir()
     if folder is None:
@@ -53,10 +53,10 @@ def find_figures(name: str, measure: Callable[[], Figures]) -> Figures:
         return {str(key): float(value) for key, value in kept.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         pass  # none there, or not whole
-    figures = measure()
+    metrics = measure()
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps(dict(figures)).encode())
-    return figures
+        write_whole(path, json.dumps(dict(metrics)).encode())
+    return metrics
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,9 +1,9 @@
 """What is measured beside the distance, to show what it is made of and what it does not see.
 
     examination = examine(reals, fakes, random)
-    examination.figures["precision"], examination.figures["precision_real"]
+    examination.metrics["precision"], examination.metrics["precision_real"]
 
-A figure that ends in "_real" is that of the test images, in the place of fakes.
+A metric that ends in "_real" is that of the test images, in the place of fakes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.scoring.cache import FEW, find_figures, name_arrays
+from dcgan_sweeps.scoring.cache import FEW, load_metrics, name_arrays
 from dcgan_sweeps.scoring.classes import (
     count_dropped,
     count_shares,
@@ -24,7 +24,11 @@ from dcgan_sweeps.scoring.classes import (
 )
 from dcgan_sweeps.scoring.identity import VERSION
 from dcgan_sweeps.scoring.kernel import measure_kid
-from dcgan_sweeps.scoring.neighbours import find_nearest, measure_diversity, measure_overlap
+from dcgan_sweeps.scoring.neighbours import (
+    find_nearest_neighbours,
+    measure_diversity,
+    measure_overlap,
+)
 
 Features = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
@@ -32,7 +36,7 @@ ImagesU8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-SHOWN = 25  # of the best and of the worst
+EXAMPLES = 25  # of the best and of the worst
 NEIGHBOURS_OF = 10  # fakes
 NEIGHBOURS = 6
 
@@ -57,41 +61,41 @@ class Reals:
 
 @dataclass(frozen=True)
 class Examination:
-    """The figures, and what the pictures are made of: indices of fakes, and of training images."""
+    """The metrics, and what the pictures are made of: indices of fakes, and of training images."""
 
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     shares: Float64  # of the classes, among the fakes
     shares_real: Float64  # among the reals
-    surest: Indices  # (SHOWN,), of the fakes
+    most_confident: Indices  # (EXAMPLES,), of the fakes
     least_sure: Indices
     nearest: Indices  # (NEIGHBOURS_OF, NEIGHBOURS), of the training images, for the first fakes
 
 
 def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examination:
-    """Return what the companions say of some fakes; every random choice comes from `random`."""
+    """Return what the extra metrics say of some fakes; every random choice comes from `random`."""
     shares_real = count_shares(reals.holdout.logits)
-    distances, indices = find_nearest(fakes.features, reals.train_features, NEIGHBOURS)
+    distances, indices = find_nearest_neighbours(fakes.features, reals.train_features, NEIGHBOURS)
     kid = measure_kid(reals.holdout.features, fakes.features, random)
     order = np.argsort(measure_confidence(fakes.logits), kind="stable")
-    figures = {
+    metrics = {
         "kid": kid.value,
         "kid_error": kid.error,
         **measure(reals, fakes, shares_real),
         "nearest_train": float(np.median(distances[:, 0])),
-        **{f"{name}_real": value for name, value in find_reals(reals, shares_real).items()},
+        **{f"{name}_real": value for name, value in load_real_metrics(reals, shares_real).items()},
     }
     return Examination(
-        figures,
+        metrics,
         count_shares(fakes.logits),
         shares_real,
-        order[-SHOWN:][::-1],
-        order[:SHOWN],
+        order[-EXAMPLES:][::-1],
+        order[:EXAMPLES],
         indices[:NEIGHBOURS_OF],
     )
 
 
 def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
-    """Return the figures that can be taken of any set of images."""
+    """Return the metrics that can be taken of any set of images."""
     overlap = measure_overlap(reals.holdout.features, fakes.features)
     shares = count_shares(fakes.logits)
     return {
@@ -102,19 +106,19 @@ def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
     }
 
 
-def find_reals(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
-    """Return the figures of the test images, kept from an earlier run where there are many."""
+def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
+    """Return the metrics of the test images, kept from an earlier run where there are many."""
     if len(reals.holdout.features) <= FEW:
         return measure_reals(reals, shares_real)
     sets = (reals.holdout, reals.test)
     arrays = [array for each in sets for array in (each.features, each.logits)]
     name = f"{VERSION}_{name_arrays(*arrays, reals.train_features)}"
-    return find_figures(name, lambda: measure_reals(reals, shares_real))
+    return load_metrics(name, lambda: measure_reals(reals, shares_real))
 
 
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
-    """Return the figures of the test images, in the place of fakes."""
-    distances, _ = find_nearest(reals.test.features, reals.train_features, 1)
+    """Return the metrics of the test images, in the place of fakes."""
+    distances, _ = find_nearest_neighbours(reals.test.features, reals.train_features, 1)
     return {
         **measure(reals, reals.test, shares_real),
         "nearest_train": float(np.median(distances)),

@@ -1,4 +1,4 @@
-"""The score of a generator: the Fréchet classifier distance, and its companions.
+"""The score of a generator: the Fréchet classifier distance, and its extra metrics.
 
     scorer = prepare_scorer(config.score, images)
     fakes = scorer.draw(sample, latent_dim=100)
@@ -29,7 +29,7 @@ from dcgan_sweeps.scoring.frechet import (
     measure_moments,
 )
 from dcgan_sweeps.scoring.identity import Identity, find_classifier_dir, identify
-from dcgan_sweeps.scoring.reference import Reference, find_reference, measure_reference
+from dcgan_sweeps.scoring.reference import Reference, load_reference, measure_reference
 
 Latents = npt.NDArray[np.float32]
 ImagesU8 = npt.NDArray[np.uint8]
@@ -90,12 +90,12 @@ class Scorer:
         features, _ = self.classifier.read(few, self.settings.batch_size)
         return frechet_distance(self.reference.holdout, measure_moments(features))
 
-    def find_share(self, fcd: float) -> float:
+    def compute_share(self, fcd: float) -> float:
         """Return where a distance lies between real images, 0, and uniform noise, 1."""
         return (fcd - self.floor) / (self.reference.ceiling - self.floor)
 
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
-        """Return what the companions say of a generator that was trained on some of the images.
+        """Return what the extra metrics say of a generator that was trained on some of the images.
 
         Of the first fakes, as many as there are reals: the figures depend on the number.
         """
@@ -140,7 +140,7 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
     """Return the scorer for a data set; raises RequestError where there is no such classifier."""
     classifier = load_classifier(settings.classifier)
     digest = images.digest
-    reference = find_reference(find_classifier_dir(settings.classifier), classifier, digest)
+    reference = load_reference(find_classifier_dir(settings.classifier), classifier, digest)
     if reference is None:
         reference = measure_reference(classifier, images, settings.batch_size)
     if reference.ceiling <= reference.floor:

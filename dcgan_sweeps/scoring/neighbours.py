@@ -71,7 +71,7 @@ def measure_radii(features: Features, k: int) -> Float64:
     return radii
 
 
-def find_nearest(
+def find_nearest_neighbours(
     features: Features, among: Features, count: int
 ) -> tuple[Float64, npt.NDArray[np.int64]]:
     """Return distances and indices of the `count` features nearest to each of (n, d), or of all of

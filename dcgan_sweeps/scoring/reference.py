@@ -72,7 +72,7 @@ def encode_reference(reference: Reference, classifier_sha256: str, data_digest: 
     return file.getvalue()
 
 
-def find_reference(folder: Path, classifier: Classifier, data_digest: str) -> Reference | None:
+def load_reference(folder: Path, classifier: Classifier, data_digest: str) -> Reference | None:
     """Return the reference in `folder` where it is of this classifier and data, else None."""
     path = folder / REFERENCE_FILE
     if not path.is_file():

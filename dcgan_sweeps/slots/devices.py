@@ -17,7 +17,7 @@ from dcgan_sweeps.slots.slots import Devices, Gpu, Slots, divide
 MIB = 2**20
 
 
-def find_slots(runner: Runner) -> Slots:
+def build_slots(runner: Runner) -> Slots:
     """Return the slots of this machine, as `runner` asks for them; raises RequestError."""
     count = None if runner.slots == "auto" else int(runner.slots)
     devices = read_devices(runner.device)

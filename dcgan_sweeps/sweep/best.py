@@ -1,7 +1,7 @@
 """The best trial of a study, and the overrides that run its configuration alone.
 
 best = find_best(study.get_trials(deepcopy=False))
-list_words([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, launch)
+list_overrides([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, launch)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOT_ITS_OWN = ("tracking.", "resume")
 
 
 class Composers(Protocol):
-    """Compose words as a trial of the study, and as a run by itself; raise whatever Hydra does."""
+    """Compose overrides as a trial of the study, and as a run by itself; raise whatever Hydra does."""
 
     @property
     def compose(self) -> Callable[[Sequence[str]], Config]: ...
@@ -42,18 +42,18 @@ def find_best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     return min(ranked, key=lambda each: each.value or 0.0, default=None)
 
 
-def list_words(words: Sequence[str], own: Path, composers: Composers) -> list[str]:
+def list_overrides(overrides: Sequence[str], own: Path, composers: Composers) -> list[str]:
     """Return the overrides with which `run` repeats a trial that had these overrides.
 
     A value is added where a search file decides it, or conf/ was edited since. Where the overrides
     choose one of the user's own files, --config-dir names `own`, the study's copy of these.
     """
-    wanted = flatten(composers.compose(words))
+    wanted = flatten(composers.compose(overrides))
     places: list[str] = []
     try:
-        alone = flatten(composers.compose_alone(words, None))
+        alone = flatten(composers.compose_alone(overrides, None))
     except Exception:  # whatever Hydra raises for a choice that is not in conf/
-        alone = flatten(composers.compose_alone(words, own))
+        alone = flatten(composers.compose_alone(overrides, own))
         places = [f"--config-dir={own}"]
     more = [
         f"{key}={write_value(value)}"
@@ -61,7 +61,7 @@ def list_words(words: Sequence[str], own: Path, composers: Composers) -> list[st
         if alone[key] != value and not key.startswith(NOT_ITS_OWN)
     ]
     # The file would hold a password masked, and lead nowhere.
-    public = [word for word in words if mask_secrets(word) == word]
+    public = [word for word in overrides if mask_secrets(word) == word]
     return [*places, *public, *more]
 
 

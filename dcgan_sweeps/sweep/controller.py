@@ -1,9 +1,9 @@
 """Asks trials, has them done, and tells how they ended, until there is nothing left to ask.
 
-ending = Controller(request, folder, study, record, launch, view).run(2, interrupts)
+stop_reason = Controller(live, launch, view).run(2, interrupts)
 
-The controller alone asks and tells. A trial that it has asked and not told is unfinished: it is
-gone on with, from its checkpoint, when the study is started again.
+The controller alone asks and tells, and reads how a trial ended from the trial's folder. After a
+restart it resumes, from its checkpoint, every trial that was asked but not yet told.
 """
 
 from __future__ import annotations
@@ -22,104 +22,116 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config import Config, RequestError, flatten
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import sign
-from dcgan_sweeps.runs.logged_run import find_runs
-from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.record import StudyRecord, find_run_id
-from dcgan_sweeps.sweep.request import StudyRequest
-from dcgan_sweeps.sweep.result import SCORE, TrialResult
+from dcgan_sweeps.logged_config import compute_config_hash
+from dcgan_sweeps.sweep.finished import find_finished
+from dcgan_sweeps.sweep.live_study import LiveStudy
+from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
-from dcgan_sweeps.sweep.space import as_words, suggest
-from dcgan_sweeps.sweep.trial import STOPPING, find_identity, note_identity
+from dcgan_sweeps.sweep.space import as_overrides, suggest
+from dcgan_sweeps.sweep.trial import (
+    STOPPING,
+    compute_identity,
+    make_tags,
+    name_trial,
+    note_identity,
+    wait_for_end,
+)
 from dcgan_sweeps.sweep.view import StudyView
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from dcgan_sweeps.sweep.study import Launch
 
 STATE_OF_OUTCOME = {
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "diverged": TrialState.FAIL,
-    "failed": TrialState.FAIL,
+    Outcome.COMPLETE: TrialState.COMPLETE,
+    Outcome.PRUNED: TrialState.PRUNED,
+    Outcome.DIVERGED: TrialState.FAIL,
+    Outcome.FAILED: TrialState.FAIL,
 }
 LOOK_S = 0.25  # between two looks at the running trials
 LAST_WAIT_S = 20  # for trials that were told to stop at once
+STOPPED = TrialResult(Outcome.INTERRUPTED, "stopped at once")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a trial may have no end in its folder: what it, or its launcher, raised."""
+
+    reason: str
+    traceback: str
 
 
 class Controller:
     """One start of a study."""
 
-    def __init__(
-        self,
-        request: StudyRequest,
-        folder: StudyFolder,
-        study: optuna.Study,
-        record: StudyRecord,
-        launch: Launch,
-        view: StudyView,
-    ):
-        self.request = request
-        self.settings = request.settings
-        self.folder = folder
-        self.study = study
-        self.record = record
+    def __init__(self, live: LiveStudy, launch: Launch, view: StudyView):
+        self.live = live
+        self.request = live.request
+        self.settings = live.request.settings
+        self.folder = live.folder
+        self.study = live.study
         self.launch = launch
         self.view = view
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
-        self.ended: queue.Queue[tuple[int, TrialResult]] = queue.Queue()
-        self.ending = ""
+        self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
+        self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
 
-    def run(self, parallel: int, interrupts: Interrupts) -> str:
+    def run(self, n_jobs: int, interrupts: Interrupts) -> str:
         """Do the study; 0 runs each trial in this process and thread.
 
         Returns why it ended: "" when every trial is told, "interrupted", "time limit", "target" or
         "failures".
         """
-        self.serial = parallel == 0
+        self.serial = n_jobs == 0
         self.study.set_user_attr(STOPPING, False)
         try:
             self._recover()
-            self._heed(interrupts)
-            while self._fill(max(parallel, 1), threaded=not self.serial):
-                self._take_ended()
-                self._heed(interrupts)
+            self._check_limits(interrupts)
+            while self._launch(max(n_jobs, 1)):
+                self._collect()
+                self._check_limits(interrupts)
                 self.view.refresh(self.running)
         except KeyboardInterrupt:
             self._stop_now(interrupts)
-        return self.ending
+        return self.stop_reason
 
     def _recover(self) -> None:
         """Tell what an earlier start had finished, and line up what it had not."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            result = self.record.read(trial.number)
-            if result is None:
-                self.unfinished.append(trial.number)
-            else:
-                self._settle(trial.number, result)
+        for trial in self.study.get_trials(deepcopy=False):
+            folder = self.folder.find_trial(trial.number)
+            if trial.state.is_finished():
+                self.live.follow(folder)
+            elif trial.state == TrialState.RUNNING:
+                wait_for_end(folder)
+                result = read_result(folder)
+                if result is None or result.outcome == Outcome.INTERRUPTED:
+                    self.unfinished.append(trial.number)
+                else:
+                    self._finish(trial.number, result)
 
-    def _fill(self, parallel: int, *, threaded: bool) -> bool:
+    def _launch(self, n_jobs: int) -> bool:
         """Start trials while there is room; return whether any is running."""
-        while len(self.running) < parallel and not self.ending:
-            number = self._choose()
+        while len(self.running) < n_jobs and not self.stop_reason:
+            number = self._find_next()
             if number is None:
                 break
             prepared = self._prepare(number)
             if prepared is None:
                 continue
-            words, config = prepared
+            overrides, config = prepared
             self.running.add(number)
             self.view.start(number, self._read(number).user_attrs["varied"], config)
-            if threaded:
-                threading.Thread(target=self._work, args=(words, number), daemon=True).start()
+            if self.serial:
+                self._work(overrides, number)
             else:
-                self._work(words, number)
+                threading.Thread(target=self._work, args=(overrides, number), daemon=True).start()
         return bool(self.running)
 
-    def _choose(self) -> int | None:
+    def _find_next(self) -> int | None:
         """Return the trial to be done next, asked anew where none is unfinished."""
         if self.unfinished:
             return self.unfinished.popleft()
@@ -140,37 +152,46 @@ class Controller:
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the words of a trial that has been asked, and what they compose; None where it is
-        settled already."""
+        """Return the overrides of a trial that has been asked, and what they compose; None where it is
+        finished already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
-        words = [*self.request.fixed, *varied]
+        overrides = [*self.request.fixed, *varied]
         try:
-            config = self.launch.compose(words)
+            config = self.launch.compose(overrides)
         except Exception as error:  # Hydra raises ValueError too
             reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
             text = mask_secrets(traceback.format_exc())
             with self.folder.open_log(number) as log:
                 log.write(text)
-            self._settle(number, TrialResult("failed", reason, traceback=text), final=True)
+            result = TrialResult(Outcome.FAILED, reason, traceback=text)
+            self._write(number, result)
+            self._finish(number, result, is_final=True)
             return None
         if self.settings.skip_finished and self._skip(number, trial, config):
             return None
-        return words, config
+        return overrides, config
 
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
-        """Settle a trial with a run that has done the same; return whether there was one."""
-        identity = find_identity(config)
-        done = self._find_finished(sign(flatten(config)), identity.digest if identity else "")
+        """Finish a trial with a run that has done the same; return whether there was one."""
+        identity = compute_identity(config)
+        digest = identity.digest if identity else ""
+        try:
+            done = find_finished(config.tracking, compute_config_hash(flatten(config)), digest)
+        except RequestError as error:  # the tracker is gone: the trial is done anew
+            self.view.say(f"trial {number:>3} is not looked for among finished runs: {error}")
+            return False
         if done is None:
             return False
+        run_id, score = done
+        result = TrialResult(Outcome.COMPLETE, f"run {run_id} had finished it", {SCORE: score})
         try:
             if identity is not None:
                 note_identity(trial, identity)
         except RequestError as error:  # its score is of another kind than the study's
-            done = TrialResult("failed", str(error))
-        self._settle(number, done, final=True)
+            result = TrialResult(Outcome.FAILED, str(error))
+        self._finish(number, result, is_final=True, run_id=run_id)
         return True
 
     def _sample(self, trial: optuna.Trial, number: int) -> list[str]:
@@ -180,67 +201,84 @@ class Controller:
                 trial.suggest_categorical(key, self.request.swept[key].values)
                 if trial.params[key] != value:
                     raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
-            return list(point.words)
+            return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
-        return as_words(suggest(fresh, self.request.space))
+        return as_overrides(suggest(fresh, self.request.space))
 
-    def _find_finished(self, signature: str, identity: str) -> TrialResult | None:
-        """Return the result of a complete run of the same signature, wherever it was done, whose
-        score is of the same identity."""
-        if self.record.client is None:
-            return None
-        condition = f"tags.outcome = 'complete' and tags.signature = '{signature}'"
-        experiment = self.request.config.tracking.experiment
-        for run in find_runs(self.record.client, experiment, condition):
-            if SCORE in run.metrics and run.params.get("score.identity") == identity:
-                reason = f"run {run.run_id} had finished it"
-                return TrialResult("complete", reason, {SCORE: run.metrics[SCORE]}, run.run_id)
-        return None
-
-    def _work(self, words: Sequence[str], number: int) -> None:
-        """Have one trial done and queue how it ended, whatever happens to it."""
+    def _work(self, overrides: Sequence[str], number: int) -> None:
+        """Have one trial done, and say that it ended, whatever happens to it."""
+        failure = None
         try:
-            result = self.launch(words, number)
+            answer = self.launch(overrides, number)
+            if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
+                failure = Failure(mask_secrets(answer.reason), answer.traceback)
         except Exception as error:  # whatever a launcher raises is this trial's
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            result = TrialResult("failed", reason, traceback=traceback.format_exc())
-        self.ended.put((number, result))
+            failure = Failure(mask_secrets(reason), traceback.format_exc())
+        self.ended.put((number, failure))
 
-    def _take_ended(self) -> None:
-        """Settle what has ended, waiting a moment for the first."""
+    def _collect(self) -> None:
+        """Finish what has ended, waiting a moment for the first."""
         try:
-            number, result = self.ended.get(timeout=LOOK_S)
+            number, failure = self.ended.get(timeout=LOOK_S)
         except queue.Empty:
             return
         self.running.discard(number)
-        self._settle(number, result)
+        self._finish(number, self._read_end(number, failure))
 
-    def _settle(self, number: int, result: TrialResult, *, final: bool = False) -> None:
-        """Tell how a trial ended, or line it up again."""
-        result = dataclasses.replace(result, reason=mask_secrets(result.reason))
-        if result.outcome == "interrupted" and (self.ending or self.serial):
+    def _read_end(self, number: int, failure: Failure | None) -> TrialResult:
+        """Return how a trial ended, as its folder says; where its process wrote nothing, that is
+        written down here."""
+        found = read_result(self.folder.find_trial(number))
+        if found is not None and (failure is None or found.outcome != Outcome.INTERRUPTED):
+            return found
+        failure = failure or Failure("it left no outcome", "")
+        result = TrialResult(Outcome.FAILED, failure.reason, traceback=failure.traceback)
+        self._write(number, result)
+        return result
+
+    def _write(self, number: int, result: TrialResult) -> None:
+        """Write how a trial ended into its folder, which may not be there yet."""
+        folder = self.folder.find_trial(number)
+        name = name_trial(number, self._read(number).user_attrs.get("varied", []))
+        tracking = self.request.config.tracking
+        write_result(folder, result, name, make_tags(self.folder, number), tracking)
+
+    def _finish(
+        self,
+        number: int,
+        result: TrialResult,
+        *,
+        is_final: bool = False,
+        run_id: str | None = None,
+    ) -> None:
+        """Tell how a trial ended, or line it up again.
+
+        `run_id` is the run of another study, or of none, that had done the same.
+        """
+        folder = self.folder.find_trial(number)
+        if result.outcome == Outcome.INTERRUPTED and (self.stop_reason or self.serial):
+            self.live.follow(folder)
             self.view.end(number, result)
             self._stop("interrupted")
             return
-        if result.outcome == "interrupted":  # by somebody who meant this trial alone
-            result = dataclasses.replace(result, outcome="failed")
+        if result.outcome == Outcome.INTERRUPTED:  # by somebody who meant this trial alone
+            result = dataclasses.replace(result, outcome=Outcome.FAILED)
         failures = self._read(number).user_attrs.get("failures", 0)
-        if result.can_be_retried and not final and failures < self.settings.retries:
-            self.record.end_attempt(number, dataclasses.replace(result, outcome="interrupted"))
+        if result.can_be_retried and not is_final and failures < self.settings.retries:
+            # A start after this one shall not count its failure a second time.
+            self._write(number, dataclasses.replace(result, outcome=Outcome.INTERRUPTED))
             self._set(number, {"failures": failures + 1})
             self.view.retry(number, result)
             self.unfinished.append(number)
             return
-        self.record.end_attempt(number, result)
-        run_id = result.run_id or find_run_id(self.folder, number)
-        if run_id is None and result.outcome == "failed":
-            run_id = self.record.add_failure(
-                number, self._read(number).user_attrs.get("varied", []), result
-            )
-        self._set(number, {"outcome": result.outcome, "reason": result.reason, "run_id": run_id})
+        if run_id is None:
+            self.live.follow(folder)
+            run_id = folder.read_run_id()
+        attributes = {"outcome": result.outcome, "reason": result.reason, "run_id": run_id}
+        self._set(number, attributes)
         self._tell(number, result)
-        self.record.entitle(number, self._read(number).user_attrs.get("varied", []), result)
         self.view.end(number, result)
         self._apply_policy()
 
@@ -269,7 +307,7 @@ class Controller:
         if target is not None and scores and min(scores) <= target:
             self._stop("target")
 
-    def _heed(self, interrupts: Interrupts) -> None:
+    def _check_limits(self, interrupts: Interrupts) -> None:
         """Stop where somebody asks for it, or the time is over."""
         limit = self.settings.timeout_min
         if interrupts.asked:
@@ -277,29 +315,30 @@ class Controller:
         elif limit is not None and time.monotonic() - self.begin_s > 60 * limit:
             self._stop("time limit")
 
-    def _stop(self, ending: str) -> None:
+    def _stop(self, stop_reason: str) -> None:
         """Ask nothing more; the running trials stop at their next epoch, and are kept."""
-        if not self.ending:
-            self.ending = ending
+        if not self.stop_reason:
+            self.stop_reason = stop_reason
             self.study.set_user_attr(STOPPING, True)
-            self.view.stop(ending, len(self.running))
+            self.view.stop(stop_reason, len(self.running))
 
     def _stop_now(self, interrupts: Interrupts) -> None:
-        """End the running trials at once; each goes on from its last checkpoint another time."""
+        """End the running trials at once; each is resumed from its last checkpoint another time."""
         interrupts.ending = True
-        self.ending = "interrupted"
+        self.stop_reason = "interrupted"
         self.launch.stop()
         until = time.monotonic() + LAST_WAIT_S
         while self.running and time.monotonic() < until:
             try:
-                number, result = self.ended.get(timeout=LOOK_S)
+                number, failure = self.ended.get(timeout=LOOK_S)
             except queue.Empty:
                 continue
             self.running.discard(number)
-            if result.outcome == "failed":
-                result = TrialResult("interrupted", "stopped at once")
-                self.record.end_attempt(number, result)
-            self._settle(number, result)
+            result = read_result(self.folder.find_trial(number))
+            if failure is not None and (result is None or result.outcome == Outcome.INTERRUPTED):
+                result = STOPPED
+                self._write(number, result)
+            self._finish(number, result or STOPPED)
 
     def _read(self, number: int) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[number]

@@ -16,28 +16,28 @@ from dcgan_sweeps.terminal import format_duration, make_say, make_table
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
 
-SHOWN = 50  # points of a grid
+MOST_POINTS_SHOWN = 50  # points of a grid
 
 
-def print_dry_run(console: Console, request: StudyRequest, slots: Slots, parallel: int) -> None:
+def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
     """Print what would be done; nothing is started, and nothing written."""
     say = _make_masked_say(console)
-    say(f"dry run: {request.total} trials, {parallel} at a time, launcher {request.launcher}")
+    say(f"dry run: {request.total} trials, {n_jobs} at a time, launcher {request.launcher}")
     for word in request.fixed:
         say(f"  in all of them: {word}")
     if request.is_search:
         _print_space(console, request)
     else:
-        for number, point in enumerate(request.points[: min(SHOWN, request.total)]):
-            say(f"  trial {number:>3}: {' '.join(point.words)}")
-        if request.total > SHOWN:
-            say(f"  and {request.total - SHOWN} more")
+        for number, point in enumerate(request.points[: min(MOST_POINTS_SHOWN, request.total)]):
+            say(f"  trial {number:>3}: {' '.join(point.overrides)}")
+        if request.total > MOST_POINTS_SHOWN:
+            say(f"  and {request.total - MOST_POINTS_SHOWN} more")
     if request.launcher == "slots":
         for slot in slots.slots:
             say(f"  {slot}")
         for reason in slots.left_out.values():
             say(f"  left out: {reason}")
-    say(estimate(request, parallel))
+    say(estimate(request, n_jobs))
 
 
 def _make_masked_say(console: Console) -> Callable[[str], None]:
@@ -62,13 +62,13 @@ def _print_space(console: Console, request: StudyRequest) -> None:
     console.print(make_table(("key", "domain", "trial 0", "only if"), rows))
 
 
-def estimate(request: StudyRequest, parallel: int) -> str:
+def estimate(request: StudyRequest, n_jobs: int) -> str:
     """Return how long the study may take, in words, from the newest run of as many steps."""
     run = find_alike(request.config)
     if run is None:
         return "estimate: none, no complete run of as many images and epochs is in the store"
     each_s = (run.end_ms - run.start_ms) / 1000
-    rounds = -(-request.total // parallel)
+    rounds = -(-request.total // n_jobs)
     return (
         f"estimate: at most {format_duration(rounds * each_s)}, from run {run.run_id}, which took "
         f"{format_duration(each_s)}; what is pruned ends earlier"

@@ -114,13 +114,11 @@ class StudyFolder:
 
     def read(self) -> dict[str, Any]:
         """Return the specification of the study; raises RequestError for a damaged file."""
-        path = self.root / STUDY_FILE
-        content = read_mapping(path)
-        parent = content.get("parent_run_id", False)
-        if not isinstance(parent, str | None):
-            problem = f"parent_run_id is {parent or 'missing'}; allowed: text, or null"
-            raise RequestError([Fault(str(path), problem)])
-        return content
+        return read_mapping(self.root / STUDY_FILE)
+
+    def list_trials(self) -> list[RunFolder]:
+        """Return the folders of the trials that there are."""
+        return [RunFolder(path) for path in sorted((self.root / "trials").glob("[0-9]*/"))]
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Write down what the study was asked."""
@@ -131,10 +129,10 @@ class StudyFolder:
         return RunFolder(self.root).write_text(name, text)
 
 
-def name_study(words: Sequence[str], search: str) -> str:
+def name_study(overrides: Sequence[str], search: str) -> str:
     """Return what is asked for, as a name, with the time: that of a new study."""
     quiet = ("hydra.", "hydra/", "tracking.", "tracking=", "runner.", "runner=", "search=")
-    stripped = [mask_secrets(word.lstrip("+~")) for word in words]
+    stripped = [mask_secrets(word.lstrip("+~")) for word in overrides]
     said = [word for word in stripped if not word.startswith(quiet)]
     parts = ([] if search == "none" else [search]) + said
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts))[:80].strip("_.-") or "study"

@@ -1,6 +1,6 @@
 """How much of the score each parameter of a study decides.
 
-find_importances(study, seed=0)["optimizer.lr"]
+compute_importances(study, seed=0)["optimizer.lr"]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 
-def find_importances(study: optuna.Study, seed: int) -> dict[str, float]:
+def compute_importances(study: optuna.Study, seed: int) -> dict[str, float]:
     """Return {parameter: share of the score's variance}, by fANOVA over the complete trials.
 
     Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html. Empty where fewer than four

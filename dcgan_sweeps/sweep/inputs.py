@@ -12,7 +12,7 @@ from functools import partial
 
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError
 from dcgan_sweeps.datasets.images import Images, load_images
-from dcgan_sweeps.execution.parts import choose_rows
+from dcgan_sweeps.execution.components import choose_rows
 from dcgan_sweeps.scoring.identity import read_arrays
 
 Say = Callable[[str], None]

@@ -10,18 +10,16 @@ import os
 import platform
 import traceback
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_sweeps.command import Request, RunFailed, read_request
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.result import TrialResult
+from dcgan_sweeps.sweep.result import TrialResult, read_result
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.secrets import mask_secrets
-
-if TYPE_CHECKING:
-    from dcgan_sweeps.execution.outcome import Execution
 
 SLOT = "DCGAN_SWEEPS_SLOT"
 
@@ -42,31 +40,32 @@ def run_job(composed: DictConfig) -> TrialResult:
         except Exception as error:
             text = traceback.format_exc()
             log.write(mask_secrets(text))
-            return TrialResult("failed", str(error) or type(error).__name__, traceback=text)
+            reason = str(error) or type(error).__name__
+            return TrialResult(Outcome.FAILED, reason, traceback=text)
 
 
 def _run_alone(composed: DictConfig) -> TrialResult:
-    from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.execution.plan import plan_new
+    from dcgan_sweeps.execution.components import prepare
+    from dcgan_sweeps.execution.spec import build_spec
     from dcgan_sweeps.terminal import make_console
 
     console = make_console()
-    plan = plan_new(read_request(composed, "config"))
-    parts = prepare(plan.config, plan.runner, console)
+    spec = build_spec(read_request(composed, "config"))
+    components = prepare(spec.config, spec.runner, console)
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console))
-    if result.outcome != "complete":
-        raise RunFailed(f"{result.outcome}: {result.reason}")
-    return result
+    execution = execute(spec, components, console)
+    if execution.outcome != Outcome.COMPLETE:
+        raise RunFailed(f"{execution.outcome}: {execution.reason}")
+    return TrialResult(execution.outcome, execution.reason, execution.scores)
 
 
 def _run_trial(
     composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
 ) -> TrialResult:
-    from dcgan_sweeps.execution.parts import prepare
-    from dcgan_sweeps.sweep.trial import attach, make_judge, note_identity, plan_attempt
+    from dcgan_sweeps.execution.components import prepare
+    from dcgan_sweeps.sweep.trial import attach, build_trial_spec, make_judge, note_identity
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
@@ -74,25 +73,17 @@ def _run_trial(
     slot = os.environ.get(SLOT, "")
     place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")
-    plan = plan_attempt(request, folder, number, trial.user_attrs["varied"], make_say(console))
-    plan = dataclasses.replace(plan, tags={**plan.tags, **place})
-    parts = prepare(plan.config, plan.runner, console)
-    if parts.scorer is not None:
-        note_identity(trial, parts.scorer.identity)
+    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    spec = dataclasses.replace(spec, tags={**spec.tags, **place})
+    components = prepare(spec.config, spec.runner, console)
+    if components.scorer is not None:
+        note_identity(trial, components.scorer.identity)
 
     from dcgan_sweeps.execution.outcome import execute
 
-    result = _read_result(execute(plan, parts, console, make_judge(trial, plan.config)))
+    execution = execute(spec, components, console, make_judge(trial, spec.config))
+    result = read_result(execution.recorder.folder)
+    if result is None:  # a full disk
+        result = TrialResult(execution.outcome, execution.reason, execution.scores)
     log.write(result.traceback)
     return result
-
-
-def _read_result(execution: Execution) -> TrialResult:
-    text = execution.recorder.folder.read_text("traceback.txt")
-    return TrialResult(
-        execution.outcome,
-        execution.reason,
-        dict(execution.scores),
-        execution.recorder.tracker.run_id,
-        text if execution.outcome in ("failed", "diverged") else "",
-    )

@@ -1,6 +1,6 @@
 """What `-m` asks for, word by word: what is fixed, and what has several values or a range.
 
-asked = read_words(["optimizer.lr=1e-4,2e-4", "seed=1"], config_loader)
+asked = read_overrides(["optimizer.lr=1e-4,2e-4", "seed=1"], config_loader)
 asked.fixed, asked.swept["optimizer.lr"].texts  # ("seed=1",), ("1e-4", "2e-4")
 """
 
@@ -39,18 +39,18 @@ class Domain:
 
 @dataclass(frozen=True)
 class Asked:
-    """The words of a request, in Hydra's order; the later of two for one key counts."""
+    """The overrides of a request, in Hydra's order; the later of two for one key counts."""
 
     fixed: tuple[str, ...]
     swept: Mapping[str, Domain] = field(default_factory=dict)
 
 
-def read_words(words: Sequence[str], config_loader: Any) -> Asked:
-    """Return what `words` ask for; raises RequestError for what Hydra's grammar does not have."""
+def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
+    """Return what `overrides` ask for; raises RequestError for what Hydra's grammar does not have."""
     parser = OverridesParser.create(config_loader=config_loader)
     final: dict[str, str | Domain] = {}
     faults = []
-    for word in words:
+    for word in overrides:
         try:
             override = parser.parse_override(word)
             override.config_loader = config_loader  # glob(...) looks its group up

@@ -1,6 +1,6 @@
 """What a whole study is asked: read and checked before anything is started.
 
-request = read_study_request(words, settings, choices, config_loader, compose, say)
+request = read_study_request(overrides, settings, choices, config_loader, compose, say)
 request.points    # of a grid, or
 request.space     # of a search
 """
@@ -18,11 +18,11 @@ from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, 
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.sweep.inputs import check_inputs
-from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_words
+from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
-from dcgan_sweeps.sweep.trial import find_identity
+from dcgan_sweeps.sweep.trial import compute_identity
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
@@ -33,9 +33,9 @@ MOST_CHECKED = 100
 
 @dataclass(frozen=True)
 class Point:
-    """One trial of a grid: its words, and their values for Optuna."""
+    """One trial of a grid: its overrides, and their values for Optuna."""
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     values: Mapping[str, Any]
 
 
@@ -44,10 +44,10 @@ class StudyRequest:
     """A study: either `points`, or a `space` whose default point is `defaults`."""
 
     settings: StudySettings
-    words: tuple[str, ...]  # of the command line
+    overrides: tuple[str, ...]  # of the command line
     search: str
     launcher: str
-    config: Config  # of the fixed words
+    config: Config  # of the fixed overrides
     fixed: tuple[str, ...]
     swept: Mapping[str, Domain]
     points: tuple[Point, ...]
@@ -69,7 +69,7 @@ class StudyRequest:
     def describe(self) -> dict[str, Any]:
         """Return what decides which trials a study has; JSON."""
         policy = describe_policy(self.settings)
-        of_a_search = ("sampler", "pruner", "seed", "space", "only_if")
+        of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
         return {
             "fixed": [mask_secrets(word) for word in self.fixed if not _may_change(word)],
@@ -88,19 +88,19 @@ def _may_change(word: str) -> bool:
 
 
 def read_study_request(
-    words: Sequence[str],
+    overrides: Sequence[str],
     settings: StudySettings,
     choices: Mapping[str, str],
     config_loader: Any,
     compose: Compose,
     say: Callable[[str], None],
 ) -> StudyRequest:
-    """Return the study that `words` and `settings` ask for; `say` gets progress lines while data
+    """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while data
     are fetched. Raises RequestError.
     """
     search = choices["search"]
-    of_space = [f"{key}={text}" for key, text in settings.space.items()]
-    asked = read_words([*of_space, *words], config_loader)
+    of_params = [f"{key}={text}" for key, text in settings.params.items()]
+    asked = read_overrides([*of_params, *overrides], config_loader)
     config = compose_fixed(asked.fixed, compose)
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
@@ -122,7 +122,7 @@ def read_study_request(
     defaults = choose_defaults(space, read_defaults(config, choices))
     return StudyRequest(
         settings,
-        tuple(words),
+        tuple(overrides),
         search,
         choices["hydra/launcher"],
         config,
@@ -159,11 +159,11 @@ def read_space(
         name = f"{PREFIX}only_if.{key}"
         if not (other and sign and texts):
             raise RequestError([Fault(name, f"got {word}; allowed: OTHER_KEY=VALUE")])
-        if key not in {**asked.swept, **settings.space}:
+        if key not in {**asked.swept, **settings.params}:
             allowed = ", ".join(asked.swept) or "none"
             raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
         # As a choice, also where there is one value alone.
-        read = read_words([f"{other}=choice({texts})"], config_loader)
+        read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
             conditions[key] = Domain(word, values=values)
@@ -191,7 +191,9 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
         if len({_name_score(config) for config in configs}) == 1:
             continue
         known = {
-            each.digest: each.describe() for each in map(find_identity, configs) if each is not None
+            each.digest: each.describe()
+            for each in map(compute_identity, configs)
+            if each is not None
         }
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
@@ -248,7 +250,7 @@ def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
     )
 
 
-def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -> list[Config]:
+def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compose) -> list[Config]:
     """Return the configuration of each swept value; raises RequestError with every value that no
     trial could have.
 
@@ -256,7 +258,7 @@ def check_values(fixed: Sequence[str], words: Sequence[str], compose: Compose) -
     """
     faults: dict[str, Fault] = {}
     configs: list[Config] = []
-    for word in words[:MOST_CHECKED]:
+    for word in overrides[:MOST_CHECKED]:
         try:
             configs.append(compose([*fixed, word]))
         except RequestError as error:

@@ -31,12 +31,12 @@ class StudySettings:
 
     study_name: Optional[str] = some_text()
     n_trials: Optional[int] = number(1, 1_000_000)
-    parallel: Optional[int] = number(1, 4096)
+    n_jobs: Optional[int] = number(1, 4096)
     storage: Optional[str] = some_text()
     seed: int = number(0, 2**32 - 1)
     sampler: dict[str, Any] = anything()
     pruner: dict[str, Any] = anything()
-    space: dict[str, str] = anything()
+    params: dict[str, str] = anything()
     only_if: dict[str, str] = anything()
     retries: int = number(0, 1000)
     stop_after_failures: int = number(1, 1_000_000)
@@ -61,7 +61,7 @@ def check_settings(settings: StudySettings) -> None:
 # May be given anew when a study goes on: how much of it, and how it is done here.
 MAY_CHANGE = (
     "n_trials",
-    "parallel",
+    "n_jobs",
     "retries",
     "stop_after_failures",
     "timeout_min",

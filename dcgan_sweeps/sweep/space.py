@@ -2,7 +2,7 @@
 
 space = make_space(asked.swept, only_if={"model.leaky_slope": "model.kernel_size=3"}, ...)
 values = suggest(trial, space)     # {"optimizer.lr": 0.0004, ...}
-as_words(space, values)            # ["optimizer.lr=0.0004", ...]
+as_overrides(space, values)            # ["optimizer.lr=0.0004", ...]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
-SPACE, ONLY_IF = "hydra.sweeper.space", "hydra.sweeper.only_if"
+PARAMS, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def make_space(
         try:
             distribution = make_distribution(domain, key in whole)
         except ValueError as error:
-            faults.append(Fault(f"{SPACE}.{key}", f"got {domain.text}; {error}"))
+            faults.append(Fault(f"{PARAMS}.{key}", f"got {domain.text}; {error}"))
             continue
         condition = None
         if key in only_if:
@@ -187,7 +187,7 @@ def _suggest(trial: Trial, parameter: Parameter) -> Any:
     raise TypeError(f"{type(drawn).__name__} of {key}")
 
 
-def as_words(values: Mapping[str, Any]) -> list[str]:
+def as_overrides(values: Mapping[str, Any]) -> list[str]:
     """Return {key: value} as overrides; a float keeps every digit."""
     return [f"{key}={_as_text(value)}" for key, value in values.items()]
 
@@ -196,9 +196,9 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def shorten(words: Sequence[str]) -> str:
+def shorten(overrides: Sequence[str]) -> str:
     """Return overrides for people: keys without their groups, numbers with four digits."""
-    pairs = [word.partition("=")[::2] for word in words]
+    pairs = [word.partition("=")[::2] for word in overrides]
     names = shorten_keys([key for key, _ in pairs])
     return " ".join(f"{names[key]}={shorten_value(text)}" for key, text in pairs)
 
@@ -216,7 +216,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
         value = find_choice(parameter, defaults.get(parameter.key))
         if not contains(parameter, value):
             problem = f"its default, {value}, is outside {parameter.text}"
-            faults.append(Fault(f"{SPACE}.{parameter.key}", problem))
+            faults.append(Fault(f"{PARAMS}.{parameter.key}", problem))
         point[parameter.key] = value
     if faults:
         raise RequestError(faults)
@@ -225,7 +225,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
 
 def list_ends(space: Space) -> list[str]:
     """Return every value of a choice, and both ends of a range, as overrides: to be checked."""
-    words: list[str] = []
+    overrides: list[str] = []
     for parameter in space:
         drawn = parameter.distribution
         if isinstance(drawn, CategoricalDistribution):
@@ -234,10 +234,10 @@ def list_ends(space: Space) -> list[str]:
             ends = (drawn.low, drawn.high)
         else:
             raise TypeError(f"{type(drawn).__name__} of {parameter.key}")
-        words += as_words_of(parameter.key, ends)
-    return words
+        overrides += as_overrides_of(parameter.key, ends)
+    return overrides
 
 
-def as_words_of(key: str, values: Sequence[Any]) -> list[str]:
+def as_overrides_of(key: str, values: Sequence[Any]) -> list[str]:
     """Return one override for each value of a key."""
     return [f"{key}={_as_text(value)}" for value in values]

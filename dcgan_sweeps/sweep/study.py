@@ -14,40 +14,33 @@ from typing import Any, Protocol
 
 import optuna
 
-from dcgan_sweeps.command import ANSWER_IS_NO, DONE, INTERRUPTED
+from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking
+from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
-from dcgan_sweeps.slots.devices import find_slots
+from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
-from dcgan_sweeps.sweep.ending import conclude
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
-from dcgan_sweeps.sweep.record import StudyRecord, open_record
+from dcgan_sweeps.sweep.live_study import open_live_study
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
+from dcgan_sweeps.sweep.summary import conclude
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
+from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.store import (
-    StoreFailedError,
-    answering,
-    connect,
-    find_experiment,
-    find_store,
-    require_places,
-    store_failures,
-)
+from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
 SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
-STATUS_OF_ENDING = {
+EXIT_STATUS_OF_STOP = {
     "interrupted": INTERRUPTED,
-    "failures": ANSWER_IS_NO,
-    "time limit": DONE,
-    "target": DONE,
+    "failures": FAILURE,
+    "time limit": OK,
+    "target": OK,
 }
 
 
@@ -60,7 +53,7 @@ class Launch(Protocol):
     @property
     def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
 
-    def __call__(self, words: Sequence[str], number: int) -> Any: ...
+    def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
     def stop(self) -> None: ...
 
 
@@ -77,17 +70,17 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     settings = request.settings
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
-    slots = find_slots(request.config.runner)
-    parallel = choose_parallel(request, slots)
-    name = settings.study_name or name_study(request.words, request.search)
+    slots = build_slots(request.config.runner)
+    n_jobs = choose_n_jobs(request, slots)
+    name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     require_unchanged(request, folder)
     if settings.storage is not None:
         require_storage(settings.storage)
     if settings.dry_run:
-        print_dry_run(console, request, slots, parallel)
-        return DONE
-    require_experiment(request.config.tracking)
+        print_dry_run(console, request, slots, n_jobs)
+        return OK
+    require_tracker(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
     resuming = say_how_to_go_on(request, folder.name)
     say(f"go on with it: {resuming}")
@@ -98,44 +91,37 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         elif changed := folder.find_changed_configs(configs):
             say(f"changed since the study began, and not used by it: {', '.join(changed)}")
         try:
-            study, record = open_study(request, folder)
+            study = open_study(request, folder)
         except RequestError:
             if is_new:  # nothing is left of a request that was wrong
                 shutil.rmtree(folder.root)
             raise
+        live = open_live_study(request, folder, study)
         launch = start_launcher(folder.root, folder.conf)
-        view = StudyView(console, request, folder, study, parallel)
-        controller = Controller(request, folder, study, record, launch, view)
+        view = StudyView(console, request, folder, study, n_jobs)
+        controller = Controller(live, launch, view)
         try:
-            with store_failures(), storage_failures():
+            with storage_failures():
                 with view.shown():
-                    at_a_time = 0 if request.launcher == SERIAL else parallel
-                    ending = controller.run(at_a_time, interrupts)
+                    stop_reason = controller.run(
+                        0 if request.launcher == SERIAL else n_jobs, interrupts
+                    )
                 interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, request, folder, study, record, launch, ending)
+                counts = conclude(console, live, launch, stop_reason, interrupts.listen())
         except (StoreFailedError, RequestError) as error:
             launch.stop()
             say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
-            return ANSWER_IS_NO
-    if ending in STATUS_OF_ENDING:
-        if ending in ("interrupted", "time limit"):
+            return FAILURE
+    if stop_reason in EXIT_STATUS_OF_STOP:
+        if stop_reason in ("interrupted", "time limit"):
             say(f"go on with it: {resuming}")
-        return STATUS_OF_ENDING[ending]
-    return DONE if counts["complete"] else ANSWER_IS_NO
+        return EXIT_STATUS_OF_STOP[stop_reason]
+    return OK if counts["complete"] else FAILURE
 
 
-def require_experiment(tracking: Tracking) -> None:
-    """Raise RequestError where the trials' runs cannot be tracked; store and experiment are made
-    where they are not there yet."""
-    if tracking.name != "none":
-        store = find_store(tracking.uri, tracking.dir)
-        with answering():
-            find_experiment(connect(store), store, tracking.experiment)
-
-
-def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study, StudyRecord]:
-    """Return the trials of a study and its record, begun where they are not; raises RequestError
-    for those of another."""
+def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
+    """Return the trials of a study, begun where they are not; raises RequestError for those of
+    another."""
     study = optuna.create_study(
         storage=open_storage(request.settings.storage, folder.journal),
         study_name=folder.name,
@@ -144,24 +130,21 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> tuple[optuna.Study
         load_if_exists=True,
     )
     require_same(study, request, folder)
-    asked = request.describe()
-    with answering():
-        record = open_record(request.config, folder, asked)
     if not folder.has_begun:
-        words = [mask_secrets(word) for word in request.words]
-        folder.write({"words": words, **asked, "parent_run_id": record.parent})
-    return study, record
+        overrides = [mask_secrets(word) for word in request.overrides]
+        folder.write({"words": overrides, **request.describe()})
+    return study
 
 
-def choose_parallel(request: StudyRequest, slots: Slots) -> int:
+def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
     """Return how many trials run side by side; raises RequestError for more than there is room."""
     room = 1 if request.launcher == SERIAL else len(slots.slots)
-    asked = request.settings.parallel
+    asked = request.settings.n_jobs
     if asked is None:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:
         problem = f"got {asked}; allowed: at most {room} with hydra/launcher={request.launcher}"
-        raise RequestError([Fault("hydra.sweeper.parallel", problem)])
+        raise RequestError([Fault("hydra.sweeper.n_jobs", problem)])
     return asked
 
 
@@ -205,9 +188,9 @@ def describe_slots(request: StudyRequest, slots: Slots) -> str:
 
 def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
-    words = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
-    words += name_variables(words, request.config.tracking)
-    masked = [mask_secrets(word) for word in words]
+    overrides = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
+    overrides += name_variables(overrides, request.config.tracking)
+    masked = [mask_secrets(word) for word in overrides]
     return shlex.join(
         ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
     )

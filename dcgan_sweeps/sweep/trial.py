@@ -1,13 +1,13 @@
-"""One attempt at a trial: where it stands, what it goes on from, and who stops it.
+"""One start of a trial: where it stands, what it goes on from, and who stops it.
 
 trial = attach(folder, number, settings)
-plan = plan_attempt(request, folder, number, varied, say)
-execute(plan, parts, console, make_judge(trial, plan.config))
+spec = build_trial_spec(request, folder, number, varied, say)
+execute(spec, components, console, make_judge(trial, spec.config))
 """
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,13 @@ import optuna
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.datasets.images import load_images
-from dcgan_sweeps.execution.plan import Origin, Plan, Stop, restore_runner
 from dcgan_sweeps.execution.resume import (
     hold,
     read_own_checkpoint,
     read_unedited,
     released_on_refusal,
 )
-from dcgan_sweeps.runs.logged_run import LoggedRun, read_run
+from dcgan_sweeps.execution.spec import ResumePoint, RunSpec, Stop, restore_runner
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
@@ -32,13 +31,13 @@ from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.sweep.storage import open_storage
-from dcgan_sweeps.tracking.children import PARENT, STUDY, TRIAL, find_children
-from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
-from dcgan_sweeps.tracking.store import Client, open_store
+from dcgan_sweeps.tracking.folder import RUN_FILE, STUDY, TRIAL, RunFolder
+from dcgan_sweeps.tracking.outcome import Outcome
 
 if TYPE_CHECKING:
-    from dcgan_sweeps.execution.loop import EpochEnd
+    from dcgan_sweeps.execution.live_run import EpochEnd
 
+END_S = 10  # for a trial whose controlling process is gone
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
 
 
@@ -52,7 +51,7 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
     return optuna.Trial(study, trial_id)
 
 
-def find_identity(config: Config) -> Identity | None:
+def compute_identity(config: Config) -> Identity | None:
     """Return what kind of score a run of this configuration has, None where it is not scored.
 
     The data are read, and nothing of TensorFlow is loaded.
@@ -75,85 +74,74 @@ def note_identity(trial: optuna.Trial, identity: Identity) -> None:
     trial.set_user_attr(IDENTITY, mine)
 
 
-def plan_attempt(
+def build_trial_spec(
     request: Request,
     folder: StudyFolder,
     number: int,
     varied: Sequence[str],
     say: Callable[[str], None],
-) -> Plan:
-    """Return the plan of a trial: from its start, or from the checkpoint of an earlier attempt.
+) -> RunSpec:
+    """Return the spec of a trial: from its start, or from the checkpoint of an earlier start.
 
-    Raises RequestError for an attempt that is still going on.
+    Raises RequestError for one that is still going on.
     """
-    parent = folder.read()["parent_run_id"]
     run_folder = folder.find_trial(number)
-    origin = find_origin(request.config, run_folder, parent, number, say)
+    resume_point = find_resume_point(request.config, run_folder, number, say)
     runner = request.config.runner
-    if origin is not None:
-        runner = restore_runner(runner, origin.provenance)
-    tags = {STUDY: folder.name, TRIAL: str(number)}
-    return Plan(
+    if resume_point is not None:
+        runner = restore_runner(runner, resume_point.provenance)
+    return RunSpec(
         request.config,
         request.overrides,
         name_trial(number, varied),
         runner,
-        tags if parent is None else {**tags, PARENT: parent},
-        origin,
+        make_tags(folder, number),
+        resume_point,
         run_folder.root,
         {"trial": number},
     )
 
 
-def name_trial(number: int, varied: Sequence[str], ending: str = "") -> str:
-    """Return a trial's number, how it ended, and what varies in it."""
-    return f"{number}: {ending}{shorten(varied)}"
+def name_trial(number: int, varied: Sequence[str]) -> str:
+    """Return the name of a trial's run: its number, and what varies in it."""
+    return f"{number}: {shorten(varied)}"
 
 
-def find_origin(
-    config: Config,
-    run_folder: RunFolder,
-    parent: str | None,
-    number: int,
-    say: Callable[[str], None],
-) -> Origin | None:
-    """Return what an earlier attempt at a trial left, None where there was none."""
-    if not run_folder.root.is_dir():
+def make_tags(folder: StudyFolder, number: int) -> dict[str, str]:
+    """Return the tags by which the run of a trial is known as such."""
+    return {STUDY: folder.name, TRIAL: str(number)}
+
+
+def find_resume_point(
+    config: Config, run_folder: RunFolder, number: int, say: Callable[[str], None]
+) -> ResumePoint | None:
+    """Return what an earlier start of a trial left, None where there was none."""
+    if not (run_folder.root / RUN_FILE).is_file():
         return None
-    tracking, client = config.tracking, None
-    if tracking.name != "none":
-        client = open_store(tracking.uri, tracking.dir)
-    run = find_attempt(client, config, run_folder, parent, number)
-    if run is None and config.tracking.name != "none":
-        return None  # it died before it had an MLflow run
     run_folder.samples.mkdir(exist_ok=True)
-    provenance = read_unedited(config, run_folder, run)
+    provenance = read_unedited(config, run_folder)
     with released_on_refusal(hold(run_folder)) as lock:
         checkpoint = read_own_checkpoint(run_folder, config, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"trial {number} goes on from {where}")
-        return Origin(run_folder, lock, run, provenance, checkpoint, same=True)
+        return ResumePoint(run_folder, lock, provenance, checkpoint, same=True)
 
 
-def find_attempt(
-    client: Client | None, config: Config, run_folder: RunFolder, parent: str | None, number: int
-) -> LoggedRun | None:
-    """Return the MLflow run of a trial whose folder is there; None where it was deleted.
+def wait_for_end(folder: RunFolder) -> None:
+    """Return once no process works in a trial's folder; raises RequestError naming one that does.
 
-    One that was killed between the two has a run of which its folder does not know yet.
+    The trials of some launchers outlive the controlling process.
     """
-    if client is None or parent is None or not run_folder.root.is_dir():
-        return None
-    run_id = run_folder.read_run_id()
-    if run_id is not None:
-        with contextlib.suppress(RequestError):
-            return read_run(client, run_id, "resume")
-        return None
-    found = find_children(client, config.tracking.experiment, parent).get(number)
-    if found is not None:
-        known = run_folder.read_mapping(RUN_FILE)
-        run_folder.write_json(RUN_FILE, {**known, "run_id": found.run_id})
-    return found
+    until = time.monotonic() + END_S
+    while folder.root.is_dir():
+        try:
+            folder.lock().close()
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                problem = f"the trial of {folder.root} is still going on, as {error}"
+                raise RequestError([Fault("hydra.sweeper.study_name", problem)]) from error
+            time.sleep(0.2)
 
 
 def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop | None]:
@@ -169,9 +157,9 @@ def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop
             return None
         if end.scores and trial.should_prune():
             score = end.scores[SCORE]
-            return Stop("pruned", f"after epoch {end.number}, with {SCORE} {score:.2f}")
+            return Stop(Outcome.PRUNED, f"after epoch {end.number}, with {SCORE} {score:.2f}")
         if study.user_attrs.get(STOPPING):
-            return Stop("interrupted", f"the study was stopped, in epoch {end.number}")
+            return Stop(Outcome.INTERRUPTED, f"the study was stopped, in epoch {end.number}")
         return None
 
     return judge

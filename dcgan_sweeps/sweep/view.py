@@ -1,6 +1,6 @@
 """What a person sees while a study goes on: a live table, or plain lines without a terminal.
 
-view = StudyView(console, request, folder, study, parallel)
+view = StudyView(console, request, folder, study, n_jobs)
 with view.shown():
     view.start(3, ["optimizer.lr=0.0002"], config)
 """
@@ -27,7 +27,7 @@ from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.terminal import format_duration, make_say
 
 REDRAW_S = 1.0
-WORDS_OF_ENDING = {
+STOP_MESSAGES = {
     "interrupted": "asked to stop",
     "time limit": "the time limit is reached",
     "target": "the target score is met",
@@ -44,13 +44,13 @@ class StudyView:
         request: StudyRequest,
         folder: StudyFolder,
         study: optuna.Study,
-        parallel: int,
+        n_jobs: int,
     ):
         self.say = make_say(console)
         self.request = request
         self.folder = folder
         self.study = study
-        self.parallel = parallel
+        self.n_jobs = n_jobs
         self.configs: dict[int, Config] = {}  # of the trials that were started
         self.started: dict[int, tuple[float, float]] = {}  # when, and at which share
         self.durations_s: list[float] = []  # of trials that were done whole in this start
@@ -91,11 +91,11 @@ class StudyView:
         self.started.pop(number, None)
         self.say(f"trial {number:>3} failed, and is tried again: {result.reason}")
 
-    def stop(self, ending: str, running: int) -> None:
+    def stop(self, stop_reason: str, running: int) -> None:
         """Tell why nothing more is asked."""
         rest = f"; {running} running trials end with their epoch, and are kept" if running else ""
-        again = ". Once more: stop at once" if ending == "interrupted" and running else ""
-        self.say(f"{WORDS_OF_ENDING[ending]}{rest}{again}")
+        again = ". Once more: stop at once" if stop_reason == "interrupted" and running else ""
+        self.say(f"{STOP_MESSAGES[stop_reason]}{rest}{again}")
 
     def refresh(self, running: Iterable[int]) -> None:
         """Draw the running trials again, not more often than once in REDRAW_S."""
@@ -159,7 +159,7 @@ class StudyView:
             parts.append(f"best {best.value:.2f} in trial {best.number}")
         if self.durations_s:
             each_s = sum(self.durations_s) / len(self.durations_s)
-            left_s = each_s * (self.request.total - told) / self.parallel
+            left_s = each_s * (self.request.total - told) / self.n_jobs
             parts.append(f"at most {format_duration(left_s)} left")
         return ", ".join(parts)
 

@@ -1,7 +1,8 @@
-"""The folder of one run: everything that is logged, also without a tracker.
+"""The folder of one run: the record of it, from which its MLflow run is derived.
 
-folder = RunFolder.make(Path("mlruns"), "article")
-folder.append({"epoch": 1, "score/fcd": 99.8})
+folder = RunFolder.make(Path("mlruns"), "baseline")
+folder.append({"epoch": 1, "score/fcd": 99.8, "time_s": time.time()})
+folder.end(Outcome.COMPLETE, reason="")
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,18 @@ from typing import IO, Any
 
 import yaml
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
 from dcgan_sweeps.tracking.history import parse_last, parse_lines
+from dcgan_sweeps.tracking.outcome import Ending, Outcome
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-RUN_FILE = "run.json"  # whose folder it is, and what was logged in it
+RUN_FILE = "run.json"  # what the run is called, its tags, and what was logged in its files
+MLFLOW_FILE = "mlflow.json"  # which MLflow run it has, and what was delivered there
+# The files that name the MLflow run: today's, and those of earlier runs and studies.
+OWNERS = ((MLFLOW_FILE, "run_id"), (RUN_FILE, "run_id"), ("study.json", "parent_run_id"))
+STUDY, TRIAL = "study", "trial"  # tags of a trial; a study's parent run has the first alone
 GRID = re.compile(r"epoch_([0-9]{4,9})\.png")
 
 
@@ -66,6 +73,29 @@ class RunFolder:
             raise RequestError([Fault("tracking.dir", problem)]) from error
         return cls(root)
 
+    def begin(
+        self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], tracking: Tracking
+    ) -> None:
+        """Write down what the run is called, when it began, and where it is to be tracked.
+
+        `record` is the name by which its MLflow run is found again where the id did not come back.
+        """
+        known = self.read_mapping(RUN_FILE)  # of an earlier start of a trial
+        self.write_json(RUN_FILE, {"record": uuid.uuid4().hex, "began_s": time.time(), **known})
+        tracked = {"name": tracking.name, "uri": tracking.uri, "experiment": tracking.experiment}
+        located = {**tags, "folder": str(self.root)}
+        self.describe(name=name, tags=located, params=params, tracking=tracked)
+
+    def describe(self, *, name: str | None = None, **parts: Mapping[str, Any]) -> None:
+        """Add to the tags, the params, the data set or the tracker of the run."""
+        known = self.read_mapping(RUN_FILE)
+        merged = {key: {**known.get(key, {}), **part} for key, part in parts.items()}
+        self.write_json(RUN_FILE, {**known, **merged, "name": name or known.get("name", "")})
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
     @property
     def samples(self) -> Path:
         return self.root / "samples"
@@ -96,14 +126,29 @@ class RunFolder:
         file.flush()
         return file
 
+    def find_provenances(self) -> list[Path]:
+        """Return the provenance of each part of the run: a resumed one has several."""
+        return sorted(self.root.glob("provenance*.json"))
+
+    def is_held(self) -> bool:
+        """Return whether a process works in this folder."""
+        try:
+            self.lock().close()
+        except BlockingIOError:
+            return True
+        return False
+
     def rewind(self, history: str, epoch: int) -> None:
         """Put history.jsonl back to `history`, and remove the grids of epochs after `epoch`."""
-        unfinished = self.root / ".history.jsonl"
-        unfinished.write_text(history)
-        unfinished.replace(self.history)
+        self._write_history(history)
         for number, frame in self.find_frames().items():
             if number > epoch:
                 frame.unlink()
+
+    def _write_history(self, history: str) -> None:
+        unfinished = self.root / ".history.jsonl"
+        unfinished.write_text(history)
+        unfinished.replace(self.history)
 
     def find_frames(self) -> dict[int, Path]:
         """Return {epoch: sample grid} of this run, in the order of the epochs.
@@ -120,9 +165,30 @@ class RunFolder:
         return self.samples / f"epoch_{epoch:04d}.png"
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to history.jsonl."""
+        """Add one line to history.jsonl, with the time."""
+        timed = {**record, "time_s": round(time.time(), 3)}
         with self.history.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(timed) + "\n")
+
+    def end(self, outcome: Outcome, reason: str) -> None:
+        """Add the outcome, the last line of a history; a line that was cut off is dropped."""
+        text = self.read_history()
+        if not text.endswith("\n"):
+            self._write_history(text[: text.rfind("\n") + 1])
+        self.append({"outcome": outcome, "reason": mask_secrets(reason)})
+
+    def read_ending(self) -> Ending | None:
+        """Return how the run ended, None for one that goes on or died.
+
+        Raises RequestError for a damaged last line.
+        """
+        last = self.read_last()
+        if "outcome" not in last:
+            return None
+        if last["outcome"] not in {*Outcome}:
+            problem = f"outcome is {last['outcome']}; allowed: {', '.join(Outcome)}"
+            raise RequestError([Fault(str(self.history), problem)])
+        return Ending(Outcome(last["outcome"]), last.get("reason", ""), last.get("time_s", 0.0))
 
     def read_history(self) -> str:
         """Return the lines of history.jsonl; raises RequestError where they are no text."""
@@ -149,16 +215,24 @@ class RunFolder:
         path = self.root / name
         return read_mapping(path) if path.is_file() else {}
 
-    def read_run_id(self) -> str | None:
-        """Return the run of this folder in the tracker, None where it has none.
+    def read_name(self) -> str:
+        """Return the name of the run; that of its folder where an earlier version did not say."""
+        return str(self.read_mapping(RUN_FILE).get("name") or self.root.name)
 
-        Raises RequestError for a damaged run.json.
+    def read_run_id(self) -> str | None:
+        """Return the id of the MLflow run of this folder, None where it has none.
+
+        Raises RequestError for a damaged file.
         """
-        run_id = self.read_mapping(RUN_FILE).get("run_id")
-        if run_id is not None and not isinstance(run_id, str):
-            problem = f"run_id is {run_id}; allowed: text, or null"
-            raise RequestError([Fault(str(self.root / RUN_FILE), problem)])
-        return run_id
+        for name, key in OWNERS:
+            if (self.root / name).is_file():
+                run_id = self.read_mapping(name).get(key)
+                if run_id is not None and not isinstance(run_id, str):
+                    problem = f"{key} is {run_id}; allowed: text, or null"
+                    raise RequestError([Fault(str(self.root / name), problem)])
+                if run_id is not None or name == MLFLOW_FILE:
+                    return run_id
+        return None
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a file of the run whole or not at all, secrets masked, and return its path."""

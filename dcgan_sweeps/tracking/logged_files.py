@@ -1,7 +1,7 @@
 """The files of a run that say how it was made, read back and compared with what was logged.
 
-files = read_files(folder, params={})   # RequestError for a damaged file
-require_unedited(files)                 # RequestError for an edited one, naming each difference
+files = read_files(folder)   # RequestError for a damaged file
+require_unedited(files)      # RequestError for an edited one, naming each difference
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import read_logged, read_meanings, sign
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -39,8 +39,8 @@ class LoggedFiles:
     edits: tuple[Fault, ...]
 
 
-def read_files(folder: RunFolder, params: Mapping[str, str]) -> LoggedFiles:
-    """Return the files of a run; `params` are those of its tracker, {} where it has none.
+def read_files(folder: RunFolder) -> LoggedFiles:
+    """Return the files of a run.
 
     Raises RequestError for a damaged file, and for a configuration that this version cannot read.
     """
@@ -49,7 +49,7 @@ def read_files(folder: RunFolder, params: Mapping[str, str]) -> LoggedFiles:
     config = read_logged(read_mapping(folder.root / CONFIG), meanings)
     overrides = read_texts(folder.root / OVERRIDES)
     found = {
-        CONFIG: find_config_edits(folder, config, provenance, params),
+        CONFIG: find_config_edits(folder, config, provenance),
         OVERRIDES: find_edits(folder, OVERRIDES, overrides),
         **find_provenance_edits(folder, provenance),
     }
@@ -86,24 +86,21 @@ def require_provenance(folder: RunFolder) -> None:
 
 
 def find_config_edits(
-    folder: RunFolder, config: Config, provenance: Mapping[str, Any], params: Mapping[str, str]
+    folder: RunFolder, config: Config, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Return in words what a run's configuration says otherwise than what was logged.
 
-    What was logged stands in run.json, for a run of an earlier version in its params, or is known
-    by its signature alone.
+    What was logged stands in run.json; of a run of an earlier version the config hash alone is known.
     """
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
     if isinstance(logged, Mapping):
         # A later version has keys that the run did not have.
         return compare_values(logged, {key: now[key] for key in now if key in logged})
-    if params:
-        return find_edited_params(now, params)
-    signature = provenance.get("signature", sign(now))
-    if signature == sign(now):
+    config_hash = provenance.get("config_hash", compute_config_hash(now))
+    if config_hash == compute_config_hash(now):
         return ()
-    return (f"the run's signature is {signature}, the file's {sign(now)}",)
+    return (f"the run's config hash is {config_hash}, the file's {compute_config_hash(now)}",)
 
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ LARGEST_DIFF = 1_000_000  # bytes
 TEXT, OPTIONAL, MAPPING = (str,), (str, type(None)), (dict,)
 TYPES: Mapping[str, tuple[type, ...]] = {
     "command": TEXT,
-    "signature": TEXT,
+    "config_hash": TEXT,
     "meanings": MAPPING,
     "commit": OPTIONAL,
     "dirty": (bool,),

@@ -1,14 +1,13 @@
-"""Records a run as it happens, in its folder and in its tracker.
+"""Records a run as it happens, in its folder.
 
-recorder = Recorder(folder, tracker, config.tracking)
+recorder = open_recorder(config.tracking, "baseline", tags={})
 recorder.add_samples(epoch=1, images_u8=grid)
-recorder.finish("complete", reason="")
+recorder.finish(Outcome.COMPLETE, reason="")
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +20,7 @@ import numpy.typing as npt
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.logged_config import flatten_nested
-from dcgan_sweeps.runs.logged_run import LoggedRun, reopen
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
-from dcgan_sweeps.tracking.children import end_run
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
     DIFF,
@@ -34,9 +31,10 @@ from dcgan_sweeps.tracking.edits import (
     read_logged_file,
     seal,
 )
-from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
-from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.logged_files import hash_diff
+from dcgan_sweeps.tracking.models import save_model
+from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.pictures import (
     add_caption,
     draw_grid,
@@ -45,15 +43,6 @@ from dcgan_sweeps.tracking.pictures import (
     write_png,
 )
 from dcgan_sweeps.tracking.secrets import mask_secrets
-from dcgan_sweeps.tracking.store import connect, find_experiment, find_store, require_places
-from dcgan_sweeps.tracking.tracker import (
-    Logged,
-    MlflowTracker,
-    NoTracker,
-    Tracker,
-    mask_tags,
-    save_mlflow_model,
-)
 
 ImagesU8 = npt.NDArray[np.uint8]
 
@@ -61,56 +50,21 @@ OF_THE_RECORD = "epoch"  # how the names of its own arrays in a checkpoint begin
 
 
 def open_recorder(
-    tracking: Tracking, name: str, tags: Mapping[str, str], place: Path | None
+    tracking: Tracking,
+    name: str,
+    tags: Mapping[str, str],
+    place: Path | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Recorder:
-    """Open a new run in the tracker and make its folder, at `place` or under runs/.
+    """Make the folder of a new run, at `place` or under runs/, and return its recorder.
 
-    Raises RequestError before either.
+    `params` are logged beside the configuration. Raises RequestError where no folder can be made.
     """
-    require_places(tracking)
     name = mask_secrets(name)
-    if tracking.name == "none":
-        folder = _make_folder(tracking, name, place)
-        folder.write_json(RUN_FILE, {**folder.read_mapping(RUN_FILE), "run_id": None})
-        return Recorder(folder, NoTracker(), tracking, folder.lock())
-    store = find_store(tracking.uri, tracking.dir)
-    client = connect(store)
-    experiment_id = find_experiment(client, store, tracking.experiment)
-    folder = _make_folder(tracking, name, place)
-    known = folder.read_mapping(RUN_FILE)  # of an earlier attempt at a trial
-    located = mask_tags({**tags, "folder": str(folder.root)})
-    run_id = client.create_run(experiment_id, run_name=name, tags=located).info.run_id
-    try:
-        folder.write_json(RUN_FILE, {**known, "run_id": run_id})
-    except OSError as error:  # a full disk: no folder knows the run, and nobody would end it
-        end_run(client, run_id, "failed", str(error))
-        raise
-    tracker = MlflowTracker(client, experiment_id, run_id, Logged(), tracking.system_metrics_s)
-    return Recorder(folder, tracker, tracking, folder.lock())
-
-
-def _make_folder(tracking: Tracking, name: str, place: Path | None) -> RunFolder:
-    if place is None:
-        return RunFolder.make(Path(tracking.dir), name)
-    return RunFolder.make_at(place)
-
-
-def reopen_recorder(
-    tracking: Tracking, folder: RunFolder, run: LoggedRun | None, lock: IO[str]
-) -> Recorder:
-    """Open a run again that ended or died: in its folder, and in the tracker where it has one.
-
-    `lock` is the folder's, held: two processes shall not go on with one run.
-    """
-    folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
-    if run is None:
-        return Recorder(folder, NoTracker(), tracking, lock)
-    client = connect(find_store(tracking.uri, tracking.dir))
-    logged = reopen(client, run)
-    tracker = MlflowTracker(
-        client, run.experiment_id, run.run_id, logged, tracking.system_metrics_s
-    )
-    return Recorder(folder, tracker, tracking, lock)
+    folder = RunFolder.make(Path(tracking.dir), name) if place is None else RunFolder.make_at(place)
+    lock = folder.lock()
+    folder.begin(name, tags, params or {}, tracking)
+    return Recorder(folder, tracking, lock)
 
 
 @dataclass(frozen=True)
@@ -166,92 +120,71 @@ def unpack_steps(arrays: Arrays) -> list[Steps]:
 
 
 class Recorder:
-    """Writes one run down; `waited_s` is how long that kept the training thread.
+    """Writes one run down in its folder; `waited_s` is how long that kept the training thread.
 
-    What a run folder has already is not written again, and neither is what the tracker has: so a
-    run that goes on can say everything from its start.
+    What the folder has already is not written again, so a run that is resumed can say everything
+    from its start. `lock` is that of the folder, held: two processes never write one record.
     """
 
-    def __init__(self, folder: RunFolder, tracker: Tracker, tracking: Tracking, lock: IO[str]):
+    def __init__(self, folder: RunFolder, tracking: Tracking, lock: IO[str]):
         self.folder = folder
-        self.tracker = tracker
         self.tracking = tracking
         self.waited_s = 0.0
-        self._failures: list[Exception] = []
+        self.failures: list[OSError] = []  # what could not be written at the end
         self._lock = lock
         self._step = 0
         self._epoch_steps: list[Steps] = []  # of the epoch that is going on
         self._pending = 0  # how many of these, the last ones, have no point yet
         self._grids: dict[int, str] = {}  # the SHA-256 of each sample grid, by epoch
 
-    @property
-    def failures(self) -> list[Exception]:
-        """What could not be written at the end, or to the tracker."""
-        return [*self._failures, *self.tracker.failures]
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue after a checkpoint, whose history the folder has."""
+        self._step = checkpoint.step
+        self._epoch_steps = unpack_steps(checkpoint.arrays)
+        self._pending = int(checkpoint.facts["pending"])
+        self._grids = read_grids(checkpoint)
 
-    def restore(self, checkpoint: Checkpoint, epoch: int) -> None:
-        """Put the record back to a checkpoint, `epoch` epochs being done, and into the tracker
-        what it lost when the run died."""
-        with self._timed():
-            self.folder.rewind(checkpoint.history, epoch)
-            self._step = checkpoint.step
-            self._epoch_steps = unpack_steps(checkpoint.arrays)
-            self._pending = int(checkpoint.facts["pending"])
-            self._grids = read_grids(checkpoint)
-            tags: dict[str, str] = {}
-            for record in parse_lines(checkpoint.history, str(self.folder.history)):
-                self._log_record(record)
-                tags |= {name: text for name, text in record.items() if name.startswith("digest.")}
-            self.tracker.log_tags(tags)
-            for number, frame in self.folder.find_frames().items():
-                self.tracker.log_image(frame, key="samples", step=number)
-
-    def save_checkpoint(self, state: Arrays, signature: str) -> None:
+    def save_checkpoint(self, state: Arrays, config_hash: str) -> None:
         """Write a checkpoint of the training's `state` and of the record up to here.
 
-        `signature` is that of the run's configuration. Raises CheckpointError.
+        `config_hash` is that of the run's configuration. Raises CheckpointError.
         """
         with self._timed():
             arrays = {**state, **pack_steps(self._epoch_steps)}
-            facts = {
-                "run_id": self.tracker.run_id,
-                "signature": signature,
-                "pending": self._pending,
-                "grids": self._grids,
-            }
+            facts = {"config_hash": config_hash, "pending": self._pending, "grids": self._grids}
             history = self.folder.read_history()
             write_checkpoint(
                 self.folder.checkpoints, Checkpoint(self._step, arrays, history, facts)
             )
 
-    def add_request(self, flat: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
-        """Record the configuration, before anything else, so that a run that dies has a name."""
+    def add_request(self, params: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
+        """Record the configuration, before anything else, so that a run that dies has a name.
+
+        `params` are logged beside its own values.
+        """
         with self._timed():
-            self.tracker.log_params(flat)
             # Of the configuration its own values are kept, {dotted key: value}.
             logged = {CONFIG: flatten_nested(nested), OVERRIDES: overrides}
             for name, content in ((CONFIG, nested), (OVERRIDES, overrides)):
-                path = self._place(name)
-                if not path.exists():
+                if not self._place(name).exists():
                     seal(self.folder, name, logged[name])
                     self.folder.write_yaml(name, content)
-                self._log_root(path, "config")
-            self._log_digest(OVERRIDES)
+            self.folder.describe(params=params, tags=self._digest(OVERRIDES))
 
     def add_provenance(
         self, provenance: Mapping[str, Any], diff: str, packages: list[str], layers: str
     ) -> None:
         """Record where the run came from, and both layer tables.
 
-        For a run that goes on, where this part of it came from: provenance_2.json and so on.
+        For a run that is resumed, where this part of it came from: provenance_2.json and so on.
         """
         with self._timed():
-            before = len(list(self.folder.root.glob("provenance*.json")))
+            before = len(self.folder.find_provenances())
             name = f"provenance_{before + 1}.json" if before else PROVENANCE
             if name == PROVENANCE:
                 seal(self.folder, name, provenance)
             self.folder.write_json(name, provenance)
-            self._log_digest(PROVENANCE)
+            self.folder.describe(tags=self._digest(PROVENANCE))
             texts = {
                 DIFF: diff,
                 "requirements.txt": "\n".join(packages) + "\n",
@@ -262,25 +195,28 @@ class Recorder:
                     if name == DIFF:
                         seal(self.folder, DIFF, {"sha256": hash_diff(mask_secrets(text))})
                     self.folder.write_text(name, text)
-            for path in (*self.folder.root.glob("provenance*.json"), *map(self._place, texts)):
-                self._log_root(path)
 
-    def _log_digest(self, name: str) -> None:
-        """Log the digest of a file beside the file itself."""
+    def _digest(self, name: str) -> dict[str, str]:
+        """Return the digest of a file, as a tag to be logged beside the file itself."""
         logged = read_logged_file(self.folder, name)
-        if logged is not None:
-            self.tracker.log_tags({f"{LOGGED}.{name}": digest(logged)})
+        return {} if logged is None else {f"{LOGGED}.{name}": digest(logged)}
 
     def _place(self, name: str) -> Path:
         return self.folder.root / name
 
+    def add_data(self, name: str, digest: str, source: str, rows: int) -> None:
+        """Record the data set that the run reads, and how many of its rows."""
+        self.folder.describe(data={"name": name, "digest": digest, "source": source, "rows": rows})
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Record tags, also after the end of the run."""
+        self.folder.describe(tags=tags)
+
     def add_real_images(self, images_u8: ImagesU8) -> None:
         """Record a grid of training images (n, 28, 28)."""
         with self._timed():
-            path = self.folder.samples / "real.png"
             grid = draw_grid(images_u8, self.tracking.sample_columns)
-            write_png(path, add_caption(grid, "real images"))
-            self.tracker.log_file(path, "samples")
+            write_png(self.folder.samples / "real.png", add_caption(grid, "real images"))
 
     def add_samples(self, epoch: int, images_u8: ImagesU8) -> None:
         """Record the grid of the fixed latents (n, 28, 28) after an epoch; 0 is untrained."""
@@ -289,10 +225,9 @@ class Recorder:
             grid = draw_grid(images_u8, self.tracking.sample_columns)
             write_png(path, add_caption(grid, f"epoch {epoch}"))
             self._grids[epoch] = hashlib.sha256(path.read_bytes()).hexdigest()
-            self.tracker.log_image(path, key="samples", step=epoch)
 
     def add_score_pictures(self, pictures: Mapping[str, ImagesU8]) -> None:
-        """Write {name: picture} that show what a score is made of; they are logged at the end."""
+        """Record {name: picture} that show what a score is made of."""
         with self._timed():
             folder = self._place("score")
             folder.mkdir(exist_ok=True)
@@ -322,64 +257,52 @@ class Recorder:
     def _log_pending(self, epoch: int) -> None:
         values = average_steps(self._epoch_steps[-self._pending :])
         self._pending = 0
-        self._log({"step": self._step, "epoch": epoch, **values})
+        self.folder.append({"step": self._step, "epoch": epoch, **values})
 
     def add_scores(self, epoch: int, scores: Mapping[str, float]) -> None:
         """Record the scores after an epoch, under their metric names."""
         with self._timed():
-            self._log({"epoch": epoch, **scores})
+            self.folder.append({"epoch": epoch, **scores})
 
     def add_digests(self, epoch: int, digests: Mapping[str, str]) -> None:
         """Record the digests of weights and samples after an epoch."""
         with self._timed():
-            self._log({"epoch": epoch, **digests})
-            self.tracker.log_tags(digests)
+            self.folder.append({"epoch": epoch, **digests})
 
     def add_models(self, models: Mapping[str, Any]) -> None:
-        """Record {name: Keras model} as MLflow models, which the folder keeps as well."""
+        """Record {name: Keras model} as MLflow models."""
         with self._timed():
             for name, model in models.items():
-                path = self.folder.root / "models" / name
-                shutil.rmtree(path, ignore_errors=True)  # of an earlier, interrupted part
-                save_mlflow_model(model, path)
-                self.tracker.log_model(path, name, self._step)
+                save_model(model, self.folder.models / name, self._step)
 
     def add_file(self, name: str, content: bytes) -> None:
         """Record a file that the run made."""
         with self._timed():
-            path = self.folder.root / name
-            path.write_bytes(content)
-            self._log_root(path)
+            self._place(name).write_bytes(content)
 
     def add_traceback(self, text: str) -> None:
         """Record what a run failed with, where the disk still takes it."""
         with self._timed():
             try:
-                self._log_root(self.folder.write_text("traceback.txt", text))
+                self.folder.write_text("traceback.txt", text)
             except OSError as error:
-                self._failures.append(error)
+                self.failures.append(error)
 
-    def finish(self, outcome: str, reason: str) -> None:
-        """Record the GIF, the history and the outcome, and wait until all is written.
+    def finish(self, outcome: Outcome, reason: str, mirror_cpu_s: float = 0.0) -> None:
+        """Record the GIF, what recording cost, and the outcome, and release the folder.
 
-        The run is ended in the tracker even where something before that fails, on a full disk say.
+        `mirror_cpu_s` is the CPU time of the thread that delivers to MLflow.
         """
-        with self._timed():
-            try:
+        try:
+            with self._timed():
                 self._add_gif()
-                for picture in sorted(self._place("score").glob("*.png")):
-                    self.tracker.log_file(picture, "score")
-                self._log({"outcome": outcome, "reason": mask_secrets(reason)})
-                self._log_root(self.folder.history)
-            except OSError as error:
-                self._failures.append(error)
-            finally:
-                self.tracker.end(outcome, reason, self._step, self.waited_s)
-                self._lock.close()
-
-    def tag(self, tags: Mapping[str, str]) -> None:
-        """Tag the run after it was finished."""
-        self.tracker.tag_ended(tags)
+            costs = {"tracking/waited_s": self.waited_s, "tracking/writer_cpu_s": mirror_cpu_s}
+            self.folder.append({"step": self._step, **costs})
+            self.folder.end(outcome, reason)
+        except OSError as error:
+            self.failures.append(error)
+        finally:
+            self._lock.close()
 
     def _add_gif(self) -> None:
         frames = self.folder.find_frames()
@@ -387,21 +310,6 @@ class Recorder:
             gif = self.folder.samples / "progress.gif"
             pictures = [read_png(frame) for frame in frames.values()]
             write_gif(gif, pictures, self.tracking.gif_frame_s, self.tracking.gif_last_s)
-            self.tracker.log_file(gif, "samples")
-
-    def _log(self, record: Mapping[str, Any]) -> None:
-        timed = {**record, "time_s": round(time.time(), 3)}
-        self.folder.append(timed)
-        self._log_record(timed)
-
-    def _log_record(self, record: Mapping[str, Any]) -> None:
-        metrics = {name: value for name, value in record.items() if isinstance(value, float)}
-        time_s = metrics.pop("time_s")
-        if metrics:
-            self.tracker.log_metrics(metrics, record.get("step", record.get("epoch")), time_s)
-
-    def _log_root(self, path: Any, folder: str = "") -> None:
-        self.tracker.log_file(path, folder)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

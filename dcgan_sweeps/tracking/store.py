@@ -44,11 +44,9 @@ Client = MlflowClient
 DATABASE_FILE, LOCK_FILE = "mlflow.db", ".mlflow.lock"
 # The UI shows what belongs to training, and nothing of language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-# A server that is down shall be found out in seconds; MLflow's own patience is minutes.
-FIRST_CONTACT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PATIENCE_S),
-}
+# MLflow's own patience with a server is minutes for each call. What fails is tried again by the
+# mirror, and a user who sets these is heeded.
+BOUNDS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 # An experiment's name that is its folder's as well. One that ends as a digest does is not: it
 # might be the folder of another.
 FOLDER_NAME = re.compile(r"(?!.*-[0-9a-f]{16}$)\w[\w .,=+@-]{0,99}(?<! )")
@@ -101,7 +99,7 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
         root = store.artifact_root.parent
         if not store.exists:
             raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
-    prepare_logging()
+    prepare()
     with naming(str(store), store.key):
         require_store(store.uri, store.key)
         if store.artifact_root is not None:
@@ -154,7 +152,7 @@ def connect(store: Store) -> MlflowClient:
 
     Raises RequestError naming it otherwise, before anything of it is made or changed.
     """
-    prepare_logging()
+    prepare()
     with naming(str(store), store.key):
         require_store(store.uri, store.key)
         if not store.exists:
@@ -164,8 +162,10 @@ def connect(store: Store) -> MlflowClient:
         return _contact(store)
 
 
-def prepare_logging() -> None:
-    """Keep what MLflow says while it opens a store from the terminal."""
+def prepare() -> None:
+    """Bound the time of each call of a server, and keep what MLflow says from the terminal."""
+    for name, value in BOUNDS.items():
+        os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It prints a traceback for each error that it also raises.
@@ -176,8 +176,7 @@ def prepare_logging() -> None:
 
 def _contact(store: Store) -> MlflowClient:
     client = MlflowClient(tracking_uri=store.uri)
-    with _environment(FIRST_CONTACT):
-        answer_within(PATIENCE_S, lambda: client.search_experiments(max_results=1))
+    answer_within(PATIENCE_S, lambda: client.search_experiments(max_results=1))
     return client
 
 
@@ -316,17 +315,3 @@ def _lock(path: Path) -> IO[str]:
         if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
             return file
         file.close()
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -5,11 +5,11 @@ import numpy as np
 from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.gan.networks import LayerRow, build_gan, count_parameters, tabulate_layers
 
-ARTICLE = compose("config", [], Config).model
+DCGAN28 = compose("config", [], Config).model
 
 
 def test_the_generator_is_the_documented_one():
-    generator = build_gan(ARTICLE, 0, "float32").generator
+    generator = build_gan(DCGAN28, 0, "float32").generator
     assert tabulate_layers(generator) == [
         LayerRow("Dense", (6272,), 633_472),
         LayerRow("Reshape", (7, 7, 128), 0),
@@ -23,7 +23,7 @@ def test_the_generator_is_the_documented_one():
 
 
 def test_the_discriminator_is_the_documented_one():
-    discriminator = build_gan(ARTICLE, 0, "float32").discriminator
+    discriminator = build_gan(DCGAN28, 0, "float32").discriminator
     assert tabulate_layers(discriminator) == [
         LayerRow("Conv2D", (14, 14, 64), 1_664),
         LayerRow("LeakyReLU", (14, 14, 64), 0),
@@ -38,7 +38,7 @@ def test_the_discriminator_is_the_documented_one():
 
 
 def test_the_documented_activations_and_rates_are_there():
-    gan = build_gan(ARTICLE, 0, "float32")
+    gan = build_gan(DCGAN28, 0, "float32")
     upsample, last = gan.generator.layers[3], gan.generator.layers[5]
     assert (upsample.activation.__name__, last.activation.__name__) == ("selu", "tanh")
     assert [layer.rate for layer in gan.discriminator.layers if hasattr(layer, "rate")] == [0.3] * 2

@@ -8,7 +8,7 @@ import pytest
 from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.datasets.batches import draw_batches
 from dcgan_sweeps.gan.networks import build_gan
-from dcgan_sweeps.gan.sampling import Diverged, make_sampler, to_u8
+from dcgan_sweeps.gan.sampling import Diverged, make_image_sampler, to_u8
 from dcgan_sweeps.gan.step import prepare_training
 from dcgan_sweeps.gan.training import train
 from dcgan_sweeps.randomness import stream
@@ -94,7 +94,7 @@ def test_pixels_are_rounded_to_the_nearest_and_clipped():
 
 def test_a_sampler_follows_the_weights_and_refuses_nan(tiny):
     generator = build_gan(tiny.model, 0, "float32").generator
-    sample = make_sampler(generator, batch_size=3)
+    sample = make_image_sampler(generator, batch_size=3)
     latents = np.ones((5, tiny.model.latent_dim), np.float32)
     assert sample(latents).shape == (5, 28, 28)
     generator.layers[0].bias.assign(np.full(392, np.nan))

@@ -27,7 +27,7 @@ def gallery(tmp_path_factory):
     gallery = Gallery(tmp_path_factory.mktemp("gallery"))
     study = ["hydra.sweeper.study_name=demo", f"hydra.sweeper.n_trials={TRIALS}"]
     # One at a time, so that the same trials are pruned every time.
-    gallery.do("run", "-m", "search=fcd", "experiment=tiny", *study, "hydra.sweeper.parallel=1")
+    gallery.do("run", "-m", "search=fcd", "experiment=tiny", *study, "hydra.sweeper.n_jobs=1")
     gallery.do("run", *TINY, "seed=1", "train.epochs=3")
     return gallery
 

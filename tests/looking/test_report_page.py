@@ -38,7 +38,7 @@ def test_every_trial_is_listed_and_every_figure_drawn(address, open_page, errors
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == []
 
 
-def test_a_condition_filters_rows_and_atlas_and_a_wrong_one_is_named(address, open_page, errors):
+def test_a_filter_selects_rows_and_atlas_and_a_wrong_one_is_named(address, open_page, errors):
     page = open_page(address)
     page.fill("#where", "outcome = pruned")
     pruned = page.locator("#leaderboard tbody tr").count()

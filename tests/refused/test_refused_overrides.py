@@ -68,7 +68,7 @@ BEYOND = [
         "runner.gpu_memory_mib": 10**9,
         "runner.slots": 10**6,
         "hydra.sweeper.n_trials": 10**9,
-        "hydra.sweeper.parallel": 10**9,
+        "hydra.sweeper.n_jobs": 10**9,
         "hydra.sweeper.retries": 10**9,
     }.items()
 ]
@@ -102,17 +102,17 @@ KEYS = [
     ("~nothing", "nothing: there is no such key"),
 ]
 GROUPS = [
-    ("model=artcle", "model: got artcle; allowed: article; did you mean article?"),
-    ("model=2024_11", "model: got 2024_11; allowed: article"),
-    ("model=true", "model: got true; allowed: article"),
-    ("model=null", "model: got null; allowed: article"),
+    ("model=dcgan82", "model: got dcgan82; allowed: dcgan28; did you mean dcgan28?"),
+    ("model=2024_11", "model: got 2024_11; allowed: dcgan28"),
+    ("model=true", "model: got true; allowed: dcgan28"),
+    ("model=null", "model: got null; allowed: dcgan28"),
     ("optimizer=3", "optimizer: got 3; allowed: adam"),
     ("optimizer=", "optimizer: got ; allowed: adam"),
     ("optimizer=[adam,adam]", "optimizer: got [adam, adam]; allowed: one of adam"),
     ("data=[fashion_mnist]", "data: got [fashion_mnist]; allowed: one of fashion_mnist, synth"),
-    ("experiment=[quick,tiny]", "experiment: got [quick, tiny]; allowed: one of article, quick"),
+    ("experiment=[quick,tiny]", "experiment: got [quick, tiny]; allowed: one of baseline, quick"),
     ("optimizer={lr:1e-3}", "optimizer: got {lr: 0.001}; allowed: adam"),
-    ("experiment=../model/article", "experiment: got ../model/article; allowed: "),
+    ("experiment=../model/dcgan28", "experiment: got ../model/dcgan28; allowed: "),
     ("search=fcd", "search: got fcd; a search needs -m"),
     ("hydra/launcher=ray", "hydra/launcher: got ray; allowed: basic, "),
     ("hydra/launcher=slot", "hydra/launcher: got slot; allowed: basic, "),
@@ -185,7 +185,7 @@ SWEEPS = [
     ("seed=0,-1", f"seed: got -1; allowed: {WHOLE} 0"),
     ("train.epochs=choice(1,1000000000)", f"train.epochs: got 1000000000; allowed: {WHOLE} 0"),
     ("tracking.uri='',x", "tracking.uri: got ; allowed: text, not blank"),
-    ("experiment=tiny,tny", "experiment: got tny; allowed: article, quick, tiny"),
+    ("experiment=tiny,tny", "experiment: got tny; allowed: baseline, quick, tiny"),
     ("experiment=[quick,tiny],tiny", "experiment: got [quick, tiny]; allowed: one of"),
     ("resume=a,b", "resume=a,b: -m starts new runs"),
     ("resume=12345678", "resume: got 12345678; -m starts new runs"),
@@ -197,7 +197,7 @@ SWEEPS = [
     ("~experiment", f"~experiment: {LEFT_OUT}"),
 ]
 TOGETHER = [
-    (["seed=-1", "model=artcle"], ["seed: ", "model: got artcle; allowed: article"]),
+    (["seed=-1", "model=dcgan82"], ["seed: ", "model: got dcgan82; allowed: dcgan28"]),
     (["optimizer.lr=1e-4,", "2e-4"], ["optimizer.lr=1e-4,: ends with a comma: leave no blank"]),
     (["seed=0,1", "x=["], ["seed=0,1: several values need a sweep", "x=[: cannot be read"]),
     (["hydra.mode=MULTIRUN", "-r"], ["hydra.mode: got MULTIRUN; -r asks for RUN"]),
@@ -206,7 +206,7 @@ TOGETHER = [
     (["hydra.sweeper.n_trials=3"], ["hydra.sweeper.n_trials=3: belongs to a study; add -m"]),
     (["hydra/launcher=basic"], ["hydra/launcher=basic: belongs to a study; add -m"]),
     (["sampler=tpe", "pruner=median"], ["sampler=tpe: belongs to a", "pruner=median: belongs"]),
-    (["--info", "defaults", "model=artcle"], ["model: got artcle"]),
+    (["--info", "defaults", "model=dcgan82"], ["model: got dcgan82"]),
     (["-m", "seed=0,1", "resume=12345678"], ["resume: got 12345678; -m starts new runs"]),
     (
         ["-m", "search=fcd", "optimizer.lr=interval(1e-4,1e-3)", "model.dropuot=0.3"],

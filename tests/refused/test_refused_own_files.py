@@ -89,7 +89,7 @@ EXPERIMENTS = [
     (HEAD + "defaults: 3\n", ["defaults: got 3 in FILE, line 2; allowed: a list such as"]),
     (
         HEAD + "defaults:\n  - tny\n",
-        ["defaults of experiment: got tny in FILE, line 3; allowed: art"],
+        ["defaults of experiment: got tny in FILE, line 3; allowed: bas"],
     ),
     (
         HEAD + "defaults:\n  - override /optimizer: adm\n",

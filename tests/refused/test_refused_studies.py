@@ -111,10 +111,10 @@ REQUESTS = [
         ["seed=0,1", "hydra.sweeper.stop_after_failures=0"],
         ["hydra.sweeper.stop_after_failures: got"],
     ),
-    (["seed=0,1", "hydra.sweeper.parallel=0"], ["hydra.sweeper.parallel: got 0; allowed: a whole"]),
+    (["seed=0,1", "hydra.sweeper.n_jobs=0"], ["hydra.sweeper.n_jobs: got 0; allowed: a whole"]),
     (
-        ["seed=0,1", "hydra.sweeper.parallel=900"],
-        ["hydra.sweeper.parallel: got 900; allowed: at m"],
+        ["seed=0,1", "hydra.sweeper.n_jobs=900"],
+        ["hydra.sweeper.n_jobs: got 900; allowed: at m"],
     ),
     (
         ["seed=0,1", "hydra.sweeper.seed=-1"],
@@ -134,20 +134,20 @@ REQUESTS = [
     (["model.dropout=interval(0,0.5)"], ["hydra.sweeper.n_trials: has no value", "sampler: a sea"]),
     (
         ["search=fcd", "model.dropout=interval(0.4,0.6)"],
-        ["hydra.sweeper.space.model.dropout: its d"],
+        ["hydra.sweeper.params.model.dropout: its d"],
     ),
     (["search=fcd", "optimizer.lr=interval(1e-4,3)"], ["optimizer.lr: got 3"]),
     (
         ["search=fcd", "optimizer.lr=interval(1e-2,1e-4)"],
-        ["hydra.sweeper.space.optimizer.lr: got i"],
+        ["hydra.sweeper.params.optimizer.lr: got i"],
     ),
     (
         ["search=fcd", "optimizer.lr=tag(log,interval(0,0.1))"],
-        ["hydra.sweeper.space.optimizer.lr: "],
+        ["hydra.sweeper.params.optimizer.lr: "],
     ),
     (
         ["search=fcd", "model.latent_dim=interval(1.5,200)"],
-        ["hydra.sweeper.space.model.latent_dim"],
+        ["hydra.sweeper.params.model.latent_dim"],
     ),
     (
         ["search=fcd", "+hydra.sweeper.only_if={seed: 'model.dropout=0.3'}"],
@@ -244,7 +244,7 @@ def _no_study_starts(monkeypatch):
     """Fail at once where a request is taken for a good one: a study would go on for minutes."""
 
     def start(request, folder):
-        raise AssertionError(f"a study of {request.words} was started")
+        raise AssertionError(f"a study of {request.overrides} was started")
 
     monkeypatch.setattr("dcgan_sweeps.sweep.study.open_study", start)
 

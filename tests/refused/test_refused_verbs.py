@@ -85,7 +85,7 @@ REPORT = [
     (["--where=lr ~ 1", "--where=x"], ["--where: got lr ~ 1", "--where: got x"]),
     (["--where=optimizer.lrr < 1"], ["--where: no run has optimizer.lrr; did you mean opt"]),
     (["--where=optimizer.lr < 1 and"], ["--where: got optimizer.lr < 1 and; < needs a number"]),
-    (["--where=optimizer.lr > 5"], ["TARGET: none of these 2 runs meets these conditions"]),
+    (["--where=optimizer.lr > 5"], ["TARGET: none of these 2 runs meets these filters"]),
     (["--json", "--csv"], ["--csv: not allowed with "]),
     (["--json=1"], ["--json: ignored explicit argument '1'"]),
     (["--html=x"], ["--html: got x; allowed: a name that ends with .html"]),

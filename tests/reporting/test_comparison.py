@@ -9,8 +9,8 @@ from dcgan_sweeps.reporting.comparison import compare_config, compare_scores
 
 
 def test_keys_that_can_change_a_result_come_first():
-    one = {"tracking.dir": "a", "optimizer.lr": "1e-3", "seed": "0", "signature": "x"}
-    other = {"tracking.dir": "b", "optimizer.lr": "2e-3", "seed": "0", "signature": "y"}
+    one = {"tracking.dir": "a", "optimizer.lr": "1e-3", "seed": "0", "config_hash": "x"}
+    other = {"tracking.dir": "b", "optimizer.lr": "2e-3", "seed": "0", "config_hash": "y"}
     changes = compare_config(one, other)
     assert [(each.key, each.decisive) for each in changes] == [
         ("optimizer.lr", True),

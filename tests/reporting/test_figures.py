@@ -6,11 +6,11 @@ import pytest
 from logged_runs import make_run
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from dcgan_sweeps.reporting.figures import draw_figures, find_lanes
+from dcgan_sweeps.reporting.figures import build_lanes, draw_figures
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
-from dcgan_sweeps.reporting.media import POINTS, Exhibit, thin
-from dcgan_sweeps.reporting.study import as_study, find_space
-from dcgan_sweeps.sweep.importances import find_importances
+from dcgan_sweeps.reporting.media import POINTS, Media, thin
+from dcgan_sweeps.reporting.study import as_study, choose_distribution
+from dcgan_sweeps.sweep.importances import compute_importances
 
 
 def make_board(count=8):
@@ -48,23 +48,23 @@ def test_runs_become_trials_in_the_order_they_started():
     ],
 )
 def test_the_range_of_a_parameter_is_that_of_its_values(texts, space):
-    assert find_space(texts) == space
+    assert choose_distribution(texts) == space
 
 
 def test_what_decides_the_score_comes_first():
     study = as_study(make_board(16).rows, ("model.dropout", "optimizer.lr"))
-    importances = find_importances(study, seed=0)
+    importances = compute_importances(study, seed=0)
     assert next(iter(importances)) == "optimizer.lr"
     assert sum(importances.values()) == pytest.approx(1)
 
 
 def test_a_study_of_several_parameters_has_every_figure():
     board = make_board()
-    exhibits = {
-        row.run.run_id: Exhibit(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
+    all_media = {
+        row.run.run_id: Media(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
         for row in board.rows
     }
-    figures, params = draw_figures(board, exhibits)
+    figures, params = draw_figures(board, all_media)
     assert [figure.name for figure in figures] == [
         "history",
         "epochs",
@@ -80,22 +80,22 @@ def test_a_study_of_several_parameters_has_every_figure():
 
 def test_one_run_alone_has_its_curve_and_its_time():
     board = make_board(1)
-    exhibits = {board.rows[0].run.run_id: Exhibit(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
-    figures, _ = draw_figures(board, exhibits)
+    all_media = {board.rows[0].run.run_id: Media(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
+    figures, _ = draw_figures(board, all_media)
     assert [figure.name for figure in figures] == ["epochs", "timeline"]
 
 
 def test_runs_of_a_slot_are_in_its_lane_with_its_idle_time():
     tags = {"slot": "here, slot 0: 1 threads"}.items()
     runs = [make_run(1, tags=tags), make_run(2, tags=tags, start_ms=15_000)]
-    (lane,) = find_lanes(runs)
+    (lane,) = build_lanes(runs)
     assert lane.name == "here, slot 0: 1 threads"
     assert lane.busy == pytest.approx(0.5)  # twice 5 s, 10 s between
 
 
 def test_runs_without_a_slot_take_as_many_lanes_as_ran_at_once():
     runs = [make_run(number, start_ms=start) for number, start in enumerate([0, 1000, 6000, 7000])]
-    lanes = find_lanes(runs)
+    lanes = build_lanes(runs)
     assert [[int(run.run_id, 16) for run in lane.runs] for lane in lanes] == [[0, 2], [1, 3]]
 
 

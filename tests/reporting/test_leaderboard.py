@@ -7,7 +7,7 @@ from logged_runs import IDENTITY, make_run
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.reporting.leaderboard import Choice, find_varied, rank_runs
-from dcgan_sweeps.runs.filters import read_conditions
+from dcgan_sweeps.runs.filters import read_filters
 
 
 def read_ids(board):
@@ -38,17 +38,17 @@ def test_the_limit_keeps_the_best_and_says_so():
     assert board.left_out == "the best 1 alone are shown (--limit)"
 
 
-def test_runs_that_do_not_meet_a_condition_are_not_ranked():
+def test_runs_that_do_not_meet_a_filter_are_not_ranked():
     runs = [make_run(1, 30.0, seed=1), make_run(2, 60.0, seed=2)]
-    board = rank_runs(runs, Choice(conditions=read_conditions(["seed = 2"])))
+    board = rank_runs(runs, Choice(filters=read_filters(["seed = 2"])))
     assert read_ids(board) == [2]
     assert board.rows[0].rank == "1"
-    with pytest.raises(RequestError, match="none of these 2 runs meets these conditions"):
-        rank_runs(runs, Choice(conditions=read_conditions(["seed = 3"])))
+    with pytest.raises(RequestError, match="none of these 2 runs meets these filters"):
+        rank_runs(runs, Choice(filters=read_filters(["seed = 3"])))
 
 
-def test_runs_of_one_signature_are_counted():
-    twins = [make_run(number, 30.0 + number, signature="same") for number in (1, 2)]
+def test_runs_of_one_config_hash_are_counted():
+    twins = [make_run(number, 30.0 + number, config_hash="same") for number in (1, 2)]
     board = rank_runs([*twins, make_run(3, 50.0)], Choice())
     assert [row.repeats for row in board.rows] == [2, 2, 1]
 

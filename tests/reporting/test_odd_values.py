@@ -14,9 +14,9 @@ from logged_runs import make_run
 from dcgan_sweeps.reporting.comparison import Side, compare
 from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
-from dcgan_sweeps.reporting.media import Exhibit
+from dcgan_sweeps.reporting.media import Media
 from dcgan_sweeps.reporting.report import render_report
-from dcgan_sweeps.runs.filters import meets, read_conditions
+from dcgan_sweeps.runs.filters import meets, read_filters
 
 ODD = [
     "9" * 6000,
@@ -65,7 +65,7 @@ def test_every_form_takes_an_odd_param(odd, other):
     rows = list(csv.DictReader(io.StringIO(render_csv(board))))
     assert len(rows) == 4
     assert all(len(cells) == 4 for cells in tabulate(board).values())
-    assert meets(runs[1], read_conditions([f"a.odd = {other}"]))
+    assert meets(runs[1], read_filters([f"a.odd = {other}"]))
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda text: ascii(text)[:20])
@@ -74,7 +74,7 @@ def test_an_odd_name_or_reason_is_shown(odd):
         make_run(1, 30.0, tags={"outcome.reason": odd, "slot": odd}), name=odd
     )
     board = rank_runs([run, make_run(2, 40.0)], Choice())
-    page = render_report(odd, board, {run.run_id: Exhibit(run, {"score/fcd": {1: 2.0}}, {})})
+    page = render_report(odd, board, {run.run_id: Media(run, {"score/fcd": {1: 2.0}}, {})})
     assert not re.search("[\x1b\u202e\u2028]", page)
     assert "</script><b>" not in page
 
@@ -91,7 +91,7 @@ def test_a_clock_that_jumped_gives_no_negative_time(start_ms, end_ms):
 
 @pytest.mark.parametrize(("one", "other"), [(-1.0, 1.0), (0.0, 0.0), (0.0, 1.0), (1e308, 1e308)])
 def test_scores_of_any_sign_compare(one, other):
-    sides = [Side(run, {}, Exhibit(run, {}, {})) for run in (make_run(1, one), make_run(2, other))]
+    sides = [Side(run, {}, Media(run, {}, {})) for run in (make_run(1, one), make_run(2, other))]
     assert compare(*sides).verdict
 
 

@@ -4,7 +4,7 @@ import pytest
 from logged_runs import make_run
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.runs.filters import meets, read_conditions, refuse_unknown
+from dcgan_sweeps.runs.filters import meets, read_filters, refuse_unknown
 
 RUN = make_run(1, 30.0, optimizer__lr="1e-3", data__name="fashion_mnist", data__limit="None")
 
@@ -22,7 +22,7 @@ RUN = make_run(1, 30.0, optimizer__lr="1e-3", data__name="fashion_mnist", data__
     ],
 )
 def test_what_is_so_is_met(text):
-    assert meets(RUN, read_conditions([text]))
+    assert meets(RUN, read_filters([text]))
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_what_is_so_is_met(text):
     ],
 )
 def test_what_is_not_so_is_not_met(text):
-    assert not meets(RUN, read_conditions([text]))
+    assert not meets(RUN, read_filters([text]))
 
 
-def test_several_conditions_are_all_to_be_met():
-    assert not meets(RUN, read_conditions(["optimizer.lr < 1", "score/fcd < 1"]))
+def test_several_filters_are_all_to_be_met():
+    assert not meets(RUN, read_filters(["optimizer.lr < 1", "score/fcd < 1"]))
 
 
-def test_every_condition_that_cannot_be_read_is_named():
+def test_every_filter_that_cannot_be_read_is_named():
     with pytest.raises(RequestError) as caught:
-        read_conditions(["optimizer.lr", "score/fcd < low", "seed ="])
+        read_filters(["optimizer.lr", "score/fcd < low", "seed ="])
     problems = [fault.problem for fault in caught.value.faults]
     assert [problem.partition(";")[0] for problem in problems] == [
         "got optimizer.lr",
@@ -57,4 +57,4 @@ def test_every_condition_that_cannot_be_read_is_named():
 
 def test_a_key_that_no_run_has_is_refused_with_the_nearest():
     with pytest.raises(RequestError, match=r"no run has optimizer.rl; did you mean optimizer.lr"):
-        refuse_unknown(read_conditions(["optimizer.rl < 1"]), [RUN])
+        refuse_unknown(read_filters(["optimizer.rl < 1"]), [RUN])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.scoring import cache
-from dcgan_sweeps.scoring.cache import find_figures, name_arrays
+from dcgan_sweeps.scoring.cache import load_metrics, name_arrays
 
-FIGURES = {"recall": 0.1 + 0.2, "dropped_classes": 0.0}
+METRICS = {"recall": 0.1 + 0.2, "dropped_classes": 0.0}
 
 
 @pytest.fixture
@@ -19,22 +19,22 @@ def refuse():
     pytest.fail("measured a second time")
 
 
-def test_figures_come_back_to_the_bit_and_are_not_measured_again(kept):
-    assert find_figures("a", lambda: FIGURES) == FIGURES
-    assert find_figures("a", refuse) == FIGURES
+def test_metrics_come_back_to_the_bit_and_are_not_measured_again(kept):
+    assert load_metrics("a", lambda: METRICS) == METRICS
+    assert load_metrics("a", refuse) == METRICS
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"recall": "much"}', '{"recall": null}'])
 def test_a_damaged_file_is_measured_and_written_again(kept, content):
     kept.mkdir()
     (kept / "a.json").write_text(content)
-    assert find_figures("a", lambda: FIGURES) == FIGURES
-    assert find_figures("a", refuse) == FIGURES
+    assert load_metrics("a", lambda: METRICS) == METRICS
+    assert load_metrics("a", refuse) == METRICS
 
 
 def test_without_a_folder_they_are_measured_each_time(kept):
     kept.write_text("a file, where the folder should be")
-    assert find_figures("a", lambda: FIGURES) == FIGURES
+    assert load_metrics("a", lambda: METRICS) == METRICS
 
 
 def test_a_name_changes_with_every_bit():

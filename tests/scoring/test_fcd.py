@@ -48,8 +48,8 @@ def test_real_images_score_far_better_than_noise(scorer, fashion, random):
 
 
 def test_a_share_is_zero_for_real_images_and_one_for_noise(scorer):
-    assert scorer.find_share(scorer.floor) == 0
-    assert scorer.find_share(scorer.reference.ceiling) == 1
+    assert scorer.compute_share(scorer.floor) == 0
+    assert scorer.compute_share(scorer.reference.ceiling) == 1
 
 
 def test_the_floor_of_fewer_images_is_higher(scorer):

@@ -36,7 +36,7 @@ def test_the_fields_are_all_that_the_design_names():
 
 @pytest.mark.parametrize(
     "word",
-    ["score.batch_size=7", "score.every=3", "score.companions=never", "score.extrapolate=true"],
+    ["score.batch_size=7", "score.every=3", "score.extra_metrics=never", "score.extrapolate=true"],
 )
 def test_what_changes_no_score_changes_no_identity(word):
     default = compose("config", [], Config).score

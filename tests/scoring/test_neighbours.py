@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from dcgan_sweeps.scoring.neighbours import (
-    find_nearest,
+    find_nearest_neighbours,
     measure_diversity,
     measure_overlap,
     measure_radii,
@@ -76,7 +76,9 @@ def test_radii_leave_the_point_itself_out():
 
 
 def test_the_nearest_come_first():
-    distances, indices = find_nearest(np.array([[2.0]]), np.array([[0.0], [5.0], [2.5]]), 2)
+    distances, indices = find_nearest_neighbours(
+        np.array([[2.0]]), np.array([[0.0], [5.0], [2.5]]), 2
+    )
     assert indices.tolist() == [[2, 0]]
     assert distances.tolist() == [[0.5, 2.0]]
 
@@ -104,7 +106,7 @@ print(peak() - before)
 
 
 @pytest.mark.slow
-def test_all_companions_of_ten_thousand_need_less_than_a_gigabyte():
+def test_all_extra_metrics_of_ten_thousand_need_less_than_a_gigabyte():
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], check=True, capture_output=True, text=True
     )
@@ -112,7 +114,7 @@ def test_all_companions_of_ten_thousand_need_less_than_a_gigabyte():
 
 
 def test_more_neighbours_than_there_are_points_are_all_of_them(random):
-    distances, indices = find_nearest(draw(random, 5), draw(random, 3), 6)
+    distances, indices = find_nearest_neighbours(draw(random, 5), draw(random, 3), 6)
     assert (distances.shape, indices.shape) == ((5, 3), (5, 3))
 
 

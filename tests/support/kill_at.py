@@ -9,12 +9,11 @@ import os
 import signal
 import sys
 
-from mlflow import MlflowClient
-
 from dcgan_sweeps import run
 from dcgan_sweeps.tracking import checkpoints
+from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.mirror import Mirror
 from dcgan_sweeps.tracking.recorder import Recorder
-from dcgan_sweeps.tracking.tracker import MlflowTracker
 
 
 def die():
@@ -36,6 +35,18 @@ def before(owner, name, count):
         return original(*words, **named)
 
     setattr(owner, name, call)
+
+
+def before_mlflow(name, count):
+    """Die before the `count`-th time that the mirror makes this call of MLflow, "" for any."""
+    original, due = Mirror._send, count_down(count, die)
+
+    def send(self, write, *words):
+        if name in ("", getattr(write, "__name__", "log_batch")):
+            due()
+        return original(self, write, *words)
+
+    Mirror._send = send
 
 
 def while_a_checkpoint_is_written(count):
@@ -62,10 +73,11 @@ POINTS = {
     "while the checkpoint is written": while_a_checkpoint_is_written,
     "between the rename and the logging": lambda n: before(checkpoints, "list_checkpoints", n),
     "between the score and its checkpoint": lambda n: before(Recorder, "save_checkpoint", n),
-    "in the middle of a picture": lambda n: before(MlflowClient, "_log_artifact_helper", n),
-    "in the middle of a model": lambda n: before(MlflowClient, "finalize_logged_model", n),
-    "before the end is written": lambda n: before(MlflowTracker, "end", n),
-    "between the outcome and the status": lambda n: before(MlflowClient, "set_terminated", n),
+    "in the middle of a picture": lambda n: before(Mirror, "_send_image", n),
+    "in the middle of a model": lambda n: before_mlflow("finalize_logged_model", n),
+    "before the end is written": lambda n: before(RunFolder, "end", n),
+    "between the outcome and the status": lambda n: before_mlflow("set_terminated", n),
+    "before a write of the mirror": lambda n: before_mlflow("", n),
     "before the provenance": lambda n: before(Recorder, "add_provenance", n),
 }
 

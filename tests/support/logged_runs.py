@@ -17,7 +17,7 @@ def make_run(number, fcd=None, outcome="complete", *, tags=(), start_ms=0, **par
         f"run {number}",
         "FINISHED",
         outcome,
-        {"score.identity": IDENTITY, "signature": f"s{number}", "train.epochs": "6", **known},
+        {"score.identity": IDENTITY, "config_hash": f"s{number}", "train.epochs": "6", **known},
         {"outcome": outcome, **dict(tags)},
         scored,
         start_ms,

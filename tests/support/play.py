@@ -94,7 +94,7 @@ def play_trial(number, part):
 
     epoch = [0]
 
-    def note_epoch(parts, recorder, look, console, number):
+    def note_epoch(live, look, number):
         epoch[0] = number
 
     def block(*words, **named):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcgan_sweeps.cli import VERBS
-from dcgan_sweeps.command import REQUEST_WAS_WRONG
+from dcgan_sweeps.command import USAGE
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def require_refusal(answer: Answer, faults: Sequence[str]) -> None:
 
     A usage error of argparse is one line too, after its usage.
     """
-    assert answer.status == REQUEST_WAS_WRONG, answer
+    assert answer.status == USAGE, answer
     assert "Traceback" not in answer.out + answer.err, answer
     lines = [line for line in answer.err.splitlines() if not line.startswith(("usage:", " " * 10))]
     found = [line.strip() for line in lines[1:]] if "in the request" in lines[0] else lines

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from dcgan_sweeps.config import Config, compose
-from dcgan_sweeps.sweep.best import list_words, write_value
+from dcgan_sweeps.sweep.best import list_overrides, write_value
 
 
 def compose_words(words, config_dir=None):
@@ -17,13 +17,13 @@ def test_a_value_that_the_words_do_not_decide_is_added():
     study = SimpleNamespace(
         compose=lambda words: compose_words([*words, "data.limit=333"]), compose_alone=compose_words
     )
-    assert list_words(["seed=1"], Path("own"), study) == ["seed=1", "data.limit=333"]
+    assert list_overrides(["seed=1"], Path("own"), study) == ["seed=1", "data.limit=333"]
 
 
 def test_an_address_with_a_password_is_left_out():
     study = SimpleNamespace(compose=compose_words, compose_alone=compose_words)
     words = ["tracking.uri=http://me:hunter2@server", "seed=1"]
-    assert list_words(words, Path("own"), study) == ["seed=1"]
+    assert list_overrides(words, Path("own"), study) == ["seed=1"]
 
 
 def test_values_are_written_as_overrides_have_them():

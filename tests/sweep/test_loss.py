@@ -159,7 +159,7 @@ def test_a_trial_stopped_by_the_time_limit_loses_no_step_without_checkpoints(tmp
 
 
 def test_a_failure_is_counted_once_over_a_restart(tmp_path):
-    # The controller dies as it starts the retry of trial 0, which fails in its first attempt.
+    # The controller dies as it starts the retry of trial 0, which fails at its first start.
     part = {"0": {"die": "in training"}, "controller": {"die": "before a retry", "count": 1}}
     do(tmp_path, *TINY, "seed=0", status=-signal.SIGKILL, **part)
     printed = do(tmp_path, *TINY, "seed=0", **{"0": {"die": "in training"}})

@@ -7,8 +7,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.sweep.overrides import Domain, read_words
-from dcgan_sweeps.sweep.space import as_words, choose_defaults, make_space, shorten, suggest
+from dcgan_sweeps.sweep.overrides import Domain, read_overrides
+from dcgan_sweeps.sweep.space import as_overrides, choose_defaults, make_space, shorten, suggest
 
 WHOLE = frozenset({"model.latent_dim"})
 
@@ -18,7 +18,7 @@ def read_space(*words, **only_if):
         key.replace("__", "."): Domain(word, values=tuple(word.partition("=")[2].split(",")))
         for key, word in only_if.items()
     }
-    return make_space(read_words(words, None).swept, conditions, WHOLE)
+    return make_space(read_overrides(words, None).swept, conditions, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_a_default_is_found_among_choices_however_it_is_written(word, default, c
 
 
 def test_a_plus_before_a_key_is_the_same_key():
-    asked = read_words(["x=interval(0.1,0.3)", "++x=0.2"], None)
+    asked = read_overrides(["x=interval(0.1,0.3)", "++x=0.2"], None)
     assert (asked.fixed, dict(asked.swept)) == (("++x=0.2",), {})
 
 
 def test_a_shuffled_order_is_refused():
     with pytest.raises(RequestError, match="shuffle"):
-        read_words(["x=shuffle(1,2,3)"], None)
+        read_overrides(["x=shuffle(1,2,3)"], None)
 
 
 def test_a_default_outside_the_space_is_refused():
@@ -108,12 +108,12 @@ def test_a_default_outside_the_space_is_refused():
 
 
 def test_words_keep_every_digit_and_people_see_four():
-    words = as_words({"optimizer.lr": 0.0006771170413872817, "on": True, "n": 3})
+    words = as_overrides({"optimizer.lr": 0.0006771170413872817, "on": True, "n": 3})
     assert words == ["optimizer.lr=0.0006771170413872817", "on=true", "n=3"]
     assert shorten(words) == "lr=0.0006771 on=true n=3"
 
 
 def test_each_value_counts_once_and_the_later_word_wins():
-    asked = read_words(["a=1,2,2", "b=3", "a=5,6,5", "c=1"], None)
+    asked = read_overrides(["a=1,2,2", "b=3", "a=5,6,5", "c=1"], None)
     assert asked.swept["a"].texts == ("5", "6")
     assert asked.fixed == ("b=3", "c=1")

@@ -118,7 +118,7 @@ def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
         text=True,
     )
     read_until(process, "trial +0 started")
-    file = tree / "conf" / "model" / "article.yaml"
+    file = tree / "conf" / "model" / "dcgan28.yaml"
     file.write_text(file.read_text().replace("dropout: 0.3", "dropout: 0.55"))
     finish(process)
     for number in range(3):

@@ -1,17 +1,17 @@
-// content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.exhibits by id.
+// content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id.
 const MOST = 1000; // rows at a time: more than a browser shows at once
 const TEXT = new Set(["rank", "run", "name", "state"]);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
 
-// The leaderboard: sorted by a column, filtered by conditions.
+// The leaderboard: sorted by a column, filtered by filters.
 let order = { column: null, descending: false };
 let where = [];
 
 function number(text) { const value = text === "" ? NaN : Number(text); return Number.isNaN(value) ? null : value; }
 
 // Reads "key < value and key = value", as --where does; throws what is wrong with it.
-function readConditions(text) {
+function readFilters(text) {
   return text.split(/\s+and\s+/i).filter((part) => part.trim()).map((part) => {
     const found = /^\s*([\w./-]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*$/.exec(part);
     if (!found) throw new Error(`cannot read "${part.trim()}"`);
@@ -44,7 +44,7 @@ function compare(one, other) {
 }
 
 function shown() {
-  const rows = content.rows.filter((row) => where.every((condition) => meets(row, condition)));
+  const rows = content.rows.filter((row) => where.every((filter) => meets(row, filter)));
   return order.column ? [...rows].sort(compare) : rows;
 }
 
@@ -75,7 +75,7 @@ document.querySelector("#leaderboard thead tr").append(...content.columns.map((n
 byId("keys").append(...content.keys.map((key) => make("option", "", { value: key })));
 byId("where").addEventListener("input", (event) => {
   try {
-    where = readConditions(event.target.value);
+    where = readFilters(event.target.value);
     event.target.setAttribute("aria-invalid", "false");
     showRows();
   } catch (error) {
@@ -105,7 +105,7 @@ function binsOf(rows, key) {
 function brief(value) { return String(Number(value.toPrecision(3))); }
 
 function lastGrid(id) {
-  const grids = content.exhibits[id]?.grids ?? {};
+  const grids = content.media[id]?.grids ?? {};
   return Object.values(grids).at(-1);
 }
 
@@ -149,17 +149,17 @@ let playing = null;
 
 function open(id) {
   const row = rowOf[id];
-  const exhibit = content.exhibits[id] ?? { curves: {}, grids: {} };
+  const media = content.media[id] ?? { curves: {}, grids: {} };
   byId("run-title").textContent = row.facts.name;
   byId("run-facts").textContent = row.summary;
   byId("run-command").textContent = row.command;
   byId("run").showModal();
   byId("run").scrollTop = 0;
-  showSamples(exhibit.grids, row.name);
+  showSamples(media.grids, row.name);
   // The best runs have their GIF in the page; of the others the MLflow run does.
-  byId("gif").hidden = !exhibit.gif;
-  if (exhibit.gif) Object.assign(byId("gif"), { href: exhibit.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
-  const curve = (name) => exhibit.curves[name] ?? {};
+  byId("gif").hidden = !media.gif;
+  if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
+  const curve = (name) => media.curves[name] ?? {};
   draw(byId("run-scores"), lines([curve("score/fcd"), curve("score/fcd_test")], ["score/fcd", "score/fcd_test"], "epoch", "score"));
   draw(byId("run-losses"), lines([curve("loss/discriminator"), curve("loss/generator")], ["loss/discriminator", "loss/generator"], "optimizer step", "loss"));
   for (const [place, values] of [["run-varied", row.params], ["run-common", content.common]]) {

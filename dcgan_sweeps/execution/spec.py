@@ -1,6 +1,6 @@
 """What a run shall do: its configuration, and what it goes on from.
 
-plan = plan_new(request)
+spec = build_spec(request)
 """
 
 from __future__ import annotations
@@ -13,32 +13,31 @@ from typing import IO, Any
 
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
-from dcgan_sweeps.logged_config import is_signed
-from dcgan_sweeps.runs.logged_run import LoggedRun
+from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
-from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.folder import TRIAL, RunFolder
+from dcgan_sweeps.tracking.outcome import Outcome
 
 OUT_OF_MEMORY = "out of memory: "  # how the reason of such a failure begins
 
 
 @dataclass(frozen=True)
-class Origin:
+class ResumePoint:
     """The run that is gone on with: in its own record, or in that of a new run."""
 
     folder: RunFolder
     lock: IO[str]  # of the folder, held
-    run: LoggedRun | None  # None where it was not tracked
     provenance: Mapping[str, Any]  # empty where it died before that was written
     checkpoint: Checkpoint | None  # None where it died before its first
     same: bool
 
     @property
     def name(self) -> str:
-        return str(self.folder.root) if self.run is None else self.run.run_id
+        return self.folder.read_run_id() or str(self.folder.root)
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunSpec:
     """One run to be done; `runner` may name what an earlier run found on its machine."""
 
     config: Config
@@ -46,31 +45,36 @@ class Plan:
     name: str
     runner: Runner
     tags: Mapping[str, str] = field(default_factory=dict)
-    origin: Origin | None = None
+    resume_point: ResumePoint | None = None
     folder: Path | None = None  # of a new run; None: one under runs/, named by the time
     params: Mapping[str, Any] = field(default_factory=dict)  # logged beside the configuration
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a study, whose controller delivers what is left."""
+        return TRIAL in self.tags
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a run shall not go on after an epoch: "pruned", or "interrupted" to be resumed."""
+    """Why a run shall not go on after an epoch: it is pruned, or interrupted to be resumed."""
 
-    outcome: str
+    outcome: Outcome
     reason: str
 
 
-def plan_new(request: Request) -> Plan:
-    """Return the plan of a run that starts from nothing."""
+def build_spec(request: Request) -> RunSpec:
+    """Return the spec of a run that starts from nothing."""
     config = request.config
     name = config.tracking.run_name or name_run(request.choices["experiment"], request.overrides)
-    return Plan(config, request.overrides, name, config.runner)
+    return RunSpec(config, request.overrides, name, config.runner)
 
 
 def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
     """Return what was asked for, in words: the experiment, then each override that can change what
     the run computes."""
     quiet = ("experiment", "runner", "hydra")
-    words = [word for word in overrides if is_signed(word.partition("=")[0])]
+    words = [word for word in overrides if is_hashed(word.partition("=")[0])]
     return " ".join([experiment, *(word for word in words if not word.startswith(quiet))])
 
 
@@ -107,8 +111,8 @@ def is_scored(config: Config, epoch: int) -> bool:
 
 
 def is_examined(config: Config, epoch: int) -> bool:
-    """Return whether the end of an epoch has the companions of its score as well."""
-    when = config.score.companions
+    """Return whether the end of an epoch has the extra metrics of its score as well."""
+    when = config.score.extra_metrics
     if when == "every":
         return is_scored(config, epoch)
     return when == "last" and epoch == config.train.epochs

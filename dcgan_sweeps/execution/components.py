@@ -1,6 +1,6 @@
 """What a run is made of, once every check has passed.
 
-parts = prepare(config, config.runner, console)
+components = prepare(config, config.runner, console)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """The device, the data, the networks and the scorer of one run."""
 
     config: Config
@@ -31,8 +31,13 @@ class Parts:
     gan: Gan
     scorer: Scorer | None
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """The optimizer steps of one epoch; images that do not fill a batch are left out."""
+        return len(self.train_rows) // self.config.train.batch_size
 
-def prepare(config: Config, runner: Runner, console: Console) -> Parts:
+
+def prepare(config: Config, runner: Runner, console: Console) -> Components:
     """Set the device up, load and check the data, build the networks and the scorer.
 
     `runner` is that of the configuration, or what an earlier run found on its machine. Raises
@@ -54,7 +59,7 @@ def prepare(config: Config, runner: Runner, console: Console) -> Parts:
     say(f"data: {len(train_rows):,} images of {images.name} ({images.source})")
     gan = build_gan(config.model, config.seed, device.precision)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
-    return Parts(config, device, images, train_rows, gan, scorer)
+    return Components(config, device, images, train_rows, gan, scorer)
 
 
 def choose_rows(config: Config, images: Images) -> Indices:

@@ -1,0 +1,152 @@
+"""What is to be delivered to MLflow: the folders of runs, of studies and of their trials.
+
+for each in find_pending(Where("mlruns")):
+    each.update()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, compose
+from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.sweep.folder import STUDY_FILE, StudyFolder
+from dcgan_sweeps.tracking.best_model import BestModel
+from dcgan_sweeps.tracking.courier import Deliverable
+from dcgan_sweeps.tracking.edits import CONFIG
+from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
+from dcgan_sweeps.tracking.mirror import Mirror, is_delivered
+from dcgan_sweeps.tracking.secrets import MASK
+
+STUDY = "study:"
+BELOW = ("runs", "studies", "trials")  # the folders that hold those of runs
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where runs are looked for, and delivered to; None: where each says it is tracked."""
+
+    dir: str
+    uri: str | None = None
+    experiment: str | None = None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """One thing to be delivered, in the folder of a run or a study."""
+
+    folder: RunFolder
+    part: Deliverable
+
+    def update(self) -> None:
+        """Deliver it; raises RequestError while a process works in the folder, and what MLflow
+        raises."""
+        try:
+            lock = self.folder.lock()
+        except BlockingIOError as error:
+            raise RequestError([Fault(str(self.folder.root), f"goes on, as {error}")]) from error
+        with lock:
+            self.part.update()
+
+
+def find_pending(where: Where) -> list[Pending]:
+    """Return what below a folder was to be tracked and is not delivered.
+
+    A run or a study that goes on delivers itself, and is left out.
+    """
+    root = resolve_folder("--dir", where.dir)
+    runs = [RunFolder(path) for path in sorted((root / "runs").glob("*/")) if is_run(path)]
+    found = [make_pending(run, where) for run in runs if is_due(run)]
+    for path in sorted((root / "studies").glob("*/")):
+        study = StudyFolder(path)
+        folders = [RunFolder(path), *study.list_trials()]
+        if study.has_begun and any(map(is_due, folders)) and not folders[0].is_held():
+            found += [each for each in list_study(study, where) if not is_delivered(each.folder)]
+    return found
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a folder is that of a run, or of a study."""
+    return (path / RUN_FILE).is_file()
+
+
+def is_due(folder: RunFolder) -> bool:
+    """Return whether a run was to be tracked, is not delivered, and does not go on."""
+    if not is_run(folder.root) or is_delivered(folder):
+        return False
+    return read_tracking(folder).get("name") != "none" and not folder.is_held()
+
+
+def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
+    """Return what `targets` name, delivered or not; raises RequestError with a fault for each that
+    is neither the folder of a run nor a study."""
+    found: list[Pending] = []
+    faults: list[Fault] = []
+    for target in targets:
+        if target.startswith(STUDY):
+            root = StudyFolder.at(Path(where.dir), target.removeprefix(STUDY)).root
+        else:
+            root = resolve_folder("RUN_FOLDER", target)
+        if (root / STUDY_FILE).is_file():
+            found += list_study(StudyFolder(root), where)
+        elif is_run(root):
+            found.append(make_pending(RunFolder(root), where))
+        else:
+            problem = f"got {target}; allowed: a run's folder, or {STUDY}NAME of a study"
+            faults.append(Fault("RUN_FOLDER", f"{problem} in {where.dir}"))
+    if faults:
+        raise RequestError(faults)
+    return found
+
+
+def list_study(study: StudyFolder, where: Where) -> list[Pending]:
+    """Return a study's parent run, which its trials name, the trials, and its best model."""
+    record = RunFolder(study.root)
+    found = [make_pending(each, where) for each in (record, *study.list_trials())]
+    best = record.read_mapping(RUN_FILE).get("tags", {}).get("best_trial", "")
+    if best.isdecimal():
+        tracking = find_tracking(record, where)
+        model = BestModel(study.name, study.find_trial(int(best)), tracking)
+        found.append(Pending(record, model))
+    return found
+
+
+def make_pending(folder: RunFolder, where: Where) -> Pending:
+    """Return what is to be delivered of one run."""
+    return Pending(folder, Mirror(folder, find_tracking(folder, where)))
+
+
+def find_tracking(folder: RunFolder, where: Where) -> Tracking:
+    """Return where a run is to be delivered to: as it says, but for what was asked here and now.
+
+    A local store is the one beside the run, which may have been moved. Raises RequestError where
+    the run knows its tracker with a masked password alone.
+    """
+    logged = read_tracking(folder)
+    uri = where.uri or logged.get("uri")
+    if uri is not None and MASK in uri:
+        problem = f"{folder.root} has it without its password: {uri}"
+        raise RequestError([Fault("--uri", problem)])
+    experiment = where.experiment or logged.get("experiment")
+    usual: Tracking = compose("config", [], Config).tracking
+    found = replace(usual, uri=uri, dir=find_store_dir(folder.root, where.dir), name="mlflow")
+    return found if experiment is None else replace(found, experiment=experiment)
+
+
+def read_tracking(folder: RunFolder) -> dict[str, str | None]:
+    """Return what the run, or its configuration, says of its tracker."""
+    known = folder.read_mapping(RUN_FILE)
+    tracking = known.get("tracking") or folder.read_mapping(CONFIG).get("tracking", {})
+    return dict(tracking)
+
+
+def find_store_dir(root: Path, usual: str) -> str:
+    """Return the folder that holds runs/ or studies/ with a run, `usual` where none does."""
+    parent = root.parent
+    while parent.name in BELOW:
+        if parent.name != "trials":
+            return str(parent.parent)
+        parent = parent.parent.parent
+    return usual

@@ -1,0 +1,69 @@
+"""Delivers to MLflow what is not there yet: `python -m dcgan_sweeps.sync [RUN_FOLDER|study:NAME]`.
+
+After an outage of the tracker, or for runs of tracking.offline; nothing is delivered twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from dcgan_sweeps.command import FAILURE, OK, Parser, answer
+from dcgan_sweeps.place import add_place
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.sweep.pending import Pending
+
+
+def main() -> int:
+    parser = Parser(
+        "dcgan_sweeps.sync",
+        description="Delivers runs and studies to MLflow, without an argument all that is not"
+        " delivered. What is there is not written again.",
+        epilog="Exit status: 0 all is delivered, 1 the tracker failed, 2 a wrong request.",
+    )
+    parser.add_argument("targets", metavar="RUN_FOLDER|study:NAME", nargs="*")
+    add_place(parser)
+    # Each run says itself where it is tracked, unless that is asked for here and now.
+    parser.set_defaults(uri=None, experiment=None)
+    said = "interrupted; what was delivered stays, the same command does the rest"
+    return answer(lambda: sync(parser.parse_args()), said)
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Deliver what was asked for and return the exit status; raises RequestError."""
+    from dcgan_sweeps.sweep.pending import Where, find_pending, read_targets
+    from dcgan_sweeps.terminal import make_console, make_say
+    from dcgan_sweeps.tracking.inspection import find_reason
+
+    say = make_say(make_console())
+    where = Where(options.dir, options.uri, options.experiment)
+    found = read_targets(options.targets, where) if options.targets else find_pending(where)
+    if not found:
+        say(f"all runs below {options.dir} are delivered")
+        return OK
+    failed = 0
+    for number, each in enumerate(found, 1):
+        try:
+            text = deliver(each)
+        except Exception as error:  # whatever a tracker raises
+            failed += 1
+            text = f"not delivered: {find_reason(error)}"
+        say(f"{number}/{len(found)}  {each.folder.root}  {text}")
+    say(f"{len(found) - failed} of {len(found)} delivered")
+    return FAILURE if failed else OK
+
+
+def deliver(pending: Pending) -> str:
+    """Deliver one run, and return in words how it stands then; raises what MLflow raises."""
+    pending.update()
+    ending = pending.folder.read_ending()
+    run = f"run {pending.folder.read_run_id()}"
+    if ending is None:
+        return f"{run}, which has not ended: resume it, or dcgan_sweeps.doctor --close-stale"
+    return f"{run}, {ending.outcome}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

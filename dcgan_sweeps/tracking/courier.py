@@ -1,0 +1,105 @@
+"""Delivers to MLflow beside training: one thread, whatever the tracker does.
+
+courier = Courier()
+courier.follow(Mirror(folder, config.tracking))
+courier.wait(timeout_s=60, is_stopped=lambda: False)
+undelivered = courier.leave()
+
+Only `wait` waits for it, and no longer than it is told. Nothing is queued: what is to be delivered
+is in the run folders.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+POLL_S = 1.0  # between two looks at the folders
+LONGEST_PAUSE_S = 30.0  # after a call that failed, while nobody waits
+FLUSH_PAUSE_S = 1.0
+LOOK_S = 0.05
+THREAD = "mlflow-courier"
+
+
+class Deliverable(Protocol):
+    """What is delivered: a run, or the parent run of a study."""
+
+    error: Exception | None
+
+    @property
+    def is_delivered(self) -> bool: ...
+    def update(self) -> None: ...
+
+
+class Courier:
+    """One thread that updates the mirrors it follows until they are delivered.
+
+    `cpu_s` is the CPU time that the thread has used.
+    """
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self._mirrors: list[Deliverable] = []
+        self._changed = threading.Condition()
+        self._is_flushing = False
+        self._is_left = False  # by a flush that waited long enough
+        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        self._thread.start()
+
+    def follow(self, mirror: Deliverable) -> None:
+        """Deliver a run from now on, as it goes on."""
+        with self._changed:
+            self._mirrors.append(mirror)
+            self._changed.notify()
+
+    def wait(self, timeout_s: float, is_stopped: Callable[[], bool]) -> bool:
+        """Wait until all that is followed has ended and is delivered; return whether it is.
+
+        For at most `timeout_s`; `is_stopped` is asked again and again, and ends the wait as well.
+        """
+        until = time.monotonic() + timeout_s
+        with self._changed:
+            self._is_flushing = True
+            self._changed.notify()
+        while self._thread.is_alive() and time.monotonic() < until and not is_stopped():
+            self._thread.join(LOOK_S)
+        return not self._mirrors
+
+    def leave(self) -> Sequence[Deliverable]:
+        """Deliver nothing more, but for a call that is on its way; return what is not delivered."""
+        with self._changed:
+            self._is_left = True
+            self._changed.notify()
+            return tuple(self._mirrors)
+
+    def _work(self) -> None:
+        pause_s = 0.0
+        while True:
+            with self._changed:
+                if self._is_flushing and not self._mirrors:
+                    return
+                self._changed.wait(min(pause_s, FLUSH_PAUSE_S) if self._is_flushing else pause_s)
+                if self._is_left:
+                    return
+            is_well = self._update()
+            self.cpu_s = time.thread_time()
+            pause_s = POLL_S if is_well else min(LONGEST_PAUSE_S, 2 * max(pause_s, POLL_S))
+
+    def _update(self) -> bool:
+        """Update the mirrors in turn, up to one that cannot be; return whether all could."""
+        for mirror in tuple(self._mirrors):
+            try:
+                mirror.update()
+            except Exception:  # whatever a tracker raises: the mirror keeps it
+                return False
+            if mirror.is_delivered:
+                with self._changed:
+                    self._mirrors.remove(mirror)
+        return True
+
+
+def is_delivering() -> bool:
+    """Return whether a courier of this process still waits for an answer of its tracker."""
+    return any(thread.name == THREAD for thread in threading.enumerate())

@@ -1,0 +1,481 @@
+"""The MLflow run of a run folder, brought up to the folder: what is there is not written again.
+
+mirror = Mirror(folder, config.tracking)
+mirror.update()         # as often as one likes, whatever was in between; raises what MLflow raises
+mirror.is_delivered     # the run has ended, and all of it is in MLflow
+
+Every write can be repeated: metrics and tags are compared with what the run has, files have fixed
+names, and a model that was cut off is removed. So a process can be killed between any two writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.multimedia import compress_image_size
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
+from PIL import Image
+
+from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
+from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, STUDY, TRIAL, RunFolder
+from dcgan_sweeps.tracking.history import parse_lines
+from dcgan_sweeps.tracking.images import IMAGE_FILE, name_image
+from dcgan_sweeps.tracking.models import find_models, read_step
+from dcgan_sweeps.tracking.outcome import Ending, Outcome
+from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
+from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
+
+PARENT = "mlflow.parentRunId"
+SCORE = "score/fcd"
+BATCH = 500  # metrics in one call; MLflow takes 1000
+LONGEST_PARAM = 6000  # of MLflow's server
+TRIES = 3
+# In the root of the artifacts: of a run, of a classifier.
+FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz")
+# At its end: of a run, of a study.
+LAST_FILES = (
+    "traceback.txt",
+    "history.jsonl",
+    "leaderboard.csv",
+    "importances.json",
+    "best.txt",
+)
+
+
+@dataclass
+class Present:
+    """What an MLflow run has already."""
+
+    params: set[str] = field(default_factory=set)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: set[tuple[str, int]] = field(default_factory=set)
+    images: set[tuple[str, int]] = field(default_factory=set)
+    files: dict[str, int] = field(default_factory=dict)  # {path: bytes}
+    models: set[tuple[str, int]] = field(default_factory=set)
+    has_data: bool = False
+
+
+class Mirror:
+    """One run folder and its MLflow run; a failed update is begun anew by the next."""
+
+    def __init__(self, folder: RunFolder, tracking: Tracking):
+        self.folder = folder
+        self.tracking = tracking
+        self.run_id: str | None = folder.read_run_id()
+        self.error: Exception | None = None  # of the last update
+        self._reset()
+
+    def _reset(self) -> None:
+        self._client: MlflowClient | None = None
+        self._offsets: dict[str, int] = {}  # bytes of a file of lines that were delivered
+        self._digests: dict[str, str] = {}
+        self._score: float | None = None
+        self._step = 0
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the run has ended, and all that its folder has is in MLflow."""
+        return is_delivered(self.folder)
+
+    def open(self) -> None:
+        """Open the MLflow run, with its configuration; raises what MLflow raises."""
+        self._work(self._open)
+
+    def update(self) -> None:
+        """Deliver what MLflow does not have; raises what MLflow raises."""
+        self._work(self._update)
+
+    def _work(self, work: Callable[[], None]) -> None:
+        self.error = None
+        try:
+            work()
+        except Exception as error:
+            self.error = error
+            self._reset()  # a call that failed may have been done all the same
+            raise
+
+    def _open(self) -> None:
+        if self._client is None:
+            self._attach()
+        self._send_description()
+
+    def _update(self) -> None:
+        mark, ending = compute_mark(self.folder), self.folder.read_ending()
+        self._open()
+        self._send_points()
+        self._send_images()
+        self._send_files(self._find_files())
+        if ending is not None:  # it was read before the points: there are none after it
+            self._finish(ending)
+            self._note(delivered=mark)
+
+    def _send(self, write: Callable[..., Any], *arguments: Any) -> Any:
+        """Make one write; every write to MLflow goes through here."""
+        return write(*arguments)
+
+    # The run itself.
+
+    def _attach(self) -> None:
+        store = find_store(self.tracking.uri, self.tracking.dir)
+        client = connect(store)
+        run = self._find_run(client, store)
+        self._present, self._status = Present(), "RUNNING"
+        if run is None:
+            run = self._create_run(client, store)
+        else:
+            self._present, self._status = read_present(client, run), run.info.status
+            self._reopen(client, run)
+        self.run_id, self._run, self._client = run.info.run_id, run, client
+        self._name = run.info.run_name
+
+    def _find_run(self, client: MlflowClient, store: Store) -> Run | None:
+        """Return the run of the folder, None where there is none, or it was deleted."""
+        known = self.folder.read_mapping(MLFLOW_FILE)
+        if self.folder.read_run_id() is not None:
+            return find_own_run(client, self.folder)
+        # Its creation may have been asked for by a process that did not hear the answer.
+        record = self.folder.read_mapping(RUN_FILE).get("record")
+        if not known.get("asked_for") or record is None:
+            return None
+        experiment_id = find_experiment(client, store, self.tracking.experiment)
+        condition = f"tags.record = '{record}'"
+        found = client.search_runs([experiment_id], condition, order_by=["start_time ASC"])
+        for extra in found[1:]:
+            self._send(client.delete_run, extra.info.run_id)
+        if found:
+            self._note(run_id=found[0].info.run_id)
+        return found[0] if found else None
+
+    def _create_run(self, client: MlflowClient, store: Store) -> Run:
+        experiment_id = find_experiment(client, store, self.tracking.experiment)
+        known = self.folder.read_mapping(RUN_FILE)
+        self._note(run_id=None, asked_for=True)
+        tags = {**self._read_tags(known), "record": known.get("record", uuid.uuid4().hex)}
+        began_ms = int(1000 * known["began_s"]) if "began_s" in known else None
+        name = mask_secrets(known.get("name", ""))
+        run: Run = self._send(client.create_run, experiment_id, began_ms, mask_tags(tags), name)
+        self._note(run_id=run.info.run_id)
+        self._present.tags = dict(run.data.tags)
+        return run
+
+    def _reopen(self, client: MlflowClient, run: Run) -> None:
+        """Set a run to RUNNING that had ended, and is gone on with."""
+        if run.info.status == "RUNNING" or self.folder.read_ending() is not None:
+            return
+        self._send(client.update_run, run.info.run_id, "RUNNING")
+        self._status = "RUNNING"
+        for tag in ("outcome", "outcome.reason"):
+            if self._present.tags.pop(tag, None) is not None:
+                self._send(client.delete_tag, run.info.run_id, tag)
+
+    def _note(self, **facts: Any) -> None:
+        known = self.folder.read_mapping(MLFLOW_FILE)
+        self.folder.write_json(MLFLOW_FILE, {**known, **facts})
+
+    # What it has from its start.
+
+    def _send_description(self) -> None:
+        known = self.folder.read_mapping(RUN_FILE)
+        logged = known.get(LOGGED, {}).get(CONFIG, {})
+        params = {**known.get("params", {}), **logged}
+        new = [
+            Param(key, mask_secrets(str(value))[:LONGEST_PARAM])
+            for key, value in params.items()
+            if key not in self._present.params
+        ]
+        if new:
+            self._batch(params=new)
+            self._present.params |= {each.key for each in new}
+        self._send_tags(self._read_tags(known))
+        for name in (CONFIG, OVERRIDES):
+            self._send_files([(self.folder.root / name, "config")])
+        if "data" in known and not self._present.has_data:
+            self._send_data(**known["data"])
+            self._present.has_data = True
+
+    def _read_tags(self, known: Mapping[str, Any]) -> dict[str, str]:
+        tags: dict[str, str] = dict(known.get("tags", {}))
+        parts = len(self.folder.find_provenances())
+        if parts > 1:
+            tags["resumed"] = str(parts - 1)
+        if STUDY in tags and TRIAL in tags:
+            parent = RunFolder(self.folder.root.parents[1]).read_run_id()
+            tags |= {} if parent is None else {PARENT: parent}
+        return tags
+
+    def _send_tags(self, tags: Mapping[str, str]) -> None:
+        new = {
+            key: text
+            for key, text in mask_tags(tags).items()
+            if self._present.tags.get(key) != text
+        }
+        if new:
+            self._batch(tags=[RunTag(key, text) for key, text in new.items()])
+            self._present.tags |= new
+
+    def _send_data(self, name: str, digest: str, source: str, rows: int) -> None:
+        # MLflow keeps 36 characters of a digest.
+        dataset = Dataset(
+            name, digest[:36], "local", mask_secrets(source), profile=f'{{"num_rows": {rows}}}'
+        )
+        entry = DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._send(self._api.log_inputs, self._id, [entry])
+                return
+            except (MlflowException, sqlalchemy.exc.IntegrityError):
+                # Another run that began at the same time has entered the data set just now.
+                if attempt == TRIES:
+                    raise
+
+    # What comes as it goes on.
+
+    def _send_points(self) -> None:
+        """Deliver the lines of the history and of the system metrics that are new."""
+        metrics: list[Metric] = []
+        for record in [*self._read_new("history.jsonl"), *self._read_new(SYSTEM_FILE)]:
+            metrics += self._read_metrics(record)
+        for begin in range(0, len(metrics), BATCH):
+            self._batch(metrics=metrics[begin : begin + BATCH])
+        # From here on, what is read is new.
+        self._present.metrics.clear()
+        self._send_tags(self._digests)
+
+    def _read_new(self, name: str) -> Iterator[dict[str, Any]]:
+        path = self.folder.root / name
+        if not path.is_file():
+            return
+        offset = self._offsets.get(name, 0)
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        yield from parse_lines(whole.decode(), str(path))
+        self._offsets[name] = offset + len(whole)
+
+    def _read_metrics(self, record: Mapping[str, Any]) -> list[Metric]:
+        step = record.get("step", record.get("epoch"))
+        self._step = record.get("step", self._step)
+        self._score = record.get(SCORE, self._score)
+        self._digests |= {key: text for key, text in record.items() if key.startswith("digest.")}
+        time_ms = int(1000 * record.get("time_s", 0))
+        return [
+            Metric(name, value, time_ms, step)
+            for name, value in record.items()
+            if isinstance(value, float)
+            and name != "time_s"
+            and (name, step) not in self._present.metrics
+        ]
+
+    def _send_images(self) -> None:
+        for epoch, path in self.folder.find_frames().items():
+            if ("samples", epoch) not in self._present.images:
+                self._send_image(path, "samples", epoch)
+                self._present.images.add(("samples", epoch))
+
+    def _send_image(self, path: Path, key: str, step: int) -> None:
+        """Deliver a picture as MLflow's log_image does, but under names that stay the same."""
+        stem = name_image(self._id, key, step, self._run.info.start_time)
+        with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
+            large, small = Path(folder, f"{stem}.png"), Path(folder, f"{stem}+compressed.webp")
+            image.save(large)
+            compress_image_size(image).save(small)
+            for file in (large, small):  # whoever sees the small one has both
+                self._send(self._api.log_artifact, self._id, str(file), "images")
+        self._send_tags({MLFLOW_LOGGED_IMAGES: "True"})
+
+    def _find_files(self) -> list[tuple[Path, str]]:
+        root = self.folder.root
+        paths = [
+            *self.folder.find_provenances(),
+            *(path for name in FILES for path in root.glob(name)),
+        ]
+        return [(path, "") for path in paths] + [(self.folder.samples / "real.png", "samples")]
+
+    def _send_files(self, files: Iterable[tuple[Path, str]], *, again: bool = False) -> None:
+        """Deliver files into folders of the artifacts; those of the same size only if `again`."""
+        for path, folder in files:
+            name = f"{folder}/{path.name}" if folder else path.name
+            if path.is_file() and (again or self._present.files.get(name) != path.stat().st_size):
+                size = path.stat().st_size
+                self._send(self._api.log_artifact, self._id, str(path), folder or None)
+                self._present.files[name] = size
+
+    # Its end.
+
+    def _finish(self, ending: Ending) -> None:
+        """Deliver what is there at the end, and the status last."""
+        root, status = self.folder.root, ending.outcome.mlflow_status
+        is_ended = self._status == status
+        files = [(self.folder.samples / "progress.gif", "samples")]
+        files += [(path, "score") for path in sorted((root / "score").glob("*.png"))]
+        files += [(root / name, "") for name in LAST_FILES]
+        self._send_files(files, again=not is_ended)
+        for name, folder in find_models(self.folder.models).items():
+            self._send_model(folder, name, read_step(folder, self._step))
+        reason = {"outcome.reason": ending.reason} if ending.reason else {}
+        self._send_tags({"outcome": ending.outcome, **reason})
+        title = self._make_title(ending.outcome)
+        if title != self._name:
+            self._send(self._api.update_run, self._id, None, title)
+            self._name = title
+        if not is_ended:
+            time_ms = int(1000 * ending.time_s)
+            self._send(self._api.set_terminated, self._id, status, time_ms)
+            self._status = status
+
+    def _make_title(self, outcome: Outcome) -> str:
+        """Return the name of the run; that of a trial says how it ended, since the UI lists the
+        trials of a study by their names alone."""
+        known = self.folder.read_mapping(RUN_FILE)
+        name = mask_secrets(str(known.get("name") or self._run.info.run_name))
+        if TRIAL not in known.get("tags", {}):
+            return name
+        # What varies comes last: the UI cuts names off.
+        number, _, varied = name.partition(": ")
+        state = "" if outcome == Outcome.COMPLETE else f"{outcome} "
+        score = "" if self._score is None else f"fcd {self._score:.2f} "
+        return f"{number}: {score}{state}{varied}"
+
+    def _send_model(self, folder: Path, name: str, step: int) -> None:
+        if (name, step) in self._present.models:
+            return
+        api, run_id, experiment_id = self._api, self._id, self._run.info.experiment_id
+        logged = self._send(api.create_logged_model, experiment_id, name, run_id)
+        model_id = logged.model_id
+        self._send(api.log_model_artifacts, model_id, str(folder))
+        self._send(api.finalize_logged_model, model_id, "READY")
+        self._send(api.log_outputs, run_id, [LoggedModelOutput(model_id, step)])
+        self._present.models.add((name, step))
+
+    def _batch(self, **entries: Any) -> None:
+        self._send(partial(self._api.log_batch, self._id, synchronous=True, **entries))
+
+    @property
+    def _api(self) -> MlflowClient:
+        if self._client is None:
+            raise RuntimeError("the run was not opened")
+        return self._client
+
+    @property
+    def _id(self) -> str:
+        return str(self._run.info.run_id)
+
+
+def find_own_run(client: MlflowClient, folder: RunFolder) -> Run | None:
+    """Return the MLflow run that a folder names, None where there is none, or it was deleted.
+
+    Raises RequestError where it is the run of another folder, which would be written on in its
+    name. A folder may have been moved.
+    """
+    run_id = folder.read_run_id()
+    if run_id is None:
+        return None
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    tags, known = run.data.tags, folder.read_mapping(RUN_FILE)
+    named = Path(tags.get("folder", folder.root))
+    record = tags.get("record", known.get("record"))
+    if named.name != folder.root.name or record != known.get("record", record):
+        problem = f"names run {run_id}, whose folder is {named}; allowed: a folder of that name"
+        raise RequestError([Fault(str(folder.root / MLFLOW_FILE), problem)])
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def read_present(client: MlflowClient, run: Run) -> Present:
+    """Return what a run has already; a model whose upload was cut off is removed."""
+    run_id = run.info.run_id
+    names = [*run.data.metrics]
+    return Present(
+        set(run.data.params),
+        dict(run.data.tags),
+        {(name, each.step) for name in names for each in client.get_metric_history(run_id, name)},
+        _find_images(client, run_id),
+        _find_files(client, run_id),
+        _find_models(client, run),
+        bool(run.inputs and run.inputs.dataset_inputs),
+    )
+
+
+def _find_images(client: MlflowClient, run_id: str) -> set[tuple[str, int]]:
+    """Return the (key, step) of the pictures that are there whole: with the small copy."""
+    named = (IMAGE_FILE.fullmatch(each.path) for each in client.list_artifacts(run_id, "images"))
+    return {(match["key"], int(match["step"])) for match in named if match and match["small"]}
+
+
+def _find_files(client: MlflowClient, run_id: str) -> dict[str, int]:
+    places = (None, "config", "samples", "score")
+    listed = [each for place in places for each in client.list_artifacts(run_id, place)]
+    return {each.path: each.file_size or 0 for each in listed if not each.is_dir}
+
+
+def _find_models(client: MlflowClient, run: Run) -> set[tuple[str, int]]:
+    """Return the (name, step) of the models that are there whole, and remove the others."""
+    whole = list_models(client, run)
+    known = {model.model_id for model, _ in whole}
+    for model in _search_models(client, run):
+        if model.model_id not in known:
+            client.delete_logged_model(model.model_id)
+    return {(model.name, step) for model, step in whole}
+
+
+def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]:
+    """Return (model, optimizer step) of each model that a run has logged whole."""
+    outputs = run.outputs.model_outputs if run.outputs else []
+    steps = {each.model_id: each.step for each in outputs}
+    found = _search_models(client, run)
+    return [
+        (model, steps[model.model_id])
+        for model in found
+        if model.model_id in steps and model.status == "READY"
+    ]
+
+
+def _search_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
+    condition = f"source_run_id = '{run.info.run_id}'"
+    return [*client.search_logged_models([run.info.experiment_id], filter_string=condition)]
+
+
+def is_delivered(folder: RunFolder) -> bool:
+    """Return whether a run has ended and all that its folder has is in MLflow."""
+    mark = folder.read_mapping(MLFLOW_FILE).get("delivered")
+    return mark is not None and mark == compute_mark(folder)
+
+
+def compute_mark(folder: RunFolder) -> str:
+    """Return a digest of the end of a run and of its description: what is delivered last."""
+    facts = [folder.read_last(), folder.read_mapping(RUN_FILE)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def mask_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags without passwords."""
+    return {key: mask_secrets(value) for key, value in tags.items()}

@@ -1,0 +1,59 @@
+"""Keras models in a run folder, as MLflow models.
+
+save_model(gan.generator, folder.models / "generator", step=1875)
+read_step(folder.models / "generator")  # 1875
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+MODEL_FILE = "MLmodel"  # written last
+
+
+def save_model(model: Any, folder: Path, step: int) -> None:
+    """Save a Keras model of an optimizer step, with its config hash and the packages that load it.
+
+    A model that is there already, of an earlier step, is replaced.
+    """
+    # Imported here: it brings TensorFlow, which whoever has a Keras model already has.
+    import keras
+    import mlflow.keras
+    import tensorflow as tf
+
+    config_hash = ModelSignature(
+        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
+        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
+    )
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a part that was killed
+    mlflow.keras.save_model(
+        model,
+        str(unfinished),
+        config_hash=config_hash,
+        pip_requirements=[
+            f"keras=={keras.__version__}",
+            f"tensorflow=={tf.__version__}",
+            f"numpy=={np.__version__}",
+        ],
+        metadata={"step": step},
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+
+
+def find_models(folder: Path) -> dict[str, Path]:
+    """Return {name: folder} of the models that are there whole."""
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"[!.]*/{MODEL_FILE}"))}
+
+
+def read_step(folder: Path, default: int) -> int:
+    """Return the optimizer step of a saved model; `default` where an earlier version saved it."""
+    metadata = Model.load(str(folder)).metadata or {}
+    return int(metadata.get("step", default))
