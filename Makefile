@@ -20,7 +20,7 @@ ui: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
 test: setup browser $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # The tests that look at pages need a browser: Debian's, or CHROMIUM=/path/to/another.
 browser:

@@ -1,6 +1,6 @@
 """What a score of the documented generator costs: `python -m benchmarks.scoring`.
 
-The distance of 10,000 images, then the companions: the first time on a machine, which reads the
+The distance of 10,000 images, then the extra metrics: the first time on a machine, which reads the
 real images, and from then on.
 """
 
@@ -50,7 +50,7 @@ def main() -> None:
         os.environ["XDG_CACHE_HOME"] = folder  # an empty cache
         for when in ("the first time", "from then on"):
             seconds = measure(lambda: scorer.examine(fakes, rows, print))
-            print(f"companions, {when}: {seconds:.1f} s")
+            print(f"extra metrics, {when}: {seconds:.1f} s")
 
 
 def measure(work: Callable[[], Any]) -> float:

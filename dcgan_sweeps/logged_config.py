@@ -1,7 +1,7 @@
 """A configuration that was logged: its config hash, and how it reads under today's schema.
 
-compute_config_hash(flatten(config))            # "0f3a...", 16 hex digits
-read_logged(nested, meanings={}) # the Config, or every key that no longer fits
+compute_config_hash(flatten(config))  # "0f3a...", 16 hex digits
+read_logged(nested, meanings={})      # the Config, or every key that no longer fits
 """
 
 from __future__ import annotations
@@ -47,6 +47,41 @@ NOT_IN_CONFIG_HASH = (
     "runner.trial_timeout_min",
 )
 
+# Names of earlier versions, of a key or of a value, and today's.
+RENAMED = {
+    "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
+    "hydra.sweeper.space": "hydra.sweeper.params",
+    "score.companions": "score.extra_metrics",
+    "model=article": "model=dcgan28",
+    "model.name=article": "model.name=dcgan28",
+    "train=article": "train=default",
+    "experiment=article": "experiment=baseline",
+}
+RENAMED_LOGGED = {**RENAMED, "signature": "config_hash"}
+# The hash of a configuration is the one that earlier versions gave it.
+NAMES_IN_CONFIG_HASH = {new: old for old, new in RENAMED.items()}
+
+
+def find_renamed(key: str, value: Any = None) -> Fault | None:
+    """Return the fault of a request that uses an earlier name, of a key or of its value."""
+    for old, new in RENAMED.items():
+        if f"{key}={value}" == old:
+            return Fault(old, f"renamed to {new}")
+        if f"{key}.".startswith(f"{old}."):
+            return Fault(key, f"renamed to {new}{key.removeprefix(old)}")
+    return None
+
+
+def rename_logged(
+    logged: Mapping[str, Any], names: Mapping[str, str] = RENAMED_LOGGED
+) -> dict[str, Any]:
+    """Return {key: value} that any version has logged, under the names of this one."""
+    renamed = {}
+    for key, value in logged.items():
+        new = names.get(f"{key}={value}")
+        renamed[names.get(key, key)] = value if new is None else new.partition("=")[2]
+    return renamed
+
 
 def is_hashed(key: str) -> bool:
     """Return whether a key is a part of a run's config hash."""
@@ -54,8 +89,9 @@ def is_hashed(key: str) -> bool:
 
 
 def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
-    """Return the config hash of {dotted key: value}: the same request has the same 16 hex digits."""
+    """Return the hash of {dotted key: value}: the same request has the same 16 hex digits."""
     hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
+    hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -81,7 +117,7 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
     with a fault for every other key that is missing, unknown, of another meaning or not allowed.
     """
     require_single_keys(nested)
-    logged = flatten_nested(nested)
+    logged = rename_logged(flatten_nested(nested))
     leaves = {key: leaf for key, _, leaf in walk(Config())}
     unknown = sorted(set(logged) - set(leaves))
     # A search for the nearest takes a millisecond: not in a file of 100,000 such keys.

@@ -16,13 +16,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, escape_lookups, find_conf_dir, freeze, make_schema
+from dcgan_sweeps.config import (
+    Config,
+    Fault,
+    RequestError,
+    escape_lookups,
+    find_conf_dir,
+    freeze,
+    make_schema,
+)
 from dcgan_sweeps.paths import resolve_places, resolve_url
 from dcgan_sweeps.sweep.settings import StudySettings, check_settings
 
@@ -61,7 +70,12 @@ class StudySweeper(Sweeper):
         folder = find_begun(self.master)
         if folder is not None:  # it goes on as it was asked, whatever was edited since
             self.loader = copy_loader(self.loader, folder.conf)
-            self.master = recompose(self.loader, self.master)
+            try:
+                self.master = recompose(self.loader, self.master)
+            except HydraException as error:
+                problem = "was begun by another version, whose settings this one does not have"
+                named = Fault("hydra.sweeper.study_name", f"got {folder.name}, which {problem}")
+                raise RequestError([named]) from error
         settings = read_settings(self.master)
         choices = self.master.hydra.runtime.choices
         request = read_study_request(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import call
 
 from dcgan_sweeps.config import Config, Runner, compose
 from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
@@ -21,6 +22,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # Before any test module makes its first tensor, which fixes TensorFlow's threads.
 DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files with the most slow tests first, so that no worker ends with one of them."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -49,15 +56,7 @@ def random() -> np.random.Generator:
 def run_module(tmp_path: Path) -> Run:
     """Run `python -m MODULE WORDS` in a folder of its own; nothing is checked."""
 
-    def run(module: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", module, *words],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(module: str, *words: str, **how: str) -> subprocess.CompletedProcess[str]:
+        return call(tmp_path, [sys.executable, "-m", module, *words], **how)
 
     return run

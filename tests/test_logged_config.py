@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
+import json
 import time
 
 import pytest
 
 from dcgan_sweeps import logged_config
 from dcgan_sweeps.config import Config, RequestError, compose, flatten, number
-from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings, replace_keys
+from dcgan_sweeps.logged_config import (
+    compute_config_hash,
+    is_hashed,
+    read_logged,
+    read_meanings,
+    replace_keys,
+)
 
 
 def config_hash(*words):
@@ -54,6 +62,22 @@ def test_every_key_that_no_longer_fits_is_named():
     assert faults[0].startswith("optimizer.learning_rate: was logged as 0.1; there is no such key")
     assert faults[1].startswith("model.dropout: was not logged")
     assert faults[2].startswith("train.epochs: was logged as many; allowed now: a whole number")
+
+
+def test_what_an_earlier_version_logged_is_read_under_the_names_of_this_one():
+    logged = nested("score.extra_metrics=every")
+    logged["model"]["name"] = "article"
+    logged["score"]["companions"] = logged["score"].pop("extra_metrics")
+    assert read_logged(logged, {}) == compose("config", ["score.extra_metrics=every"], Config)
+
+
+def test_a_configuration_keeps_the_hash_that_an_earlier_version_gave_it():
+    flat = flatten(compose("config", [], Config))
+    before = {key: value for key, value in flat.items() if is_hashed(key)} | {
+        "model.name": "article"
+    }
+    digest = hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()
+    assert config_hash() == digest[:16]
 
 
 def test_a_key_that_is_given_twice_is_refused():

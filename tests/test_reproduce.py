@@ -41,7 +41,7 @@ def three(tmp_path_factory):
     """A store with three runs of different learning rates."""
     folder = tmp_path_factory.mktemp("three")
     for rate in RATES:
-        do(folder, "run", *TINY, f"optimizer.lr={rate}", hash_seed="1")
+        do(folder, "run", *TINY, f"optimizer.lr={rate}")
     return folder
 
 
@@ -53,7 +53,7 @@ def copy(three, tmp_path):
 
 
 def test_the_best_run_comes_out_identical_in_a_new_process(three):
-    printed = do(three, "reproduce", "best", hash_seed="77")
+    printed = do(three, "reproduce", "best", PYTHONHASHSEED="77", fresh=True)
     runs = [run for run in list_runs(open_store(three)) if "reproduces" not in run.data.tags]
     best = min(runs, key=lambda run: run.data.metrics["score/fcd"])
     assert "best of 3 complete runs of score identity " in printed

@@ -30,9 +30,9 @@ FORTY = [*TINY, "train.epochs=40", "train.steps_per_call=1", "score.every=100"]
 MEASURED = ("train/", "tracking/", "scoring/")  # the machine, not the run
 
 
-def do(folder, *words, program=PROGRAM, status=0):
+def do(folder, *words, program=PROGRAM, **how):
     """Run to the end in `folder`; return what was printed."""
-    return finish(folder, [*program, *words], status=status)
+    return finish(folder, [*program, *words], **how)
 
 
 def find_runs(folder):
@@ -194,7 +194,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(whole, tmp_pa
     assert [read_checkpoint(each).step for each in (newest, before)] == [20, 10]
     newest.write_bytes(newest.read_bytes()[:-1])
     run_id = find_run(tmp_path)
-    printed = do(tmp_path, f"resume={run_id}")
+    printed = do(tmp_path, f"resume={run_id}", fresh=True)
     assert f"damaged checkpoint left out: {newest.parent}/damaged_{newest.name}" in printed
     assert "epoch  2/3" in printed
     assert_alike(whole[1], describe(tmp_path, run_id))

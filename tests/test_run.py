@@ -6,15 +6,13 @@ import hashlib
 import json
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from processes import PROGRAM, TINY, list_runs, open_store, start, stop_in_epoch
+from processes import PROGRAM, TINY, call, list_runs, open_store, start, stop_in_epoch
 
 from dcgan_sweeps.gan.sampling import to_u8
 from dcgan_sweeps.randomness import stream
@@ -44,14 +42,7 @@ def read_history(folder: Path) -> list[dict]:
 def finished(tmp_path_factory):
     """One complete tiny run: its folder, its output, a client of its store, its MLflow run."""
     folder = tmp_path_factory.mktemp("finished")
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", *TINY, *WHOLE],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = call(folder, [*PROGRAM, *TINY, *WHOLE], fresh=True)
     assert done.returncode == 0, done.stdout + done.stderr
     client = open_store(folder)
     return folder, done, client, find_only_run(client)

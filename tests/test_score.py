@@ -28,7 +28,8 @@ def find_runs(folder):
 def test_the_same_score_comes_again_and_extra_metrics_are_added(folder):
     first, second, _ = find_runs(folder)
     assert "score/kid" not in first.data.metrics
-    printed = finish(folder, [*SCORE, first.info.run_id, "score.count=200", "score.batch_size=100"])
+    words = [first.info.run_id, "score.count=200", "score.batch_size=100"]
+    printed = finish(folder, [*SCORE, *words], fresh=True)
     again = find_runs(folder)[0].data
     assert f"{again.metrics['score/fcd']:.2f}" in printed
     assert again.metrics["score/fcd"] == first.data.metrics["score/fcd"]

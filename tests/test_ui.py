@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 
+import processes
 import psutil
 import pytest
-from processes import INHERITED, ROOT
 from studies import is_gone, wait_until
 
 from dcgan_sweeps.ui import Server, find_free_port, start, wait_until_answers
@@ -41,14 +40,7 @@ sys.exit(ui.serve([server], "", "here"))
 @pytest.fixture
 def ui(tmp_path):
     """`ui` over one server, once that answers, and all processes that it has started."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", UI, SERVER],
-        cwd=tmp_path,
-        env=INHERITED | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = processes.start(tmp_path, [sys.executable, "-c", UI, SERVER])
     next(line for line in iter(process.stdout.readline, "") if re.match("server: ", line))
     started = psutil.Process(process.pid).children(recursive=True)
     try:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
+from processes import PROGRAM, ROOT, call, start
 
 from dcgan_sweeps.cli import VERBS
 
@@ -32,7 +31,7 @@ def test_doctor_names_what_does_not_work(run_module, tmp_path):
 
 
 def test_data_says_where_the_verified_files_are(run_module):
-    done = run_module("dcgan_sweeps.data")
+    done = run_module("dcgan_sweeps.data", fresh=True)
     assert done.returncode == 0
     assert "data: Fashion-MNIST, verified, from " in done.stdout
     assert run_module("dcgan_sweeps.data", "elsewhere").returncode == 2
@@ -46,8 +45,8 @@ def test_doctor_refuses_a_misspelt_key(run_module):
 
 
 def run_console(*words):
-    command = [sys.executable, "-c", "import dcgan_sweeps.cli as c, sys; sys.exit(c.main())"]
-    return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    code = "import dcgan_sweeps.cli as c, sys; sys.exit(c.main())"
+    return call(ROOT, [sys.executable, "-c", code, *words])
 
 
 def test_the_console_command_names_its_verbs():
@@ -72,7 +71,7 @@ def test_the_console_command_hands_the_rest_on():
 
 def test_the_classifier_command_trains_tracks_and_writes_what_run_takes(run_module, tmp_path):
     words = ["data=synthetic", "data.count=900", "epochs=2", "filters=[4,4]", "features=8"]
-    done = run_module("dcgan_sweeps.score.classifier", *words)
+    done = run_module("dcgan_sweeps.score.classifier", *words, fresh=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("accuracy", "sha256", "time", "run"):
         assert re.search(rf"^{name} +\S", done.stdout, re.MULTILINE)
@@ -83,13 +82,7 @@ def test_the_classifier_command_trains_tracks_and_writes_what_run_takes(run_modu
 
 
 def test_the_ui_serves_the_store_and_ends_cleanly(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dcgan_sweeps.ui", "--port", "5310"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = start(tmp_path, [*PROGRAM[:2], "dcgan_sweeps.ui", "--port", "5310"], fresh=True)
     lines = iter(process.stdout.readline, "")
     line = next(line for line in lines if line.startswith("MLflow UI: "))
     address = re.search(r"http://127\.0\.0\.1:\d+", line)[0]
@@ -106,31 +99,16 @@ def test_the_ui_serves_the_store_and_ends_cleanly(tmp_path):
 
 
 def test_an_installed_wheel_finds_conf(tmp_path):
-    root = Path(__file__).parents[1]
     target = tmp_path / "site"
     build = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run(
-        [sys.executable, "-m", *build, "--target", str(target), str(root)], check=True, timeout=120
+        [sys.executable, "-m", *build, "--target", str(target), str(ROOT)], check=True, timeout=120
     )
     assert (target / "dcgan_sweeps" / "conf" / "config.yaml").is_file()
     assert not (target / "conf").exists()
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", "--cfg", "job"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(tmp_path, [*PROGRAM, "--cfg", "job"], tree=target)
     assert "lr: 0.001" in done.stdout, done.stderr
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", "--info", "plugins"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(tmp_path, [*PROGRAM, "--info", "plugins"], tree=target)
     assert "StudySweeper" in done.stdout, done.stderr
     assert "SlotsLauncher" in done.stdout
     place = [
@@ -138,6 +116,4 @@ def test_an_installed_wheel_finds_conf(tmp_path):
         "-c",
         "import hydra_plugins.dcgan_sweeps_study as p; print(p.__file__)",
     ]
-    own = os.environ | {"PYTHONPATH": str(target)}
-    printed = subprocess.run(place, cwd=tmp_path, env=own, capture_output=True, text=True).stdout
-    assert printed.startswith(str(target))
+    assert call(tmp_path, place, tree=target).stdout.startswith(str(target))

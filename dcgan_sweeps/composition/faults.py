@@ -45,6 +45,7 @@ from dcgan_sweeps.config import (
     find_unknown_keys,
     freeze,
 )
+from dcgan_sweeps.logged_config import find_renamed
 
 MOST_WORDS = 1000  # more than there are keys; Hydra reads a thousand in some seconds
 MOST_TRIED = 100  # values of one sweep; the rest is found out when its trial begins
@@ -140,7 +141,8 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
     is_group = vocabulary.is_group(key) and override.package is None
     if not (is_group or vocabulary.keys.is_known(named)) or key == "hydra":
         names = [*vocabulary.keys.leaves, *vocabulary.groups]
-        return [Fault(named or word, f"there is no such key{find_nearest(key, names)}")]
+        unknown = Fault(named or word, f"there is no such key{find_nearest(key, names)}")
+        return [find_renamed(key) or unknown]
     if override.is_delete() and not key.startswith("hydra"):
         problem = "a key cannot be deleted; allowed: KEY=null, where the key allows null"
         return [Fault(word, problem)]
@@ -216,7 +218,8 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
     hint = find_nearest(got, options)
     if group == "hydra/launcher" and choice in PACKAGES:
         hint = f"; for {choice}: pip install {PACKAGES[choice]}"
-    return Fault(group, f"got {got}; allowed: {', '.join(options)}{hint}")
+    fault = Fault(group, f"got {got}; allowed: {', '.join(options)}{hint}")
+    return find_renamed(group, choice) or fault
 
 
 def read_own(words: Sequence[str], vocabulary: Vocabulary) -> OwnFiles:

@@ -18,6 +18,7 @@ from omegaconf import AnyNode, DictConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_sweeps.config import Fault, describe_allowed, make_schema, walk
+from dcgan_sweeps.logged_config import find_renamed
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # Hydra's plugins are loaded with Hydra
 SWEEPER = "hydra.sweeper."
@@ -66,7 +67,8 @@ class Keys:
             return Fault(key, f"got {written}; {allowed or describe_error(error)}")
         if leaf is None or read is None or read in leaf.metadata.get("allowed", [read]):
             return None
-        return Fault(key, f"got {show_value(read)}; allowed: {describe_allowed(leaf)}")
+        fault = Fault(key, f"got {show_value(read)}; allowed: {describe_allowed(leaf)}")
+        return find_renamed(key, read) or fault
 
     def _find(self, key: str) -> Any:
         node: Any = self.node

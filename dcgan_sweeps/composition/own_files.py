@@ -20,6 +20,7 @@ from omegaconf._utils import get_yaml_loader
 
 from dcgan_sweeps.composition.keys import Keys, describe_error, find_nearest, show_value
 from dcgan_sweeps.config import Fault
+from dcgan_sweeps.logged_config import find_renamed
 
 LARGEST = 100_000  # bytes; YAML is read at some 100 kB a second
 MOST_NODES = 10_000  # an alias stands for all it names, over and over
@@ -281,6 +282,9 @@ def _read_choice(
             options = _list_options(sources, where)
             allowed = ", ".join(options) or f"none, there is no group {where}"
             problem = f"got {each} in {place}; allowed: {allowed}{find_nearest(name, options)}"
+            renamed = find_renamed(where, each)
+            if renamed is not None:
+                raise Broken(Fault(renamed.key, f"{renamed.problem} in {place}"))
             raise Broken(Fault(f"defaults of {where}" if where else "defaults", problem))
         found.append((path, _find_package(file, folder, where, package)))
     return found
@@ -316,7 +320,9 @@ def _find_faults(entry: Entry, keys: Keys) -> list[Fault]:
         return [Fault(entry.key, problem)]
     if not keys.is_known(entry.key):
         nearest = find_nearest(entry.key, keys.leaves)
-        return [Fault(entry.key, f"there is no such key in {entry.place}{nearest}")]
+        renamed = find_renamed(entry.key)
+        unknown = Fault(entry.key, f"there is no such key in {entry.place}{nearest}")
+        return [unknown if renamed is None else place_fault(renamed, entry)]
     if entry.value == "???":
         return [Fault(entry.key, f"has no value in {entry.place}")]
     if keys.is_section(entry.key):

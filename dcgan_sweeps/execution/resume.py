@@ -27,6 +27,7 @@ from dcgan_sweeps.logged_config import (
     find_changes,
     flatten_defaults,
     is_hashed,
+    rename_logged,
     replace_keys,
 )
 from dcgan_sweeps.paths import resolve_folder
@@ -127,7 +128,8 @@ def read_own_checkpoint(
     if checkpoint is None:
         return None
     require_provenance(folder)
-    mine, its = compute_config_hash(flatten(config)), checkpoint.facts.get("config_hash")
+    mine = compute_config_hash(flatten(config))
+    its = rename_logged(checkpoint.facts).get("config_hash")
     if its not in (None, mine):
         problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
         raise RequestError([Fault(str(folder.checkpoints), problem)])

@@ -16,7 +16,7 @@ from dcgan_sweeps.logged_config import compute_config_hash, read_logged
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import (
     LoggedRun,
-    find_runs,
+    find_finished,
     name_artifact,
     read_artifact,
     read_series,
@@ -195,12 +195,11 @@ def _read_whole(path: Path) -> Checkpoint | None:
 def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
     config_hash = compute_config_hash(flatten(read_logged(nested, {})))
     client = open_store(place.uri, place.dir)
-    filter_string = f"tags.outcome = 'complete' and tags.signature = '{config_hash}'"
-    runs = find_runs(client, place.experiment, filter_string)
+    runs = find_finished(client, place.experiment, config_hash)
     if not runs:
         problem = (
             f"got {path}; there is no history.jsonl beside it, and no complete run of its "
-            f"config_hash {config_hash} in the store: nothing to compare with"
+            f"config hash {config_hash} in the store: nothing to compare with"
         )
         raise RequestError([Fault("TARGET", problem)])
     run = runs[0]

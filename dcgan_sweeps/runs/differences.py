@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dcgan_sweeps.logged_config import rename_logged
+
 # Numbers come out of these; another version of any other package is told, and changes none.
 COMPUTING_PACKAGES = ("tensorflow", "keras", "numpy", "ml_dtypes", "nvidia", "dcgan")
 # Facts of which a result can depend, with what lies below them.
@@ -66,7 +68,7 @@ class Difference:
 def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
     """Return what differs between two provenances, the decisive first."""
     unknown = tuple(each for each in LOGGED_LATER if each not in expected or each not in got)
-    before, now = _flatten(expected), _flatten(got)
+    before, now = _flatten(rename_logged(expected)), _flatten(rename_logged(got))
     found = [
         Difference(fact, _show(before.get(fact)), _show(now.get(fact)), _is_decisive(fact))
         for fact in sorted(set(before) | set(now))

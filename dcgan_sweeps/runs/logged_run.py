@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 from dcgan_sweeps.tracking.secrets import mask_secrets
@@ -78,6 +79,17 @@ def find_runs(client: MlflowClient, experiment: str, filter_string: str) -> list
     """Return the runs of an experiment that meet an MLflow search filter, oldest first."""
     pages = read_pages(client, experiment, filter_string, "start_time ASC")
     return [run for page in pages for run in page]
+
+
+def find_finished(client: MlflowClient, experiment: str, config_hash: str) -> list[LoggedRun]:
+    """Return the complete runs of a configuration, those of earlier versions first."""
+    return [
+        run
+        for tag in ("signature", "config_hash")
+        for run in find_runs(
+            client, experiment, f"tags.outcome = 'complete' and tags.{tag} = '{config_hash}'"
+        )
+    ]
 
 
 def read_pages(
@@ -139,8 +151,8 @@ def _as_logged(run: Run) -> LoggedRun:
         run.info.run_name or "",
         run.info.status,
         outcome,
-        run.data.params,
-        run.data.tags,
+        rename_logged(run.data.params),
+        rename_logged(run.data.tags),
         run.data.metrics,
         run.info.start_time or 0,
         run.info.end_time or 0,

@@ -97,7 +97,7 @@ class Scorer:
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
         """Return what the extra metrics say of a generator that was trained on some of the images.
 
-        Of the first fakes, as many as there are reals: the figures depend on the number.
+        Of the first fakes, as many as there are reals: the metrics depend on the number.
         """
         reals = self.read_reals(train_rows, say)
         count = len(reals.holdout.features)

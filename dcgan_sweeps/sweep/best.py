@@ -22,7 +22,7 @@ NOT_ITS_OWN = ("tracking.", "resume")
 
 
 class Composers(Protocol):
-    """Compose overrides as a trial of the study, and as a run by itself; raise whatever Hydra does."""
+    """Compose overrides as a trial of the study, and as a run alone; raise whatever Hydra does."""
 
     @property
     def compose(self) -> Callable[[Sequence[str]], Config]: ...

@@ -20,10 +20,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.config import Config, RequestError, flatten
+from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.logged_config import compute_config_hash
-from dcgan_sweeps.sweep.finished import find_finished
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
@@ -31,6 +29,7 @@ from dcgan_sweeps.sweep.space import as_overrides, suggest
 from dcgan_sweeps.sweep.trial import (
     STOPPING,
     compute_identity,
+    find_done,
     make_tags,
     name_trial,
     note_identity,
@@ -152,8 +151,8 @@ class Controller:
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the overrides of a trial that has been asked, and what they compose; None where it is
-        finished already."""
+        """Return the overrides of a trial that has been asked, and what they compose; None where it
+        is finished already."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
@@ -176,9 +175,8 @@ class Controller:
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
         """Finish a trial with a run that has done the same; return whether there was one."""
         identity = compute_identity(config)
-        digest = identity.digest if identity else ""
         try:
-            done = find_finished(config.tracking, compute_config_hash(flatten(config)), digest)
+            done = find_done(config, identity)
         except RequestError as error:  # the tracker is gone: the trial is done anew
             self.view.say(f"trial {number:>3} is not looked for among finished runs: {error}")
             return False

@@ -46,7 +46,7 @@ class Asked:
 
 
 def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
-    """Return what `overrides` ask for; raises RequestError for what Hydra's grammar does not have."""
+    """Return what `overrides` ask for; raises RequestError for what Hydra cannot read."""
     parser = OverridesParser.create(config_loader=config_loader)
     final: dict[str, str | Domain] = {}
     faults = []

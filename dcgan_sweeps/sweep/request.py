@@ -95,8 +95,8 @@ def read_study_request(
     compose: Compose,
     say: Callable[[str], None],
 ) -> StudyRequest:
-    """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while data
-    are fetched. Raises RequestError.
+    """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while
+    data are fetched. Raises RequestError.
     """
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.config import Config, Fault, RequestError, flatten
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.execution.resume import (
     hold,
@@ -23,6 +23,8 @@ from dcgan_sweeps.execution.resume import (
     released_on_refusal,
 )
 from dcgan_sweeps.execution.spec import ResumePoint, RunSpec, Stop, restore_runner
+from dcgan_sweeps.logged_config import compute_config_hash
+from dcgan_sweeps.runs.logged_run import find_finished
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
@@ -31,8 +33,10 @@ from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.folder import RUN_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
+from dcgan_sweeps.tracking.store import answering, open_store
 
 if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
@@ -59,6 +63,24 @@ def compute_identity(config: Config) -> Identity | None:
     if config.score.name == "none":
         return None
     return identify(config.score, load_images(config.data, lambda line: None).digest)
+
+
+def find_done(config: Config, identity: Identity | None) -> tuple[str, float] | None:
+    """Return the id and the score of a complete run of this configuration, wherever it was done,
+    whose score is of the same identity; None where nothing is tracked.
+
+    Raises RequestError where the tracker does not answer.
+    """
+    tracking, digest = config.tracking, identity.digest if identity else ""
+    if not is_mirrored(tracking):
+        return None
+    config_hash = compute_config_hash(flatten(config))
+    with answering():
+        client = open_store(tracking.uri, tracking.dir)
+        for run in find_finished(client, tracking.experiment, config_hash):
+            if SCORE in run.metrics and run.params.get("score.identity") == digest:
+                return run.run_id, run.metrics[SCORE]
+    return None
 
 
 def note_identity(trial: optuna.Trial, identity: Identity) -> None:

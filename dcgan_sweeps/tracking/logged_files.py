@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import compute_config_hash, read_logged, read_meanings
+from dcgan_sweeps.logged_config import (
+    compute_config_hash,
+    read_logged,
+    read_meanings,
+    rename_logged,
+)
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -90,17 +95,19 @@ def find_config_edits(
 ) -> tuple[str, ...]:
     """Return in words what a run's configuration says otherwise than what was logged.
 
-    What was logged stands in run.json; of a run of an earlier version the config hash alone is known.
+    What was logged stands in run.json; of a run of an earlier version its hash alone is known.
     """
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
     if isinstance(logged, Mapping):
+        logged = rename_logged(logged)
         # A later version has keys that the run did not have.
         return compare_values(logged, {key: now[key] for key in now if key in logged})
-    config_hash = provenance.get("config_hash", compute_config_hash(now))
-    if config_hash == compute_config_hash(now):
+    found = compute_config_hash(now)
+    config_hash = rename_logged(provenance).get("config_hash", found)
+    if config_hash == found:
         return ()
-    return (f"the run's config hash is {config_hash}, the file's {compute_config_hash(now)}",)
+    return (f"the run's config hash is {config_hash}, the file's {found}",)
 
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ENVIRONMENT = (
@@ -174,7 +175,7 @@ def read_command() -> str:
 def check_facts(facts: Mapping[str, Any], name: str) -> None:
     """Raise RequestError, naming the file and each fact, where a provenance that was logged has
     facts of other types than those that are logged. One that was not logged is no fault."""
-    faults = _find_wrong(facts, TYPES, name)
+    faults = _find_wrong(rename_logged(facts), TYPES, name)
     device = facts.get("device")
     if isinstance(device, dict):
         faults += [

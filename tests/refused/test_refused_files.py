@@ -643,6 +643,26 @@ def test_a_missing_sample_grid_is_said(untracked):
     assert said[0].startswith("the sample grid of epoch 1 is missing: ")
 
 
+def test_a_run_of_an_earlier_version_goes_on(untracked):
+    names = [("dcgan28", "article"), ("extra_metrics", "companions"), ("config_hash", "signature")]
+    for file in ("config.yaml", "overrides.yaml", "run.json", "provenance.json"):
+        text = (untracked / file).read_text()
+        for new, old in names:
+            text = text.replace(new, old)
+        (untracked / file).write_text(text)
+    (path,) = list_checkpoints(untracked / "checkpoints")
+    checkpoint = read_checkpoint(path)
+    facts = dict(checkpoint.facts)
+    facts["signature"] = facts.pop("config_hash")
+    path.unlink()
+    facts.pop("version")
+    write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts))
+    spec = build_longer(untracked, [].append)
+    spec.resume_point.lock.close()
+    assert spec.resume_point.checkpoint.step == 20
+    assert (spec.config.model.name, spec.config.score.extra_metrics) == ("dcgan28", "never")
+
+
 # --- trials -----------------------------------------------------------------------------------
 
 

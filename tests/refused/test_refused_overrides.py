@@ -101,6 +101,15 @@ KEYS = [
     ("~optimizer=adam", f"~optimizer=adam: {LEFT_OUT}"),
     ("~nothing", "nothing: there is no such key"),
 ]
+RENAMED = [
+    ("hydra.sweeper.parallel=2", "hydra.sweeper.parallel: renamed to hydra.sweeper.n_jobs"),
+    ("+hydra.sweeper.space.seed=1", "hydra.sweeper.space.seed: renamed to hydra.sweeper.params."),
+    ("score.companions=never", "score.companions: renamed to score.extra_metrics"),
+    ("model=article", "model=article: renamed to model=dcgan28"),
+    ("model.name=article", "model.name=article: renamed to model.name=dcgan28"),
+    ("train=article", "train=article: renamed to train=default"),
+    ("experiment=article", "experiment=article: renamed to experiment=baseline"),
+]
 GROUPS = [
     ("model=dcgan82", "model: got dcgan82; allowed: dcgan28; did you mean dcgan28?"),
     ("model=2024_11", "model: got 2024_11; allowed: dcgan28"),
@@ -174,7 +183,7 @@ OPTIONS = [
     ("@" + "x" * 10_000, "@xxx"),
     ("@~nobody_has_this_name/x", "@~nobody_has_this_name/x: cannot be read: "),
 ]
-ONE_RUN = VALUES + BLANK + BEYOND + KEYS + GROUPS + OF_HYDRA + UNREADABLE + OPTIONS
+ONE_RUN = VALUES + BLANK + BEYOND + KEYS + GROUPS + RENAMED + OF_HYDRA + UNREADABLE + OPTIONS
 
 # A sweep is asked for with -m; of one run, each of these is refused too.
 SWEEPS = [

@@ -18,6 +18,14 @@ EXPERIMENTS = [
         ["optimizer.lrr: there is no such key in FILE, line 3; did you"],
     ),
     (HEAD + "optimizer:\n  lr: 5\n", ["optimizer.lr: got 5.0 in FILE, line 3; allowed: a number"]),
+    (
+        HEAD + "score: {companions: last}\n",
+        ["score.companions: renamed to score.extra_metrics in FILE"],
+    ),
+    (
+        HEAD + "defaults: [override /model: 'article']\n",
+        ["model=article: renamed to model=dcgan28 in"],
+    ),
     (HEAD + "seed: many\n", [f"seed: got many in FILE, line 2; allowed: {WHOLE}"]),
     (HEAD + "seed: null\n", [f"seed: got null in FILE, line 2; allowed: {WHOLE}"]),
     (HEAD + "seed: ???\n", ["seed: has no value in FILE, line 2"]),
@@ -151,6 +159,12 @@ ELSEWHERE = [
         ["optimizer.nesterov: there is"],
     ),
     ("search/mine.yaml", "x: 1\n", ["-m", "search=mine"], ["FILE: its keys would go below search"]),
+    (
+        "search/mine.yaml",
+        HEAD + "hydra: {sweeper: {space: {seed: '1,2'}}}\n",
+        ["-m", "search=mine"],
+        ["hydra.sweeper.space.seed: renamed to hydra.sweeper.params.seed in FILE, line 2"],
+    ),
     ("hydra/launcher/mine.yaml", "x: [\n", ["hydra/launcher=mine"], ["FILE: line 2: cannot be"]),
     ("experiment/tiny.yaml", HEAD + "seed: 1\n", ["experiment=tiny"], ["FILE: is not read: "]),
     (

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from processes import INHERITED, ROOT
+from processes import PROGRAM, call
 from tally import find_disagreements, tally
 
 pytestmark = pytest.mark.slow
@@ -15,15 +12,7 @@ WORDS = ["experiment=tiny", "tracking.system_metrics_s=0", "hydra.sweeper.study_
 
 
 def sweep(folder, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", "-m", *words],
-        cwd=folder,
-        env=INHERITED | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    return call(folder, [*PROGRAM, "-m", *words], TF_CPP_MIN_LOG_LEVEL="3")
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
@@ -80,7 +69,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "search=fcd", "optimizer.lr=interval(1e-4,3)"], "optimizer.lr: got 3"),
         (["-m", "search=fcd", "score.count=100,200"], "scores of 2 identities cannot be compared"),
         (["-m", "search=fcd", "score=fcd,none"], "trials are compared by score/fcd"),
-        (["-m", "search=random", "experiment=article,tiny"], "experiment: got baseline,tiny; sco"),
+        (["-m", "search=random", "experiment=baseline,tiny"], "experiment: got baseline,tiny; sco"),
         (["-m", "score.count=50,60", "pruner=median"], "scores of 2 identities cannot be compar"),
         (["-m", "seed=1,2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs: got 0; allowed"),
         (["-m", "seed=1,2", "hydra.sweeper.study_name=a/b"], "study_name: got a/b; allowed"),
@@ -90,14 +79,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
     ],
 )
 def test_a_study_that_cannot_be_is_refused_and_leaves_nothing(tmp_path, words, line):
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", *words],
-        cwd=tmp_path,
-        env=INHERITED | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(tmp_path, [*PROGRAM, *words])
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count(line) == 1
     assert not list(tmp_path.iterdir())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
 import sys
 
+import processes
 import pytest
-from processes import INHERITED, ROOT, open_store
+from processes import PROGRAM, ROOT, open_store
 from studies import NAME, TINY, do, find_all, finish, read_until, start
 
 from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
@@ -18,9 +18,19 @@ from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 pytestmark = pytest.mark.slow
 
 
-def test_a_grid_has_each_point_once_in_hydras_order(tmp_path):
-    printed = do(tmp_path, *TINY, "train.epochs=1", "optimizer.lr=1e-4,2e-4", "seed=0,1,1")
-    rows = find_all(tmp_path, 4)
+GRID = ("train.epochs=1", "optimizer.lr=1e-4,2e-4", "seed=0,1,1")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """The folder of a study that has ended, and what it printed."""
+    folder = tmp_path_factory.mktemp("grid")
+    return folder, do(folder, *TINY, *GRID)
+
+
+def test_a_grid_has_each_point_once_in_hydras_order(grid):
+    folder, printed = grid
+    rows = find_all(folder, 4)
     points = [(row["params"]["optimizer.lr"], row["params"]["seed"]) for row in rows]
     assert points == [(1e-4, 0), (1e-4, 1), (2e-4, 0), (2e-4, 1)]
     assert "4 complete, 0 pruned, 0 failed" in printed
@@ -103,20 +113,10 @@ def test_a_target_score_ends_the_study(tmp_path):
 
 def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
     tree = tmp_path / "tree"
-    for name in ("conf", "dcgan_sweeps", "hydra_plugins", "tests"):
-        subprocess.run(["cp", "-r", str(ROOT / name), str(tree / name)], check=False) if (
-            tree.mkdir(exist_ok=True) is None
-        ) else None
-    own = {"PYTHONPATH": str(tree), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "dcgan_sweeps.run", "-m", *TINY, "seed=range(3)"]
-    process = subprocess.Popen(
-        [*command, "runner.slots=1"],
-        cwd=tmp_path,
-        env=INHERITED | own,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    for name in ("conf", "dcgan_sweeps", "hydra_plugins"):
+        shutil.copytree(ROOT / name, tree / name)
+    command = [*PROGRAM, "-m", *TINY, "seed=range(3)", "runner.slots=1"]
+    process = processes.start(tmp_path, command, tree=tree)
     read_until(process, "trial +0 started")
     file = tree / "conf" / "model" / "dcgan28.yaml"
     file.write_text(file.read_text().replace("dropout: 0.3", "dropout: 0.55"))
@@ -177,14 +177,7 @@ def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_pa
     for name, shown in (("reproduce", "nothing differs"), ("look", "2 runs")):
         command = re.search(rf"^{name} +python (-m .*)$", printed, re.M)[1]
         only = " --check-only" if name == "reproduce" else ""
-        done = subprocess.run(
-            ["bash", "-c", f"{sys.executable} {command}{only}"],
-            cwd=folder,
-            env=INHERITED | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = processes.call(folder, ["bash", "-c", f"{sys.executable} {command}{only}"])
         assert (done.returncode, done.stderr) == (0, "")
         assert shown in done.stdout
 
@@ -203,15 +196,7 @@ def test_relative_places_are_those_of_where_the_command_was_given(tmp_path, laun
 
 def show_config(folder, *words):
     """Return what `run --cfg job` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.run", *words, "--cfg", "job"],
-        cwd=folder,
-        env=INHERITED | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    return processes.finish(folder, [*PROGRAM, *words, "--cfg", "job"])
 
 
 def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
@@ -225,41 +210,35 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
     assert "2 complete" in do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
 
 
-def test_another_request_under_the_name_of_a_study_is_refused(tmp_path):
-    do(tmp_path, *TINY, "train.epochs=1", "seed=0,1")
-    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1,2", status=2)
-    assert "swept: the study has [['seed', ['0', '1']]]; got [['seed', ['0', '1', '2']]]" in printed
-    find_all(tmp_path, 2)
+def test_another_request_under_the_name_of_a_study_is_refused(grid):
+    folder, _ = grid
+    printed = do(folder, *TINY, *GRID[:2], "seed=0,1,2", status=2)
+    rate, seed = "['optimizer.lr', ['0.0001', '0.0002']]", "['seed', ['0', '1'"
+    assert f"swept: the study has [{rate}, {seed}]]]; got [{rate}, {seed}, '2']]]" in printed
+    find_all(folder, 4)
 
 
-def test_what_has_finished_is_not_run_again(tmp_path):
-    do(tmp_path, *TINY, "seed=0,1")
-    again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t"]
-    printed = do(tmp_path, *again, "seed=0,1,2", "hydra.sweeper.skip_finished=true")
+def test_what_has_finished_is_not_run_again(grid):
+    folder, _ = grid
+    again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t", GRID[0]]
+    words = ["optimizer.lr=1e-4,2e-4,3e-4", "seed=0", "hydra.sweeper.skip_finished=true"]
+    printed = do(folder, *again, *words)
     assert len(re.findall(r"trial +\d complete.*run [0-9a-f]{32} had finished it", printed)) == 2
     assert len(re.findall(r"trial +\d started", printed)) == 1
 
 
 def test_a_trial_from_a_slot_is_reproduced_to_the_bit(tmp_path):
     do(tmp_path, *TINY, "search=fcd", "hydra.sweeper.n_trials=3")
-    done = subprocess.run(
-        [sys.executable, "-m", "dcgan_sweeps.reproduce", "study:s"],
-        cwd=tmp_path,
-        env=INHERITED | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "verdict: identical" in done.stdout
-    assert "complete trials of study s: " in done.stdout
+    printed = processes.finish(tmp_path, [*PROGRAM[:2], "dcgan_sweeps.reproduce", "study:s"])
+    assert "verdict: identical" in printed
+    assert "complete trials of study s: " in printed
 
     best = tmp_path / "mlruns" / "studies" / "s" / "best.txt"
     words = dict(word.split("=") for word in best.read_text().split())
     shown = show_config(tmp_path, f"@{best}")
     assert f"latent_dim: {words['model.latent_dim']}" in shown
     client = open_store(tmp_path)
-    assert client.get_model_version_by_alias("s", "best").run_id in done.stdout
+    assert client.get_model_version_by_alias("s", "best").run_id in printed
 
 
 def test_a_search_refuses_trials_of_another_score_and_names_both(tmp_path):

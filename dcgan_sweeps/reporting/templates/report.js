@@ -4,7 +4,7 @@ const TEXT = new Set(["rank", "run", "name", "state"]);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
 
-// The leaderboard: sorted by a column, filtered by filters.
+// The leaderboard: sorted by a column, filtered.
 let order = { column: null, descending: false };
 let where = [];
 
