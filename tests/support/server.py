@@ -46,13 +46,15 @@ class Server:
 
     def launch(self):
         """Start the server; it does not answer yet."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", "--workers=1"]
+        command = [sys.executable, "-m", "dcgan_sweeps.lifeline"]  # it ends with this process
+        command += [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", "--workers=1"]
         command += [f"--port={self.port}"]
         command += [f"--backend-store-uri=sqlite:///{self.folder / 'mlflow.db'}"]
         command += [f"--artifacts-destination={(self.folder / 'artifacts').as_uri()}"]
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
                 command,
+                stdin=subprocess.PIPE,
                 env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdout=log,
                 stderr=log,
@@ -78,6 +80,7 @@ class Server:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(30)
+            self._process.stdin.close()
             self._process = None
 
     def stop(self):
