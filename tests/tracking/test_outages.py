@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from processes import TINY, finish, open_store, start
+from processes import PROGRAM, TINY, call, finish, open_store, start
 from proxy import FAULTS, Proxy
 from server import Server
 from tally import compare_folder, find_runs_of
@@ -160,7 +160,7 @@ def test_a_signal_is_heard_in_training_while_the_tracker_hangs(tmp_path, server,
     assert time.monotonic() - begin_s < 1 + PATIENCE_S
     proxy.behave("pass")
     (again,) = re.findall(r"resume=\S+", printed)
-    finish(tmp_path, [sys.executable, "-m", "dcgan_sweeps.run", again])
+    finish(tmp_path, [*PROGRAM, again, f"tracking.uri={proxy.uri}"])
     assert compare_folder(MlflowClient(server.uri), find_folder(tmp_path)) == []
 
 
@@ -170,8 +170,9 @@ def test_doctor_lists_what_was_not_delivered(tmp_path, proxy):
     release(tmp_path, 1, 2, 3)
     end(process)
     proxy.behave("pass")
-    doctor = [sys.executable, "-m", "dcgan_sweeps.doctor", f"--uri={proxy.uri}"]
-    assert "python -m dcgan_sweeps.sync" in finish(tmp_path, doctor)
+    words = [f"tracking.uri={proxy.uri}", "tracking.dir=mlruns"]
+    printed = call(tmp_path, [sys.executable, "-m", "dcgan_sweeps.doctor", *words]).stdout
+    assert re.search(rf"NO +delivery .*{find_folder(tmp_path).name[:8]}", printed), printed
 
 
 def wait_for_outcome(process, root):
