@@ -25,12 +25,12 @@ from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator
 from dcgan_sweeps.gan.networks import Generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
+from dcgan_sweeps.metrics import EXTRA_METRICS
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.selection import find_all, find_trials
 from dcgan_sweeps.scoring.extra_metrics import Set
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, prepare_scorer
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
-from dcgan_sweeps.terminal import EXTRA_METRICS
 from dcgan_sweeps.tracking.provenance import describe_machine
 from dcgan_sweeps.tracking.store import Client, open_store
 
@@ -131,12 +131,12 @@ def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
     seen = [scorer.examine(each.fakes, rows, print).metrics for each in drawn]
     print("\n| | " + " | ".join(each.name for each in drawn) + " | real images |")
     print("|---|" + "---|" * (len(drawn) + 1))
-    for key, (digits, _) in EXTRA_METRICS.items():
-        name = key.removeprefix("score/")
-        cells = [f"{metrics[name]:{digits}}" for metrics in seen]
-        real = seen[0].get(f"{name}_real")
-        cells.append("" if real is None else f"{real:{digits}}")
-        print(f"| `{key}` | " + " | ".join(cells) + " |")
+    for metric in EXTRA_METRICS:
+        if metric.score in seen[0]:
+            cells = [metric.show(metrics[metric.score]) for metrics in seen]
+            real = seen[0].get(f"{metric.score}_real")
+            cells.append("" if real is None else metric.show(real))
+            print(f"| `{metric.name}` | " + " | ".join(cells) + " |")
 
 
 def print_counts(scorer: Scorer, drawn: list[Drawn]) -> None:

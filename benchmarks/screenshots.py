@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from dcgan_sweeps.runs.selection import find_best_trial
+from dcgan_sweeps.runs.selection import find_best
 from dcgan_sweeps.tracking.store import open_store
 from dcgan_sweeps.ui import KIND
 
@@ -39,7 +39,7 @@ def main() -> None:
     command = [sys.executable, "-m", "dcgan_sweeps.report", f"study:{options.study}", "--html"]
     subprocess.run([*command, *words], check=True)
     report = Path(options.dir) / "reports" / f"study_{options.study}.html"
-    best, _ = find_best_trial(open_store(None, options.dir), "dcgan_sweeps", options.study)
+    best, _ = find_best(open_store(None, options.dir), "dcgan_sweeps", f"study:{options.study}")
     with sync_playwright() as playwright, serve(options.study, words) as address:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1100, "height": 900})

@@ -14,7 +14,8 @@ import matplotlib.pyplot as plt
 import optuna
 from optuna.trial import TrialState
 
-from dcgan_sweeps.sweep.leaderboard import rank, render_markdown
+from dcgan_sweeps.reporting.export import render_markdown
+from dcgan_sweeps.sweep.ranking import rank_trials
 from dcgan_sweeps.sweep.storage import open_storage
 
 # Okabe and Ito: told apart by the colour-blind, and by their marks.
@@ -32,7 +33,7 @@ def main() -> None:
     storage = open_storage(None, options.study / "journal.log")
     study = optuna.load_study(study_name=options.study.name, storage=storage)
     draw(study.trials, options.picture)
-    print(render_markdown(rank(study.trials)))
+    print(render_markdown(rank_trials(study.trials, study.study_name)))
 
 
 def draw(trials: list[optuna.trial.FrozenTrial], picture: Path) -> None:

@@ -54,6 +54,7 @@ from dcgan_sweeps.config import (
 from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
 from dcgan_sweeps.terminal import show_line
+from dcgan_sweeps.tracking.courier import exit_without_waiting
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -191,7 +192,7 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
     `interrupted` is what is said of the latter."""
     begin()
     try:
-        return work()
+        return exit_without_waiting(work())
     except RequestError as error:
         return report_faults(error.faults)
     except (RunFailed, WorkFailed) as error:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.place import add_place, say_variables
-from dcgan_sweeps.reporting.comparison import Comparison, Side, compare, read_side
+from dcgan_sweeps.reporting.comparison import RunComparison, Side, compare, read_side
+from dcgan_sweeps.reporting.media import describe_media
+from dcgan_sweeps.reporting.page import choose_page, render_page, write_page
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.selection import find_run
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
@@ -26,34 +27,10 @@ from dcgan_sweeps.tracking.store import (
     open_store,
 )
 
-CURVES = {
-    "score/fcd": "after each epoch; lower is better.",
-    "loss/generator": "binary cross-entropy.",
-    "loss/discriminator": "binary cross-entropy; balanced it is 0.693.",
-}
-
 
 def main() -> int:
     options = read_options()
     return answer(lambda: compare_runs(options), "interrupted, nothing was written")
-
-
-def compare_runs(options: argparse.Namespace) -> int:
-    """Print and write the comparison and return the exit status; raises RequestError."""
-    say_variables(options)
-    with answering():
-        client = open_store(options.uri, options.dir)
-        sides = read_sides(client, options)
-        comparison = compare(*sides)
-        step = choose_step(sides, options.step)
-        path = write_comparison(sides, comparison, step, options)
-        moved = find_moved_experiments(client, find_store(options.uri, options.dir))
-    show(sides, comparison)
-    say = make_say(make_console())
-    for fault in moved:
-        say(f"pictures are missing: {fault}")
-    say(f"side by side: {path.resolve().as_uri()}")
-    return OK
 
 
 def read_options() -> argparse.Namespace:
@@ -70,11 +47,26 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--html", metavar="FILE", help="the page (DIR/reports/compare_A_B.html)")
     add_place(parser)
-    options = parser.parse_args()
-    if options.html is not None and not options.html.endswith(".html"):
-        got = options.html or "nothing"
-        parser.error(f"--html: got {got}; allowed: a name that ends with .html")
-    return options
+    return parser.parse_args()
+
+
+def compare_runs(options: argparse.Namespace) -> int:
+    """Print and write the comparison and return the exit status; raises RequestError."""
+    say_variables(options)
+    with answering():
+        client = open_store(options.uri, options.dir)
+        sides = read_sides(client, options)
+        one, other = (side.run.run_id[:8] for side in sides)
+        path = choose_page(options.html, options.dir, f"compare_{one}_{other}")
+        comparison = compare(*sides)
+        write_page(path, render_comparison(sides, comparison, choose_step(sides, options.step)))
+        moved = find_moved_experiments(client, find_store(options.uri, options.dir))
+    show(sides, comparison)
+    say = make_say(make_console())
+    for fault in moved:
+        say(f"pictures are missing: {fault}")
+    say(f"side by side: {path.resolve().as_uri()}")
+    return OK
 
 
 def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]:
@@ -102,7 +94,7 @@ def choose_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
     return asked if asked is not None else max(one & other or one | other, default=None)
 
 
-def show(sides: tuple[Side, Side], comparison: Comparison) -> None:
+def show(sides: tuple[Side, Side], comparison: RunComparison) -> None:
     """Print what differs, and the scores."""
     console = make_console()
     say = make_say(console)
@@ -110,55 +102,31 @@ def show(sides: tuple[Side, Side], comparison: Comparison) -> None:
         say(f"{name}  {side.run.run_id}  {side.run.name}  {side.run.outcome or 'not ended'}")
     say("")
     rows = [
-        *((each.key, each.one, each.other, each.decisive) for each in comparison.config),
-        *(
-            (each.fact, each.expected, each.got, each.decisive)
-            for each in (*comparison.code, *comparison.environment)
-        ),
+        (each.fact, each.expected, each.got, "" if each.decisive else "changes no result")
+        for each in (*comparison.config, *comparison.code, *comparison.environment)
     ]
     if rows:
-        cells = [[*texts, "" if decisive else "changes no result"] for *texts, decisive in rows]
-        print_table(console, make_table(("what differs", "A", "B", ""), cells))
+        print_table(console, make_table(("what differs", "A", "B", ""), rows))
     else:
         say("configuration, code and environment are the same")
     say("")
     if comparison.scores:
-        scores = [(name, f"{a:.4g}", f"{b:.4g}") for name, a, b in comparison.scores]
-        print_table(console, make_table(("score", "A", "B"), scores))
+        print_table(console, make_table(("score", "A", "B"), comparison.scores))
     say(comparison.verdict)
 
 
-def write_comparison(
-    sides: tuple[Side, Side], comparison: Comparison, step: int | None, options: argparse.Namespace
-) -> Path:
-    """Write the page of two runs; return its path."""
-    from dcgan_sweeps.reporting.page import as_image, render_page, write_page
-
-    all_media = [side.media for side in sides]
-    ids = [side.run.run_id[:8] for side in sides]
-    names = [name for name in CURVES if any(name in each.curves for each in all_media)]
-    content = {
-        "names": [side.run.name for side in sides],
-        "curves": {name: [each.curves.get(name, {}) for each in all_media] for name in names},
-        "grids": [
-            {epoch: as_image(file) for epoch, file in each.grids.items()} for each in all_media
-        ],
-        "step": step,
-        "figures": {},
-    }
-    page = render_page(
+def render_comparison(sides: tuple[Side, Side], comparison: RunComparison, step: int | None) -> str:
+    """Return the page of two runs; `step` is the epoch whose grids are shown first."""
+    all_media = [describe_media(side.media) for side in sides]
+    names = [side.run.name for side in sides]
+    return render_page(
         "compare",
-        f"{ids[0]} and {ids[1]}",
-        content,
+        " and ".join(side.run.run_id[:8] for side in sides),
+        {"names": names, "media": all_media, "step": step},
         comparison=comparison,
-        one=sides[0],
-        other=sides[1],
-        curves=[(name, CURVES[name]) for name in names],
+        sides=sides,
+        curves=[each for each in CURVES if any(each.name in side["curves"] for side in all_media)],
     )
-    file = options.html or str(Path(options.dir) / "reports" / f"compare_{ids[0]}_{ids[1]}.html")
-    path = resolve_folder("--html", file)
-    write_page(path, page)
-    return path
 
 
 if __name__ == "__main__":

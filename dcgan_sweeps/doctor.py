@@ -215,7 +215,9 @@ def check_stale(config: Config) -> str:
 def check_delivery(config: Config) -> str:
     from dcgan_sweeps.sweep.pending import Where, find_pending
 
-    pending = find_pending(Where(config.tracking.dir))
+    found = find_pending(Where(config.tracking.dir))
+    # One that died and has an MLflow run is among the stale ones.
+    pending = [each for each in found if each.folder.read_ending() or not each.folder.read_run_id()]
     if pending:
         names = "; ".join(str(each.folder.root) for each in pending[:SHOWN])
         more = f"; and {len(pending) - SHOWN} more" if len(pending) > SHOWN else ""

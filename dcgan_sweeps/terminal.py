@@ -5,12 +5,12 @@ Where standard output is no terminal, the bar is left out and the lines are plai
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import IO
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import IO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +24,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from dcgan_sweeps.metrics import EXTRA_METRICS, METRICS, SCORE, format_metrics
+
+T = TypeVar("T")
 PLAIN_WIDTH = 160
 UNFOLDED = 10_000  # characters of a line that is for other programs
 LONGEST_CELL = 80  # characters of a value in a table
@@ -95,14 +98,18 @@ def as_cell(value: object) -> object:
     return f"'{show_line(value)}" if is_formula else show_line(value)
 
 
-def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return rows of text under their headings, all columns but the first to the right.
+def make_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str] = ()
+) -> Table:
+    """Return rows of text under their headings; to the right all columns but those of `left`, or
+    but the first.
 
     The text is shown as it is: no markup, and control characters spelt out.
     """
     table = Table(box=None, pad_edge=False)
-    for index, name in enumerate(columns):
-        table.add_column(Text(show_line(name)), justify="right" if index else "left")
+    for name in columns:
+        is_left = name in (left or columns[:1])
+        table.add_column(Text(show_line(name)), justify="left" if is_left else "right")
     for row in rows:
         table.add_row(*(Text(show_line(cell)) for cell in row))
     return table
@@ -155,12 +162,7 @@ class TrainingBar:
         self.progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.progress.stop()
 
     def go_on(self, step: int) -> None:
@@ -179,101 +181,32 @@ class TrainingBar:
 
     def print_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Print the permanent line of an epoch; its score stays on the bar."""
-        if "score/fcd" in metrics:
-            self.last_score = f"  fcd {metrics['score/fcd']:.1f}"
+        if SCORE in metrics:
+            self.last_score = f"  {METRICS[SCORE].short} {metrics[SCORE]:.1f}"
         self.console.print(
             f"epoch {epoch:>2}/{self.epochs}  {format_metrics(metrics)}", soft_wrap=True
         )
 
 
-class LiveCount:
-    """A live count of what is being read, on standard error; a context manager.
-
-    How many there will be is not known before: a store does not tell.
-    """
-
-    def __init__(self, what: str):
-        self.progress = Progress(
-            TextColumn("{task.completed:,} {task.description}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self.progress.disable = not self.progress.console.is_terminal
-        self.task = self.progress.add_task(what, total=None)
-
-    def __enter__(self) -> LiveCount:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def show(self, count: int) -> None:
-        """Show that so many have been read."""
-        self.progress.update(self.task, completed=count)
+def track(items: Iterable[T], what: str) -> Iterator[T]:
+    """Yield the items, with a live count of them on standard error, where that is a terminal."""
+    console = Console(stderr=True)
+    with console.status(what) if console.is_terminal else contextlib.nullcontext() as status:
+        for number, item in enumerate(items, 1):
+            if status is not None:
+                status.update(f"{number:,} {what}")
+            yield item
 
 
-SHORT_NAMES = {
-    "loss/discriminator": ("D loss", ".3f"),
-    "loss/generator": ("G loss", ".3f"),
-    "discriminator/real": ("D(real)", ".2f"),
-    "discriminator/fake": ("D(fake)", ".2f"),
-    "train/images_per_s": ("images/s", ".0f"),
-    "score/fcd": ("fcd", ".2f"),
-    "score/fcd_test": ("fcd_test", ".2f"),
-    "score/fcd_share": ("share", ".1%"),
-}
-# Metric, digits, and what it says.
-EXTRA_METRICS = {
-    "score/kid": (".3f", "kernel distance"),
-    "score/precision": (".3f", "share of the images that look real"),
-    "score/recall": (".3f", "share of real images that could be drawn"),
-    "score/density": (".3f", "how many real neighbourhoods an image lies in, 1 as real ones"),
-    "score/coverage": (".3f", "share of real neighbourhoods with an image"),
-    "score/class_js_bits": (".3f", "distance of the class histograms, 0 to 1"),
-    "score/dropped_classes": (".0f", "classes with under 2 % of the images"),
-    "score/nearest_train": (".2f", "median distance to the nearest training image"),
-    "score/diversity": (".2f", "mean distance of two images"),
-}
-
-
-def make_extra_metrics_table(metrics: Mapping[str, float]) -> Table:
+def make_extra_metrics_table(values: Mapping[str, float]) -> Table:
     """Return the extra metrics of a score beside those of real images, with what each says."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("extra metric")
-    for name in ("generated", "real"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    error = metrics.get("score/fcd_error")
-    for key, (digits, purpose) in EXTRA_METRICS.items():
-        if key in metrics:
-            real = metrics.get(f"{key}_real")
-            shown = "" if real is None else f"{real:{digits}}"
-            table.add_row(key, f"{metrics[key]:{digits}}", shown, purpose)
-    if error is not None:
-        table.add_row(
-            "score/fcd_error", f"{error:.2f}", "", "standard error of fcd, for the latents"
-        )
-    if "score/fcd_extrapolated" in metrics:
-        value = f"{metrics['score/fcd_extrapolated']:.2f}"
-        table.add_row("score/fcd_extrapolated", value, "", "fcd of endless images")
-    return table
-
-
-def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Return metrics in one line, under short names, in a fixed order."""
-    shown = [
-        f"{name} {metrics[key]:{digits}}"
-        for key, (name, digits) in SHORT_NAMES.items()
-        if key in metrics
-    ]
-    return "  ".join(shown)
-
-
-def show_score(name: str, value: float) -> str:
-    """Return a score under its metric name: "score/fcd 167.50"."""
-    return f"{name} {value:{SHORT_NAMES[name][1]}}"
+    rows = []
+    for metric in EXTRA_METRICS:
+        if metric.name in values:
+            real = values.get(f"{metric.name}_real")
+            shown = "" if real is None else metric.show(real)
+            rows.append([metric.name, metric.show(values[metric.name]), shown, metric.definition])
+    return make_table(("metric", "generated", "real", ""), rows, left=("metric", ""))
 
 
 def shorten_keys(keys: Sequence[str], *, taken: Iterable[str] = ()) -> dict[str, str]:

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "dcgan_sweeps"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
-    {"config", "randomness", "interrupt", "terminal", "logged_config", "paths", "lifeline"},
+    {"config", "randomness", "interrupt", "metrics", "terminal", "logged_config"}
+    | {"paths", "lifeline"},
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},
@@ -27,7 +28,7 @@ NEIGHBOURS = ({"datasets", "tracking"}, {"gan", "scoring"}, {"reproduction", "sw
 MAY_IMPORT = {
     "hydra": {"config.py", "composition", "command.py", "sweep/job.py", "sweep/overrides.py"},
     "mlflow": {"tracking", "runs", "ui.py"},
-    "optuna": {"sweep", "reporting/study.py", "reporting/figures.py"},
+    "optuna": {"sweep", "reporting/optuna_study.py", "reporting/figures.py"},
     "plotly": {"reporting/page.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
     "tensorflow": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
@@ -94,7 +95,7 @@ def test_imports_flow_one_way(path):
         "import dcgan_sweeps.reproduce",
         "import dcgan_sweeps.execution.resume",
         "import dcgan_sweeps.report",
-        "import dcgan_sweeps.reporting.report",
+        "import dcgan_sweeps.reporting.leaderboard_page",
         "import dcgan_sweeps.compare",
         "import dcgan_sweeps.generate",
         "import dcgan_sweeps.doctor",

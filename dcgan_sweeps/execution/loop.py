@@ -14,12 +14,13 @@ from dcgan_sweeps.config import Config
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
-from dcgan_sweeps.execution.scoring import SCORES, Look, measure_bounds, score_epoch
+from dcgan_sweeps.execution.scoring import Look, measure_bounds, score_epoch
 from dcgan_sweeps.execution.spec import Stop
 from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, Epoch, train
+from dcgan_sweeps.metrics import EPOCH_SCORES
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
@@ -140,7 +141,7 @@ def _restore(checkpoint: Checkpoint, training: Training, recorder: Recorder) -> 
 def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
     for record in parse_lines(checkpoint.history, f"the history at step {checkpoint.step}"):
         if "score/fcd" in record:
-            scores = {name: record[name] for name in SCORES if name in record}
+            scores = {name: record[name] for name in EPOCH_SCORES if name in record}
             yield EpochEnd(record["epoch"], scores)
 
 

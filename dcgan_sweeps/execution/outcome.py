@@ -27,10 +27,11 @@ from dcgan_sweeps.execution.start import open_record, record_request, record_sta
 from dcgan_sweeps.gan.sampling import Diverged
 from dcgan_sweeps.gan.training import MEMORY_ERRORS
 from dcgan_sweeps.interrupt import catch_interrupts
+from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import DIR, name_place, read_variable
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.terminal import format_duration, make_say, print_facts, show_score
+from dcgan_sweeps.terminal import format_duration, make_say, print_facts
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -158,9 +159,10 @@ def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores, delivery = execution.recorder, execution.scores, execution.delivery
     reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
+    shown = [f"{name} {METRICS[name].show(value)}" for name, value in scores.items()]
     facts = {
         "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
-        "score": ", ".join(show_score(name, value) for name, value in scores.items()) or "none",
+        "score": ", ".join(shown) or "none",
         "pictures": str(recorder.folder.samples),
         "logging": f"training waited {recorder.waited_s:.2f} s, "
         f"the writer used {delivery.cpu_s:.2f} s of CPU",

@@ -42,8 +42,9 @@ from dcgan_sweeps.tracking.logged_files import (
     require_provenance,
     require_unedited,
 )
-from dcgan_sweeps.tracking.mirror import find_own_run, is_delivered
+from dcgan_sweeps.tracking.mirror import is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
+from dcgan_sweeps.tracking.present import find_own_run
 from dcgan_sweeps.tracking.store import answering, open_store
 
 # May be given anew when a run goes on: where things are, and how often the machine is measured.

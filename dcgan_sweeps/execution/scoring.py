@@ -21,8 +21,6 @@ from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores
 from dcgan_sweeps.terminal import make_extra_metrics_table, make_say
 from dcgan_sweeps.tracking.recorder import Recorder
 
-SCORES = ("score/fcd", "score/fcd_test", "score/fcd_share")
-
 
 @dataclass(frozen=True)
 class Look:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_hashed
+from dcgan_sweeps.metrics import METRICS, OWN
 from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
@@ -25,21 +26,6 @@ from dcgan_sweeps.tracking.store import Client
 OF_CODE = ("commit", "diff_sha256")
 # Told elsewhere, or different in any two runs.
 NOT_CONFIG = ("config_hash", "trial", "score.identity")
-SCORE_NAMES = (
-    "fcd",
-    "fcd_error",
-    "fcd_test",
-    "fcd_share",
-    "kid",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "class_js_bits",
-    "dropped_classes",
-    "nearest_train",
-    "diversity",
-)
 
 
 @dataclass(frozen=True)
@@ -52,23 +38,14 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A key of the configuration that differs, "" where a run has none of that name."""
+class RunComparison:
+    """What differs between two runs, and how their scores compare; of a configuration a key that a
+    run lacks is ""."""
 
-    key: str
-    one: str
-    other: str
-    decisive: bool  # it can change what is computed
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What differs between two runs, and how their scores compare."""
-
-    config: list[Change]
+    config: list[Difference]
     code: list[Difference]
     environment: list[Difference]
-    scores: list[tuple[str, float, float]]  # name, of the one, of the other
+    scores: list[tuple[str, str, str]]  # name, of the one, of the other
     verdict: str  # on the scores
 
 
@@ -84,11 +61,11 @@ def read_side(client: Client, run: LoggedRun) -> Side:
     return Side(run, provenance, read_media(client, run))
 
 
-def compare(one: Side, other: Side) -> Comparison:
+def compare(one: Side, other: Side) -> RunComparison:
     """Return what differs from one run to the other."""
     facts = compare_facts(one.provenance, other.provenance)
     scores, verdict = compare_scores(one.run, other.run)
-    return Comparison(
+    return RunComparison(
         compare_config(one.run.params, other.run.params),
         [each for each in facts if each.fact in OF_CODE],
         [each for each in facts if each.fact not in OF_CODE],
@@ -97,18 +74,18 @@ def compare(one: Side, other: Side) -> Comparison:
     )
 
 
-def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Change]:
+def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Difference]:
     """Return the keys that differ, those that can change a result first."""
     keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
     changes = [
-        Change(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
+        Difference(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
         for key in keys
         if one.get(key) != other.get(key)
     ]
     return sorted(changes, key=lambda change: not change.decisive)
 
 
-def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, float, float]], str]:
+def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, str, str]], str]:
     """Return the scores that both runs have, and whether they are tied, in words."""
     for run in (one, other):
         if not read_scores(run):
@@ -118,15 +95,20 @@ def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, fl
     except RequestError as mixed:
         return [], mixed.faults[0].problem
     a, b = read_scores(one)[digest], read_scores(other)[digest]
-    scores = [(name, a[name], b[name]) for name in SCORE_NAMES if name in a and name in b]
+    scores = [
+        (metric.score, metric.show(a[metric.score]), metric.show(b[metric.score]))
+        for metric in METRICS.values()
+        if metric.name.startswith(OWN) and metric.logged != "start"
+        if metric.score in a and metric.score in b
+    ]
     stopped = [run for run in (one, other) if run.outcome != "complete"]
     if stopped:
         ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'not ended'}" for run in stopped)
         return scores, f"not ranked: {ends}, its score is of another epoch"
-    return scores, judge(one, other, a["fcd"], b["fcd"])
+    return scores, describe_better(one, other, a["fcd"], b["fcd"])
 
 
-def judge(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
+def describe_better(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
     """Return which of two scores is better, in words, or that they are tied."""
     noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
     if score == rival:

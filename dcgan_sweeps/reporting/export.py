@@ -1,29 +1,45 @@
-"""A leaderboard for the terminal, and for other programs: a table, JSON and CSV.
+"""A leaderboard for people and for other programs: a table, Markdown, JSON and CSV.
 
+print_table(console, make_board_table(board))
 print(render_csv(board))
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from rich.table import Table
+
+from dcgan_sweeps.metrics import METRICS, OWN, Metric
 from dcgan_sweeps.reporting.leaderboard import Board, Row
-from dcgan_sweeps.terminal import as_cell, format_duration, shorten_keys, shorten_value
+from dcgan_sweeps.terminal import (
+    as_cell,
+    format_duration,
+    make_table,
+    shorten_keys,
+    shorten_value,
+)
+
+
+def show_score(metric: Metric, row: Row) -> str:
+    """Return a score of a row, "" where it has none."""
+    return metric.show(row.scores[metric.score]) if metric.score in row.scores else ""
+
 
 # Column, and what a row shows in it; a column in which no row has anything is left out.
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "rank": lambda row: row.rank,
     "run": lambda row: row.run.run_id[:8],
     "name": lambda row: row.name,
-    "fcd": lambda row: _show(row.score, ".2f"),
-    "+-": lambda row: _show(row.scores.get("fcd_error"), ".2f"),
-    "share": lambda row: _show(row.scores.get("fcd_share"), ".1%"),
-    "fcd_test": lambda row: _show(row.scores.get("fcd_test"), ".2f"),
+    **{
+        metric.short: partial(show_score, metric)
+        for metric in METRICS.values()
+        if metric.short and metric.name.startswith(OWN)
+    },
     "epochs": lambda row: row.epochs,
     "time": lambda row: "" if row.run.wall_s is None else format_duration(row.run.wall_s),
     "repeats": lambda row: str(row.repeats) if row.repeats > 1 else "",
@@ -32,15 +48,28 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 LEFT = ("rank", "run", "name")  # aligned so; all others to the right
 
 
-def tabulate(board: Board) -> dict[str, list[str]]:
+def make_columns(board: Board) -> dict[str, list[str]]:
     """Return {column: a text for each row}, with the parameters that vary after the names."""
     cells = {name: [show(row) for row in board.rows] for name, show in COLUMNS.items()}
-    for key, heading in shorten_keys(board.varied, taken=COLUMNS).items():
-        cells[heading] = [shorten_value(row.run.params.get(key, "")) for row in board.rows]
-    first = [name for name in LEFT if any(cells[name])]
-    varied = list(shorten_keys(board.varied, taken=COLUMNS).values())
-    rest = [name for name in COLUMNS if name not in LEFT and any(cells[name])]
-    return {name: cells[name] for name in [*first, *varied, *rest]}
+    shown = {name: texts for name, texts in cells.items() if any(texts)}
+    varied = {
+        heading: [shorten_value(row.run.params.get(key, "")) for row in board.rows]
+        for key, heading in shorten_keys(board.varied, taken=COLUMNS).items()
+    }
+    return {**{name: shown[name] for name in LEFT if name in shown}, **varied, **shown}
+
+
+def make_board_table(board: Board) -> Table:
+    """Return a board as a table for the terminal."""
+    columns = make_columns(board)
+    return make_table(list(columns), list(zip(*columns.values(), strict=True)), LEFT)
+
+
+def render_markdown(board: Board) -> str:
+    """Return a board as a Markdown table, as MLflow shows it in a run's description."""
+    columns = make_columns(board)
+    rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def as_record(row: Row) -> dict[str, Any]:
@@ -79,21 +108,14 @@ def render_csv(board: Board) -> str:
 
     Text that a spreadsheet would take for a formula has a ' before it.
     """
+    import pandas as pd
+
     records = [_flatten(as_record(row)) for row in board.rows]
-    names = list(dict.fromkeys(name for record in records for name in record))
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(as_cell, names))
-    for record in records:
-        writer.writerow([as_cell(record.get(name, "")) for name in names])
-    return file.getvalue()
+    return str(pd.DataFrame(records, dtype=object).to_csv(index=False, lineterminator="\n"))
 
 
-def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
-    scores = {f"score/{name}": value for name, value in record["scores"].items()}
-    rest = {name: value for name, value in record.items() if name not in ("scores", "params")}
-    return {**rest, **scores, **record["params"]}
-
-
-def _show(value: float | None, digits: str) -> str:
-    return "" if value is None else f"{value:{digits}}"
+def _flatten(record: dict[str, Any]) -> dict[object, object]:
+    """Return a record as cells of one line."""
+    scores = {f"{OWN}{name}": value for name, value in record.pop("scores").items()}
+    flat = {**record, **scores, **record.pop("params")}
+    return {as_cell(name): as_cell(value) for name, value in flat.items()}

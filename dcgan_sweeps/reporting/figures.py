@@ -1,7 +1,7 @@
 """The figures of a report: Optuna's plots where they fit, and two of our own.
 
-    figures = draw_figures(board, all_media)
-    figures[0].title, figures[0].spec   # for Plotly in the page
+    figures, params = draw_figures(board, all_media)
+    figures["history"]["data"]   # for Plotly in the page, where templates/report.html.j2 names them
 
 Colours are those of Okabe and Ito, which the colour-blind can tell apart, or scales of one hue.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,11 +19,11 @@ import optuna
 import plotly.graph_objects as go
 from optuna import visualization
 
-from dcgan_sweeps.reporting.leaderboard import Board, Row
+from dcgan_sweeps.metrics import METRICS, SCORE
+from dcgan_sweeps.reporting.leaderboard import Board
 from dcgan_sweeps.reporting.media import Media
-from dcgan_sweeps.reporting.study import as_study
-from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun
-from dcgan_sweeps.sweep.importances import compute_importances
+from dcgan_sweeps.reporting.optuna_study import as_study, compute_importances
+from dcgan_sweeps.runs.logged_run import LoggedRun
 
 COLOURS = {  # of a run, by its outcome, with the dash of its line
     "complete": ("#0072B2", "solid"),
@@ -33,127 +33,83 @@ COLOURS = {  # of a run, by its outcome, with the dash of its line
     "interrupted": ("#999999", "dash"),
     "unended": ("#56B4E9", "dash"),
 }
+ORDER = ("history", "epochs", "importances", "parallel", "slices", "contour", "timeline")
 MOST = {"parallel": 6, "slices": 4, "contour": 2}  # parameters, the most important ones
 LATEST_MS = 253_402_300_799_000  # the end of the year 9999, the last that a date can have
-LOWER = f"{SCORE} (lower is better)"
+TITLE = f"{SCORE} ({METRICS[SCORE].better} is better)"
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A figure as Plotly reads it, with its title and what it says, in words."""
-
-    name: str
-    title: str
-    caption: str
-    spec: dict[str, Any]
-
-
-def draw_figures(board: Board, all_media: Mapping[str, Media]) -> tuple[list[Plot], list[str]]:
-    """Return the figures of a board, and its parameters, the most important first; `all_media` are
-    by run id."""
+def draw_figures(
+    board: Board, all_media: Mapping[str, Media]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return {name: figure as Plotly reads it} of a board, and its parameters, the most important
+    first; `all_media` are by run id."""
     study = as_study(board.rows, board.varied)
     importances = compute_importances(study, seed=0)
     known = {key for trial in study.trials for key in trial.params}
     params = [*importances, *(key for key in board.varied if key in known - importances.keys())]
-    figures = [*draw_study(study, params, importances)]
-    if all_media:
-        figures.insert(
-            1,
-            draw_epochs(
-                [all_media[row.run.run_id] for row in board.rows if row.run.run_id in all_media]
-            ),
-        )
-    timeline = draw_timeline(board.rows)
-    return [*figures, *([timeline] if timeline else [])], params
+    shown = [all_media[row.run.run_id] for row in board.rows if row.run.run_id in all_media]
+    lanes = build_lanes([row.run for row in board.rows])
+    drawn = dict(draw_study(study, params, importances))
+    drawn |= {"epochs": draw_epochs(shown)} if all_media else {}
+    drawn |= {"timeline": draw_timeline(lanes)} if lanes else {}
+    return {name: as_spec(drawn[name]) for name in ORDER if name in drawn}, params
 
 
 def draw_study(
     study: optuna.Study, params: Sequence[str], importances: Mapping[str, float]
-) -> Iterator[Plot]:
+) -> Iterator[tuple[str, go.Figure]]:
     """Yield Optuna's plots of a study, those for which it has enough trials and parameters."""
-    complete = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
-    if complete > 1:
-        yield _as_figure(
-            "history",
-            "Score, trial by trial",
-            "Each point is a complete trial, in the order they started; the line is the best yet.",
-            visualization.plot_optimization_history(study, target_name=LOWER),
-        )
+    most = {name: [*params[:count]] for name, count in MOST.items()}
     if importances:
-        bars = go.Figure(
-            go.Bar(
-                x=[*importances.values()][::-1],
-                y=[*importances][::-1],
-                orientation="h",
-                marker_color="#0072B2",
-            )
-        )
-        bars.update_layout(xaxis_title="share of the score's variance", yaxis_title="parameter")
-        yield _as_figure(
-            "importances",
-            "What the score depends on",
-            "Share of the variance of the score that each parameter explains (fANOVA over the"
-            " complete trials): with few trials a rough guess.",
-            bars,
-        )
-    if complete < 2 or not params:
+        yield "importances", draw_importances(importances)
+    if sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials) < 2:
         return
+    yield "history", visualization.plot_optimization_history(study, target_name=TITLE)
+    if params:
+        slices = visualization.plot_slice(study, params=most["slices"], target_name=TITLE)
+        yield "slices", slices
     if len(params) > 1:
-        yield _as_figure(
-            "parallel",
-            "Parameters side by side",
-            "Each line is a complete trial; dark ones have low scores. Drag along an axis to"
-            " choose.",
-            visualization.plot_parallel_coordinate(
-                study, params=[*params[: MOST["parallel"]]], target_name=SCORE
-            ),
-        )
-    yield _as_figure(
-        "slices",
-        "Score over each parameter",
-        "Each point is a complete trial; later ones are darker.",
-        visualization.plot_slice(study, params=[*params[: MOST["slices"]]], target_name=LOWER),
+        for name, draw in (
+            ("parallel", visualization.plot_parallel_coordinate),
+            ("contour", visualization.plot_contour),
+        ):
+            yield name, draw(study, params=most[name], target_name=SCORE)
+
+
+def draw_importances(importances: Mapping[str, float]) -> go.Figure:
+    """Return a bar for each parameter, the most important on top."""
+    shares, names = [*importances.values()][::-1], [*importances][::-1]
+    figure = go.Figure(go.Bar(x=shares, y=names, orientation="h", marker_color="#0072B2"))
+    return figure.update_layout(
+        xaxis_title="share of the score's variance", yaxis_title="parameter"
     )
-    if len(params) > 1:
-        yield _as_figure(
-            "contour",
-            "Score over the two that matter most",
-            "Between the points, which are the trials, the score is interpolated.",
-            visualization.plot_contour(
-                study, params=[*params[: MOST["contour"]]], target_name=SCORE
-            ),
-        )
 
 
-def draw_epochs(all_media: Sequence[Media]) -> Plot:
+def draw_epochs(all_media: Sequence[Media]) -> go.Figure:
     """Return the score of each run after each epoch, by how the run ended."""
     figure = go.Figure()
     seen: set[str] = set()
-    for media in all_media:
-        points = media.curves.get(SCORE, {})
-        if points:
-            outcome = name_outcome(media.run)
-            colour, dash = COLOURS[outcome]
-            figure.add_scatter(
-                x=[*points],
-                y=[*points.values()],
-                name=outcome,
-                legendgroup=outcome,
-                showlegend=outcome not in seen,
-                mode="lines+markers",
-                line={"color": colour, "dash": dash},
-                hovertext=media.run.name,
-                opacity=0.75,
-            )
-            seen.add(outcome)
-    last = max((epoch for each in all_media for epoch in each.curves.get(SCORE, {})), default=0)
+    scored = [each for each in all_media if each.curves.get(SCORE)]
+    for media in scored:
+        points, outcome = media.curves[SCORE], name_outcome(media.run)
+        colour, dash = COLOURS[outcome]
+        figure.add_scatter(
+            x=[*points],
+            y=[*points.values()],
+            name=outcome,
+            legendgroup=outcome,
+            showlegend=outcome not in seen,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            hovertext=media.run.name,
+            opacity=0.75,
+        )
+        seen.add(outcome)
+    last = max((max(each.curves[SCORE]) for each in scored), default=0)
     ticks = {"dtick": 1} if last <= 20 else {}  # no half epochs
-    figure.update_layout(xaxis={"title": "epoch", **ticks}, yaxis_title=LOWER, showlegend=True)
-    return _as_figure(
-        "epochs",
-        "Score, epoch by epoch",
-        "Each line is a run, by how it ended: a pruned one stops where the pruner gave it up.",
-        figure,
+    return figure.update_layout(
+        xaxis={"title": "epoch", **ticks}, yaxis_title=TITLE, showlegend=True
     )
 
 
@@ -194,11 +150,8 @@ def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
     return [Lane(name, lanes[name]) for name in sorted(lanes)]
 
 
-def draw_timeline(rows: Sequence[Row]) -> Plot | None:
-    """Return who ran where and when, None where nothing has ended."""
-    lanes = build_lanes([row.run for row in rows])
-    if not lanes:
-        return None
+def draw_timeline(lanes: Iterable[Lane]) -> go.Figure:
+    """Return who ran where and when."""
     placed = [
         (run, f"{lane.name}<br>{lane.busy:.0%} busy", name_outcome(run))
         for lane in lanes
@@ -218,28 +171,17 @@ def draw_timeline(rows: Sequence[Row]) -> Plot | None:
                 hovertext=[f"{run.name}<br>{run.wall_s:.0f} s" for run, _ in bars],
                 hoverinfo="text",
             )
-    figure.update_layout(
-        barmode="overlay",
-        showlegend=True,
-        xaxis={"type": "date", "title": "time (UTC)"},
-        yaxis_title="slot",
-    )
-    figure.update_yaxes(autorange="reversed")
-    return _as_figure(
-        "timeline",
-        "Who ran where, and when",
-        "Each bar is a run in its slot; the gaps between are idle time. A run that was resumed is"
-        " one bar, from its first start on.",
-        figure,
-    )
+    axis = {"type": "date", "title": "time (UTC)"}
+    figure.update_layout(barmode="overlay", showlegend=True, xaxis=axis, yaxis_title="slot")
+    return figure.update_yaxes(autorange="reversed")
 
 
 def _as_time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _as_figure(name: str, title: str, caption: str, figure: go.Figure) -> Plot:
+def as_spec(figure: go.Figure) -> dict[str, Any]:
+    """Return a figure as JSON has it, which has neither NaN nor the infinite."""
     figure.update_layout(title=None, template="none", margin={"t": 30, "r": 20, "b": 60, "l": 70})
-    # JSON has neither NaN nor the infinite, which Plotly writes all the same.
-    spec = json.loads(figure.to_json(), parse_constant=lambda _: None)
-    return Plot(name, title, caption, spec)
+    spec: dict[str, Any] = json.loads(figure.to_json(), parse_constant=lambda _: None)
+    return spec

@@ -1,4 +1,4 @@
-"""Logged runs in the order of their scores, of one identity at a time.
+"""Runs in the order of their scores, of one identity at a time.
 
 board = rank_runs(runs, Choice(limit=100))
 board.rows[0].score, board.identity, board.varied
@@ -10,21 +10,17 @@ import dataclasses
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import is_hashed
+from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.runs.filters import Filter, meets, refuse_unknown
-from dcgan_sweeps.runs.logged_run import (
-    PAGE,
-    SCORE,
-    LoggedRun,
-    find_newest_scored,
-    read_pages,
-)
+from dcgan_sweeps.runs.logged_run import PAGE, LoggedRun, find_newest_scored, read_pages
 from dcgan_sweeps.runs.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.scoring.noise import rank_tied
+from dcgan_sweeps.terminal import track
 from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
@@ -32,8 +28,8 @@ NOT_VARIED = ("config_hash", "trial", "score.identity", "runner")
 FEWEST = 100
 LARGEST_PAGE = 10_000  # runs in one answer; MLflow refuses more than five times as many
 MOST_NAMED = 20  # experiments in a message
-LAST = ("complete", "pruned")  # what comes first on a board; then all others
-Runs = Iterable[LoggedRun]
+PLACES = {"complete": 0, "pruned": 1}  # what comes first; then all others
+COMPLETE = "tags.outcome = 'complete'"
 
 
 @dataclass(frozen=True)
@@ -52,8 +48,8 @@ class Row:
 
     rank: str
     run: LoggedRun
-    scores: dict[str, float]  # of the board's identity; of a run that was stopped, its last
-    repeats: int  # runs of the same config hash, this one included
+    scores: Mapping[str, float]  # of the board's identity; of a run that was stopped, its last
+    repeats: int = 1  # runs of the same configuration, this one included
 
     @property
     def score(self) -> float | None:
@@ -69,9 +65,10 @@ class Row:
     def epochs(self) -> str:
         """How many epochs the score is of, and out of how many where the run was stopped."""
         asked = self.run.params.get("train.epochs", "")
-        if self.run.outcome == "complete" or self.run.scored_epoch is None:
-            return asked
-        return f"{self.run.scored_epoch} of {asked}"
+        scored = "" if self.run.scored_epoch is None else str(self.run.scored_epoch)
+        if self.run.outcome == "complete" or not scored:
+            return asked or scored
+        return f"{scored} of {asked}" if asked else scored
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,19 @@ class Board:
     identity: str
     description: str  # of the identity, in words; "" where no run says
     varied: tuple[str, ...]  # the parameters by which the rows differ
-    left_out: str  # in words, "" where nothing was
+    left_out: str = ""  # in words, "" where nothing was
     others: Mapping[str, str] = field(default_factory=dict)  # {identity: words} not shown here
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether a run is ranked: the first one then is the best."""
+        return bool(self.rows) and self.rows[0].rank != ""
+
+    @property
+    def score_identity(self) -> str:
+        """The identity and what it is, in words."""
+        words = f" ({self.description})" if self.description else ""
+        return f"score identity {self.identity}{words}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,6 +99,21 @@ class Board:
         others = (f"{each} ({words})" if words else each for each, words in self.others.items())
         hints = (f"there are scores of another identity: --identity {other}" for other in others)
         return (*filter(None, [self.left_out]), *hints)
+
+
+def rank_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return complete runs by score, with their ranks, then pruned ones by their last score, then
+    all others."""
+    ordered = sorted(rows, key=_find_place)
+    complete = [row.score for row in ordered if row.run.outcome == "complete"]
+    ranks = rank_tied([score for score in complete if score is not None])
+    ranks += [""] * (len(ordered) - len(ranks))
+    pairs = zip(ordered, ranks, strict=True)
+    return tuple(dataclasses.replace(row, rank=rank) for row, rank in pairs)
+
+
+def _find_place(row: Row) -> tuple[int, float]:
+    return PLACES.get(row.run.outcome, 2), math.inf if row.score is None else row.score
 
 
 def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
@@ -108,79 +131,69 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
         raise RequestError([Fault("TARGET", f"none of these {len(runs)} runs {problem}")])
     digest = choose_identity(scored, choice.identity)
     rivals = [run for run in complete if digest in read_scores(run)]
-    rivals.sort(key=lambda run: read_scores(run)[digest]["fcd"])
-    ranks = rank_tied([read_scores(run)[digest]["fcd"] for run in rivals])
-    others = sorted(
-        (run for run in chosen if run.outcome != "complete"),
-        key=lambda run: (
-            run.outcome not in LAST,
-            read_scores(run).get(digest, {}).get("fcd", math.inf),
-        ),
-    )
+    others = [run for run in chosen if run.outcome != "complete"]
     repeats = Counter(run.params.get("config_hash", "") for run in runs)
-    rows = [
-        Row(rank, run, read_scores(run).get(digest, {}), repeats[run.params.get("config_hash", "")])
-        for rank, run in itertools.zip_longest(ranks, [*rivals, *others], fillvalue="")
-        if isinstance(run, LoggedRun)
-    ]
+    rows = rank_rows(
+        Row("", run, read_scores(run).get(digest, {}), repeats[run.params.get("config_hash", "")])
+        for run in (*rivals, *others)
+    )
+    kept = rows[: choice.limit]
     missing = len(complete) - len(rivals)
     notes = [f"{missing} left out: no score of this identity"] if missing else []
-    if choice.limit is not None and len(rows) > choice.limit:
-        rows = rows[: choice.limit]
-        notes.append(f"the best {choice.limit} alone are shown (--limit)")
-    varied = find_varied([row.run for row in rows])
+    notes += [f"the best {choice.limit} alone are shown (--limit)"] if len(kept) < len(rows) else []
     known = describe_identities(scored)
-    words = known.pop(digest)
-    return Board(tuple(rows), digest, words, varied, "; ".join(notes), known)
+    words, varied = known.pop(digest), find_varied([row.run for row in kept])
+    return Board(kept, digest, words, varied, "; ".join(notes), known)
 
 
 def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
     """Return the parameters that can change a result, and are not the same in all these runs."""
+    differing = find_differing(runs)
+    return tuple(key for key in differing if is_hashed(key) and not key.startswith(NOT_VARIED))
+
+
+def find_differing(runs: Sequence[LoggedRun]) -> list[str]:
+    """Return the parameters that are not the same in all these runs."""
     known = dict.fromkeys(key for run in runs for key in run.params)
-    return tuple(
-        key
-        for key in known
-        if is_hashed(key)
-        and not key.startswith(NOT_VARIED)
-        and len({run.params.get(key) for run in runs}) > 1
-    )
+    return [key for key in known if len({run.params.get(key) for run in runs}) > 1]
 
 
-def rank_experiment(
-    client: Client, experiment: str, choice: Choice, say: Callable[[int], None]
-) -> Board:
+def rank_experiment(client: Client, experiment: str, choice: Choice) -> Board:
     """Return the best runs of an experiment, within the identity asked for, or that of the newest
-    complete one; `say` gets how many have been read. Raises RequestError where there is none.
+    complete one. Raises RequestError where there is none.
 
     Reproductions do not compete.
     """
-    require_experiment(client, experiment)
+    check_experiment(client, experiment)
     newest = find_newest_scored(client, experiment, SCORE)
-    if newest is None and not choice.unfinished and choice.identity is None:
-        problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
-        raise RequestError([Fault("--experiment", f"{experiment} {problem}")])
-    if choice.identity is not None or choice.unfinished or newest is None:
-        filter_string = "" if choice.unfinished else "tags.outcome = 'complete'"
-        every = _count(_read(client, experiment, filter_string, "start_time ASC", PAGE), say)
-        return rank_runs([run for run in every if _competes(run)], choice)
-    digest = newest.params["score.identity"]
+    if choice.identity is None and not choice.unfinished:
+        if newest is None:
+            problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
+            raise RequestError([Fault("--experiment", f"{experiment} {problem}")])
+        own = newest.params["score.identity"]
+        return _rank_best(client, experiment, dataclasses.replace(choice, identity=own))
+    runs = _read(client, experiment, "" if choice.unfinished else COMPLETE)
+    return rank_runs([*filter(_competes, runs)], choice)
+
+
+def _rank_best(client: Client, experiment: str, choice: Choice) -> Board:
+    """Return the best runs of an identity, of which no more are read than are shown."""
     same, other = (
-        f"tags.outcome = 'complete' and metrics.`{SCORE}` >= 0"
-        f" and params.`score.identity` {sign} '{digest}'"
+        f"{COMPLETE} and metrics.`{SCORE}` >= 0 and params.`score.identity` {sign}"
+        f" '{choice.identity}'"
         for sign in ("=", "!=")
     )
     wanted = PAGE if choice.limit is None or choice.filters else max(choice.limit, FEWEST) + 1
     size = min(wanted, LARGEST_PAGE)
-    ordered = _count(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), say)
-    runs = [*_take(ordered, choice)]
-    board = rank_runs(runs, dataclasses.replace(choice, identity=digest))
-    others = next(_read(client, experiment, other, "start_time DESC", 1), None)
-    known = {**board.others, **(describe_identities([others]) if others else {})}
-    known.pop(digest, None)
+    best = _take(_read(client, experiment, same, f"metrics.`{SCORE}` ASC", size), choice)
+    board = rank_runs([*best], choice)
+    others = [*itertools.islice(_read(client, experiment, other, "start_time DESC", 1), 1)]
+    known = {**board.others, **describe_identities(others)}
+    known.pop(board.identity, None)
     return dataclasses.replace(board, others=known)
 
 
-def require_experiment(client: Client, name: str) -> None:
+def check_experiment(client: Client, name: str) -> None:
     """Raise RequestError, with the names that there are, for an experiment that is not there."""
     if name.strip() and client.get_experiment_by_name(name) is not None:
         return
@@ -190,10 +203,14 @@ def require_experiment(client: Client, name: str) -> None:
 
 
 def _read(
-    client: Client, experiment: str, filter_string: str, order: str, size: int
+    client: Client,
+    experiment: str,
+    filter_string: str,
+    order: str = "start_time ASC",
+    size: int = PAGE,
 ) -> Iterator[LoggedRun]:
-    for page in read_pages(client, experiment, filter_string, order, size):
-        yield from page
+    pages = read_pages(client, experiment, filter_string, order, size)
+    return track(itertools.chain.from_iterable(pages), "runs read")
 
 
 def _competes(run: LoggedRun) -> bool:
@@ -201,19 +218,13 @@ def _competes(run: LoggedRun) -> bool:
     return "reproduces" not in run.tags and (STUDY not in run.tags or TRIAL in run.tags)
 
 
-def _count(runs: Runs, say: Callable[[int], None]) -> Iterator[LoggedRun]:
-    for count, run in enumerate(runs, start=1):
-        say(count)
-        yield run
-
-
-def _take(runs: Runs, choice: Choice) -> Iterator[LoggedRun]:
+def _take(runs: Iterable[LoggedRun], choice: Choice) -> Iterator[LoggedRun]:
     """Yield the runs that compete, until one more meets the filters than the limit allows, or
     FEWEST: repeats of a run have its score, and come next to it."""
-    left = None if choice.limit is None else max(choice.limit, FEWEST) + 1
-    for run in runs:
-        if _competes(run):
-            yield run
-            left = left if left is None or not meets(run, choice.filters) else left - 1
-        if left == 0:
+    most = math.inf if choice.limit is None else max(choice.limit, FEWEST)
+    met = 0
+    for run in filter(_competes, runs):
+        yield run
+        met += meets(run, choice.filters)
+        if met > most:
             return

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun, read_file, read_pictures, read_series
+from dcgan_sweeps.metrics import CURVES
+from dcgan_sweeps.reporting.page import as_image
+from dcgan_sweeps.runs.logged_run import LoggedRun, read_file, read_pictures, read_series
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT
 from dcgan_sweeps.tracking.store import Client
 
-# Metrics of a curve, by what its horizontal axis is.
-BY_STEP = ("loss/discriminator", "loss/generator", "discriminator/real", "discriminator/fake")
-BY_EPOCH = (SCORE, f"{SCORE}_test")
 GIF = "samples/progress.gif"
 POINTS = 300  # of one curve: more than a screen can show of it
 
@@ -34,7 +34,7 @@ class Media:
 
 def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Media:
     """Return what a run has logged to be looked at."""
-    names = [name for name in (*BY_STEP, *BY_EPOCH) if name in run.metrics]
+    names = [metric.name for metric in CURVES if metric.name in run.metrics]
     series = read_series(client, run.run_id, names)
     curves = {
         name: thin({step: x for step, x in sorted(points.items()) if math.isfinite(x)})
@@ -43,6 +43,19 @@ def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Med
     grids = read_pictures(client, run.run_id, "samples")
     gif = read_file(client, run.run_id, GIF, LARGEST_TEXT) if with_gif else None
     return Media(run, curves, grids, gif)
+
+
+def describe_media(media: Media) -> dict[str, Any]:
+    """Return curves and pictures as the script of a page takes them."""
+    curves = {
+        name: {step: float(f"{value:.5g}") for step, value in points.items()}
+        for name, points in media.curves.items()
+    }
+    return {
+        "curves": curves,
+        "grids": {epoch: as_image(file) for epoch, file in media.grids.items()},
+        "gif": as_image(media.gif, "gif") if media.gif else None,
+    }
 
 
 def thin(points: Mapping[int, float]) -> dict[int, float]:

@@ -1,5 +1,6 @@
 """Pages that open without a network: everything they show is inside of them.
 
+path = choose_page(None, "mlruns", "study_lr")
 write_page(path, render_page("report", "study lr", content, figures=figures))
 """
 
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -17,30 +17,40 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.metrics import CURVES
+from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.terminal import show_controls
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-SHARED = "page"  # the script that all pages have
+ENDING = ".html"
+
+
+def choose_page(file: str | None, folder: str, name: str) -> Path:
+    """Return the path of a page: `file` where it was asked for, else one in the reports of the
+    store's folder. Raises RequestError for a name that is none of a page."""
+    if file is not None and not file.endswith(ENDING):
+        problem = f"got {file or 'nothing'}; allowed: a name that ends with {ENDING}"
+        raise RequestError([Fault("--html", problem)])
+    return resolve_folder("--html", file or str(Path(folder) / "reports" / f"{name}{ENDING}"))
 
 
 @cache
 def find_templates() -> Environment:
     """Return the templates of the pages; what is put into them is escaped."""
-    loader = PackageLoader("dcgan_sweeps.reporting")
     return Environment(
-        loader=loader,
+        loader=PackageLoader("dcgan_sweeps.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
-        finalize=show_value,
+        finalize=spell_out,
     )
 
 
-def show_value(value: Any) -> Any:
+def spell_out(value: Any) -> Any:
     """Return a value with the control characters in all of its text spelt out.
 
     A page is read from the files of others too, in whose names they may hide another text.
@@ -50,41 +60,30 @@ def show_value(value: Any) -> Any:
     if isinstance(value, str):
         return show_controls(value)
     if isinstance(value, Mapping):
-        return {show_value(key): show_value(each) for key, each in value.items()}
-    return [*map(show_value, value)] if isinstance(value, list | tuple) else value
+        return {spell_out(key): spell_out(each) for key, each in value.items()}
+    return [*map(spell_out, value)] if isinstance(value, list | tuple) else value
 
 
 def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any) -> str:
     """Return the page of template `name`; `content` is what its script shows."""
-    return (
-        find_templates()
-        .get_template(f"{name}.html.j2")
-        .render(
-            title=title,
-            style=read_own("style.css"),
-            script=Markup("\n").join(read_own(f"{part}.js") for part in (SHARED, name)),
-            plotly=Markup(get_plotlyjs()),
-            content=as_script(content),
-            command=mask_secrets(
-                shlex.join(["python", "-m", f"dcgan_sweeps.{name}", *sys.argv[1:]])
-            ),
-            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            **values,
-        )
+    from plotly.offline import get_plotlyjs
+
+    axes = {metric.name: metric.axis for metric in CURVES}
+    template = find_templates().get_template(f"{name}{ENDING}.j2")
+    return template.render(
+        title=title,
+        name=name,
+        plotly=Markup(get_plotlyjs()),
+        content=as_script({"figures": {}, "axes": axes, **content}),
+        command=mask_secrets(shlex.join(["python", "-m", f"dcgan_sweeps.{name}", *sys.argv[1:]])),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        **values,
     )
-
-
-def read_own(file: str) -> Markup:
-    """Return a file of ours, which is put into a page as it is."""
-    return Markup((Path(__file__).parent / "templates" / file).read_text())
 
 
 def as_script(content: Any) -> Markup:
     """Return JSON that cannot end the script element that it is put into."""
-    text = json.dumps(show_value(content), allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
+    return htmlsafe_json_dumps(spell_out(content), allow_nan=False, separators=(",", ":"))
 
 
 def as_image(file: bytes, kind: str = "webp") -> str:

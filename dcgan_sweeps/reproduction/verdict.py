@@ -1,7 +1,7 @@
 """Whether a run came out as another did, series by series.
 
 comparisons = compare_histories(expected, got, last_epoch=10)
-judge(comparisons, tolerance=0.1).word   # identical, within tolerance, different
+judge(comparisons, tolerance=0.1, same_request=True).word   # identical, within tolerance, different
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs that are in an MLflow store: found and read.
 
-run = read_run(client, run_id)
+run = read_run(client, run_id, key="TARGET")
 run.outcome, run.params["optimizer.lr"]
 read_series(client, run_id, ["score/fcd"])["score/fcd"][10]
 """
@@ -23,11 +23,11 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
+from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
-SCORE = "score/fcd"  # what runs are ranked by
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.runs.logged_run import SCORE, LoggedRun
+from dcgan_sweeps.metrics import OWN, SCORE
+from dcgan_sweeps.runs.logged_run import LoggedRun
 
-OWN = "score/"
 TAG = "score.identity."  # of a run, with the digest behind it: the identity in words
 ADDED = re.compile(r"score_(?P<digest>[0-9a-f]{16})/(?P<name>.+)")
 

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
-from dcgan_sweeps.runs.logged_run import RUN_ID, SCORE, LoggedRun, find_runs, read_run
+from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
+Rivals = tuple[list[LoggedRun], str, str]  # runs, their score identity, what they are in words
 ID_START = re.compile(r"[0-9a-f]{8,32}")
 ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits, or the first 8)"
 
@@ -42,15 +44,12 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
 
     Raises RequestError for what cannot be found.
     """
-    if target == BEST:
-        return find_best(client, experiment)
-    if target.startswith(STUDY):
-        return find_best_trial(client, experiment, target.removeprefix(STUDY))
+    if target == BEST or target.startswith(STUDY):
+        return find_best(client, experiment, target)
     run = read_run(client, _find_id(client, experiment, target), "TARGET")
     if STUDY_TAG in run.tags and TRIAL not in run.tags:
         study = run.tags[STUDY_TAG]
-        problem = f"got {target}, the parent run of study {study}; allowed: study:{study}"
-        raise RequestError([Fault("TARGET", problem)])
+        raise _refusal(f"{target}, the parent run of study {study}", f"allowed: study:{study}")
     return run, f"run {run.run_id}, {run.name}"
 
 
@@ -79,42 +78,44 @@ def find_all(
     return list(found.values())
 
 
-def find_best(client: Client, experiment: str) -> tuple[LoggedRun, str]:
-    """Return the complete run with the lowest score, and among which it is that, in words.
+def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
+    """Return the complete run with the lowest score, of an experiment or of "study:NAME", and among
+    which it is that, in words.
 
-    Scores are compared within one identity, that of the newest run; reproductions do not compete.
+    Raises RequestError where none has a score, or they have scores that cannot be compared.
     """
+    find_rivals = _find_in_experiment if target == BEST else _find_in_study
+    rivals, digest, among = find_rivals(client, experiment, target)
+    best = min(rivals, key=lambda run: read_scores(run)[digest]["fcd"])
+    score = f"{SCORE} {METRICS[SCORE].show(read_scores(best)[digest]['fcd'])}"
+    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}, {score}"
+
+
+def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:
+    """Return the complete runs of the newest one's score identity; reproductions do not compete."""
+    runs = find_runs(client, experiment, "tags.outcome = 'complete'")
     scored = [
         run
-        for run in find_runs(client, experiment, "tags.outcome = 'complete'")
-        if SCORE in run.metrics and "score.identity" in run.params and "reproduces" not in run.tags
+        for run in runs
+        if run.params.get("score.identity") in read_scores(run) and "reproduces" not in run.tags
     ]
     if not scored:
-        problem = f"got best; experiment {experiment} has no complete run with a {SCORE}"
-        raise RequestError([Fault("TARGET", problem)])
-    identity = scored[-1].params["score.identity"]
-    rivals = [run for run in scored if run.params["score.identity"] == identity]
-    best = min(rivals, key=lambda run: run.metrics[SCORE])
-    among = f"best of {len(rivals)} complete runs of score identity {identity}"
+        problem = f"experiment {experiment} has no complete run with a {SCORE}"
+        raise _refusal(target, problem)
+    newest = scored[-1].params["score.identity"]
+    rivals = [run for run in scored if run.params["score.identity"] == newest]
     others = len(scored) - len(rivals)
     left_out = f", {others} of other identities left out" if others else ""
-    score = f"{SCORE} {best.metrics[SCORE]:.2f}"
-    return best, f"{among}{left_out}: {best.run_id}, {best.name}, {score}"
+    return rivals, newest, f"runs of score identity {newest}{left_out}"
 
 
-def find_best_trial(client: Client, experiment: str, study: str) -> tuple[LoggedRun, str]:
-    """Return the complete trial of a study with the lowest score, and which it is, in words.
-
-    Raises RequestError where the trials have scores that cannot be compared.
-    """
+def _find_in_study(client: Client, experiment: str, target: str) -> Rivals:
+    """Return the complete trials of a study, by the score identity that they have in common."""
+    study = target.removeprefix(STUDY)
     trials = [run for run in find_trials(client, experiment, study) if read_scores(run)]
     if not trials:
-        raise RequestError([Fault("TARGET", f"got study:{study}; no trial of it has a score")])
-    digest = choose_identity(trials, None)
-    best = min(trials, key=lambda run: read_scores(run)[digest]["fcd"])
-    score = f"{SCORE} {read_scores(best)[digest]['fcd']:.2f}"
-    found = f"best of {len(trials)} complete trials of study {study}: {best.run_id}, {best.name}"
-    return best, f"{found}, {score}"
+        raise _refusal(target, "no trial of it has a score")
+    return trials, choose_identity(trials, None), f"trials of study {study}"
 
 
 def find_trials(
@@ -126,8 +127,7 @@ def find_trials(
     found = [run for run in trials if run.outcome == "complete" or not complete]
     if not found:
         kind = "complete trial" if complete else "trial"
-        problem = f"got study:{study}; experiment {experiment} has no {kind} of it"
-        raise RequestError([Fault("TARGET", problem)])
+        raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no {kind} of it")
     return found
 
 
@@ -135,16 +135,14 @@ def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
     """Return the parent run of a study; raises RequestError where there is none."""
     parents = [run for run in _find_of_study(client, experiment, study) if TRIAL not in run.tags]
     if not parents:
-        problem = f"got study:{study}; experiment {experiment} has no such study"
-        raise RequestError([Fault("TARGET", problem)])
+        raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no such study")
     return parents[-1]
 
 
 def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
     # Into a filter of MLflow's, which quotes nothing.
     if not STUDY_NAME.fullmatch(study):
-        problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
-        raise RequestError([Fault("TARGET", problem)])
+        raise _refusal(repr(f"{STUDY}{study}"), f"allowed in the name of a study: {STUDY_NAMES}")
     return find_runs(client, experiment, f"tags.{STUDY_TAG} = '{study}'")
 
 
@@ -153,11 +151,14 @@ def _find_id(client: Client, experiment: str, target: str) -> str:
     if RUN_ID.fullmatch(target):
         return target
     if not ID_START.fullmatch(target):
-        raise RequestError([Fault("TARGET", f"got {target}; {ALLOWED}")])
-    found = [
-        run.run_id for run in find_runs(client, experiment, f"attributes.run_id LIKE '{target}%'")
-    ]
+        raise _refusal(target, ALLOWED)
+    runs = find_runs(client, experiment, f"attributes.run_id LIKE '{target}%'")
+    found = [run.run_id for run in runs]
     if len(found) != 1:
         what = f"runs that begin so: {', '.join(found)}" if found else "no run begins so"
-        raise RequestError([Fault("TARGET", f"got {target}; {what}")])
+        raise _refusal(target, what)
     return found[0]
+
+
+def _refusal(got: str, problem: str) -> RequestError:
+    return RequestError([Fault("TARGET", f"got {got}; {problem}")])

@@ -162,7 +162,7 @@ def load_all(
 def score_runs(client: Client, loaded: Sequence[Loaded], console: Console) -> list[tuple[str, ...]]:
     """Score each run and return its row under COLUMNS."""
     from dcgan_sweeps.execution.rescoring import rescore
-    from dcgan_sweeps.runs.logged_run import SCORE
+    from dcgan_sweeps.metrics import SCORE
     from dcgan_sweeps.terminal import format_duration, make_say
 
     say = make_say(console)

@@ -1,17 +1,13 @@
-"""The best trial of a study, and the overrides that run its configuration alone.
+"""The overrides that run the configuration of a study's best trial alone.
 
-best = find_best(study.get_trials(deepcopy=False))
 list_overrides([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, launch)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-
-from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, flatten
@@ -28,18 +24,6 @@ class Composers(Protocol):
     def compose(self) -> Callable[[Sequence[str]], Config]: ...
     @property
     def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
-
-
-def find_best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """Return the complete trial with the lowest score."""
-    ranked = [
-        each
-        for each in trials
-        if each.state == TrialState.COMPLETE
-        and each.value is not None
-        and math.isfinite(each.value)
-    ]
-    return min(ranked, key=lambda each: each.value or 0.0, default=None)
 
 
 def list_overrides(overrides: Sequence[str], own: Path, composers: Composers) -> list[str]:

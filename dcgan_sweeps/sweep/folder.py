@@ -120,6 +120,11 @@ class StudyFolder:
         """Return the folders of the trials that there are."""
         return [RunFolder(path) for path in sorted((self.root / "trials").glob("[0-9]*/"))]
 
+    def find_run_ids(self) -> dict[int, str]:
+        """Return {trial number: MLflow run} of the trials that have one."""
+        found = {int(each.root.name): each.read_run_id() for each in self.list_trials()}
+        return {number: run_id for number, run_id in found.items() if run_id is not None}
+
     def write(self, content: Mapping[str, Any]) -> None:
         """Write down what the study was asked."""
         RunFolder(self.root).write_json(STUDY_FILE, content)

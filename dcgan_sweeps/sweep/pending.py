@@ -58,12 +58,12 @@ def find_pending(where: Where) -> list[Pending]:
     """
     root = resolve_folder("--dir", where.dir)
     runs = [RunFolder(path) for path in sorted((root / "runs").glob("*/")) if is_run(path)]
-    found = [make_pending(run, where) for run in runs if is_due(run)]
+    due = [run for run in runs if is_tracked(run) and not is_delivered(run)]
+    found = [make_pending(run, where) for run in due if not run.is_held()]
     for path in sorted((root / "studies").glob("*/")):
-        study = StudyFolder(path)
-        folders = [RunFolder(path), *study.list_trials()]
-        if study.has_begun and any(map(is_due, folders)) and not folders[0].is_held():
-            found += [each for each in list_study(study, where) if not is_delivered(each.folder)]
+        study, record = StudyFolder(path), RunFolder(path)
+        if study.has_begun and is_tracked(record) and not record.is_held():
+            found += [each for each in list_study(study, where) if not each.part.is_delivered]
     return found
 
 
@@ -72,11 +72,9 @@ def is_run(path: Path) -> bool:
     return (path / RUN_FILE).is_file()
 
 
-def is_due(folder: RunFolder) -> bool:
-    """Return whether a run was to be tracked, is not delivered, and does not go on."""
-    if not is_run(folder.root) or is_delivered(folder):
-        return False
-    return read_tracking(folder).get("name") != "none" and not folder.is_held()
+def is_tracked(folder: RunFolder) -> bool:
+    """Return whether a run was to be tracked."""
+    return is_run(folder.root) and read_tracking(folder).get("name") != "none"
 
 
 def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
@@ -108,7 +106,7 @@ def list_study(study: StudyFolder, where: Where) -> list[Pending]:
     best = record.read_mapping(RUN_FILE).get("tags", {}).get("best_trial", "")
     if best.isdecimal():
         tracking = find_tracking(record, where)
-        model = BestModel(study.name, study.find_trial(int(best)), tracking)
+        model = BestModel(record, study.find_trial(int(best)), tracking)
         found.append(Pending(record, model))
     return found
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
+from dcgan_sweeps.metrics import EPOCH_SCORES
+from dcgan_sweeps.metrics import SCORE as SCORE  # what a study minimizes
 from dcgan_sweeps.tracking.folder import RUN_FILE, TRIAL, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
-SCORE = "score/fcd"  # what a study minimises
 IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in overrides
-SCORES = (SCORE, f"{SCORE}_test", f"{SCORE}_share")
 TRACEBACK = "traceback.txt"
 
 
@@ -51,7 +51,7 @@ def read_result(folder: RunFolder) -> TrialResult | None:
         return None
     scores: dict[str, float] = {}
     for record in folder.read_records():
-        scores |= {name: record[name] for name in SCORES if name in record}
+        scores |= {name: record[name] for name in EPOCH_SCORES if name in record}
     has_raised = ending.outcome in (Outcome.FAILED, Outcome.DIVERGED)
     text = folder.read_text(TRACEBACK) if has_raised else ""
     return TrialResult(ending.outcome, ending.reason, scores, text)

@@ -1,6 +1,6 @@
 """A study from its request to its exit status.
 
-status = run_study(request, start_launcher)
+status = run_study(request, configs, start_launcher)
 """
 
 from __future__ import annotations

@@ -8,31 +8,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.place import name_place
+from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
+from dcgan_sweeps.reporting.leaderboard import Board
+from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.sweep.best import Composers, find_best, list_overrides
+from dcgan_sweeps.sweep.best import Composers, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.importances import compute_importances
-from dcgan_sweeps.sweep.leaderboard import (
-    COLUMNS,
-    Row,
-    find_identities,
-    rank,
-    render_csv,
-    render_markdown,
-)
 from dcgan_sweeps.sweep.live_study import LiveStudy
+from dcgan_sweeps.sweep.ranking import rank_trials
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
-from dcgan_sweeps.terminal import make_say, make_table, print_facts, shorten_keys
+from dcgan_sweeps.terminal import make_say, print_facts, print_table, shorten_keys
 from dcgan_sweeps.tracking.best_model import BestModel
+from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.secrets import mask_secrets
 
 MOST_ROWS = 20  # rows in the terminal
@@ -52,20 +48,18 @@ def conclude(
     """
     request, folder = live.request, live.folder
     trials = live.study.get_trials(deepcopy=False)
-    rows, counts = rank(trials), count_states(trials)
-    identities = find_identities(trials)
-    comparable = len(identities) < 2
-    best = find_best(trials) if comparable else None
+    board = rank_trials(trials, folder.name, folder.find_run_ids())
+    counts, comparable = count_states(trials), not board.others
+    best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
     importances = compute_importances(live.study, request.settings.seed) if comparable else {}
-    rows = [name_run(folder, row) for row in rows]
-    folder.write_text("leaderboard.csv", render_csv(rows))
+    folder.write_text("leaderboard.csv", render_csv(board))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
     facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
     if best is not None:
         facts |= record_best(live, best, composers)
     if importances:
         facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
-    record_end(live, rows, best, counts, importances, stop_reason)
+    record_end(live, board, best, counts, importances, stop_reason)
     model = follow_best(live, best)
     say = make_say(console)
     live.delivery.flush(request.config.tracking.flush_timeout_s, is_stopped, say)
@@ -73,19 +67,13 @@ def conclude(
         facts["parent run"] = live.delivery.run_id
     if model is not None and model.address:
         facts["model"] = model.address
-    print_board(console, folder, rows, identities)
+    print_board(console, folder, board)
     if request.config.tracking.name != "none":
         facts["look"] = _name_command("report", folder, request, "--html")
     facts |= live.delivery.describe([live.record, *folder.list_trials()], f"study:{folder.name}")
     console.print()
     print_facts(console, facts)
     return counts
-
-
-def name_run(folder: StudyFolder, row: Row) -> Row:
-    """Return a row with the MLflow run of its trial, which may have come after the trial's end."""
-    run_id = folder.find_trial(row.trial).read_run_id()
-    return row if run_id is None else dataclasses.replace(row, run_id=run_id)
 
 
 def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> dict[str, str]:
@@ -102,18 +90,15 @@ def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> dic
     }
 
 
-def print_board(
-    console: Console, folder: StudyFolder, rows: Sequence[Row], identities: Mapping[str, str]
-) -> None:
+def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
     """Print the first rows, and why they are not ranked where they cannot be."""
     console.print()
-    table = make_table(COLUMNS, [row.as_text() for row in rows[:MOST_ROWS]])
-    table.columns[2].justify = "left"
-    console.print(table)
-    if len(identities) > 1:
-        make_say(console)(f"not ranked: {describe_mixed(identities)}")
-    if len(rows) > MOST_ROWS:
-        make_say(console)(f"and {len(rows) - MOST_ROWS} more in {folder.root / 'leaderboard.csv'}")
+    print_table(console, make_board_table(dataclasses.replace(board, rows=board.rows[:MOST_ROWS])))
+    if board.others:
+        make_say(console)(f"not ranked: {describe_mixed(board.others)}")
+    left = len(board.rows) - MOST_ROWS
+    if left > 0:
+        make_say(console)(f"and {left} more in {folder.root / 'leaderboard.csv'}")
 
 
 def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overrides: str) -> str:
@@ -126,7 +111,7 @@ def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overri
 
 def record_end(
     live: LiveStudy,
-    rows: Sequence[Row],
+    board: Board,
     best: FrozenTrial | None,
     counts: Mapping[str, int],
     importances: Mapping[str, float],
@@ -136,7 +121,7 @@ def record_end(
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
     names = shorten_keys([*importances])  # the UI cuts long ones off
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
-    tags = {NOTE: render_markdown(rows)}
+    tags = {NOTE: render_markdown(board)}
     if best is not None and best.value is not None:
         metrics[SCORE] = best.value
         tags["best_trial"] = str(best.number)
@@ -148,7 +133,7 @@ def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
     if best is None:
         return None
     trial = live.folder.find_trial(best.number)
-    model = BestModel(live.folder.name, trial, live.request.config.tracking)
+    model = BestModel(live.record, trial, live.request.config.tracking)
     live.delivery.add(model)
     return model
 

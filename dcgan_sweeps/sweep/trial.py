@@ -28,7 +28,7 @@ from dcgan_sweeps.runs.logged_run import find_finished
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.leaderboard import find_identities
+from dcgan_sweeps.sweep.ranking import find_identities
 from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten

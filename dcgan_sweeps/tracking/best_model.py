@@ -1,6 +1,6 @@
 """The generator of a study's best trial, registered as a model version under the study's name.
 
-best = BestModel(StudyFolder..., trial_folder, config.tracking)
+best = BestModel(study_folder, trial_folder, config.tracking)
 best.update()     # once the trial is delivered
 best.address      # "models:/fcd_2026-11-25_13-00-00@best (version 1)"
 """
@@ -12,43 +12,48 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from dcgan_sweeps.config import Tracking
-from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.mirror import find_own_run, is_delivered, list_models
+from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
+from dcgan_sweeps.tracking.mirror import is_delivered
+from dcgan_sweeps.tracking.present import find_own_run, list_models
 from dcgan_sweeps.tracking.store import connect, find_store
 
 BEST = "best"  # the alias
+REGISTERED = "registered"  # of mlflow.json in a study's folder: which trial's
 
 
 class BestModel:
-    """The registered model of one study; `trial` is the folder of its best trial."""
+    """The registered model of one study, and the folder of its best trial."""
 
-    def __init__(self, name: str, trial: RunFolder, tracking: Tracking):
-        self.name = name
+    def __init__(self, study: RunFolder, trial: RunFolder, tracking: Tracking):
+        self.study = study
         self.trial = trial
         self.tracking = tracking
         self.error: Exception | None = None
+        self.is_left = False
         self.address = ""
-        self._is_done = False
 
     @property
     def is_delivered(self) -> bool:
-        return self._is_done
+        """Whether the generator is registered, or the trial has logged none."""
+        return bool(self.study.read_mapping(MLFLOW_FILE).get(REGISTERED) == self.trial.root.name)
 
     def update(self) -> None:
         """Register the generator, once the trial is delivered; raises what MLflow raises."""
-        if self._is_done or not is_delivered(self.trial):
-            return
         self.error = None
+        if not is_delivered(self.trial):
+            return
+        name = self.study.root.name
         try:
             client = connect(find_store(self.tracking.uri, self.tracking.dir))
             run = find_own_run(client, self.trial)
-            version = None if run is None else register(client, self.name, run)
+            version = None if run is None else register(client, name, run)
         except Exception as error:
             self.error = error
             raise
         if version is not None:
-            self.address = f"models:/{self.name}@{BEST} (version {version})"
-        self._is_done = True
+            self.address = f"models:/{name}@{BEST} (version {version})"
+        known = self.study.read_mapping(MLFLOW_FILE)
+        self.study.write_json(MLFLOW_FILE, {**known, REGISTERED: self.trial.root.name})
 
 
 def register(client: MlflowClient, name: str, run: Run) -> str | None:

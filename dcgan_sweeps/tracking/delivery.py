@@ -2,7 +2,7 @@
 
 delivery = Delivery(folder, config.tracking)
 delivery.open()                           # the MLflow run, with its configuration
-delivery.flush(60, interrupts.listen())   # at the end, for at most 60 s
+delivery.flush(60, interrupts.listen(), say=print)   # at the end, for at most 60 s
 delivery.describe([folder], str(folder.root))
 
 Where runs are not tracked, or tracking.offline is set, there is none.

@@ -15,7 +15,6 @@ import json
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from mlflow.entities import (
     Dataset,
     DatasetInput,
     InputTag,
-    LoggedModel,
     LoggedModelOutput,
     Metric,
     Param,
@@ -38,19 +36,20 @@ from mlflow.tracking.multimedia import compress_image_size
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
 from PIL import Image
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
-from dcgan_sweeps.tracking.images import IMAGE_FILE, name_image
+from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
+from dcgan_sweeps.tracking.present import Present, find_own_run, read_present
 from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
 
 PARENT = "mlflow.parentRunId"
-SCORE = "score/fcd"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # of MLflow's server
 TRIES = 3
@@ -66,19 +65,6 @@ LAST_FILES = (
 )
 
 
-@dataclass
-class Present:
-    """What an MLflow run has already."""
-
-    params: set[str] = field(default_factory=set)
-    tags: dict[str, str] = field(default_factory=dict)
-    metrics: set[tuple[str, int]] = field(default_factory=set)
-    images: set[tuple[str, int]] = field(default_factory=set)
-    files: dict[str, int] = field(default_factory=dict)  # {path: bytes}
-    models: set[tuple[str, int]] = field(default_factory=set)
-    has_data: bool = False
-
-
 class Mirror:
     """One run folder and its MLflow run; a failed update is begun anew by the next."""
 
@@ -87,6 +73,7 @@ class Mirror:
         self.tracking = tracking
         self.run_id: str | None = folder.read_run_id()
         self.error: Exception | None = None  # of the last update
+        self.is_left = False  # to another process, from the next write on
         self._reset()
 
     def _reset(self) -> None:
@@ -135,6 +122,8 @@ class Mirror:
 
     def _send(self, write: Callable[..., Any], *arguments: Any) -> Any:
         """Make one write; every write to MLflow goes through here."""
+        if self.is_left:
+            raise InterruptedError("the rest is delivered by another process")
         return write(*arguments)
 
     # The run itself.
@@ -384,84 +373,6 @@ class Mirror:
     @property
     def _id(self) -> str:
         return str(self._run.info.run_id)
-
-
-def find_own_run(client: MlflowClient, folder: RunFolder) -> Run | None:
-    """Return the MLflow run that a folder names, None where there is none, or it was deleted.
-
-    Raises RequestError where it is the run of another folder, which would be written on in its
-    name. A folder may have been moved.
-    """
-    run_id = folder.read_run_id()
-    if run_id is None:
-        return None
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
-    tags, known = run.data.tags, folder.read_mapping(RUN_FILE)
-    named = Path(tags.get("folder", folder.root))
-    record = tags.get("record", known.get("record"))
-    if named.name != folder.root.name or record != known.get("record", record):
-        problem = f"names run {run_id}, whose folder is {named}; allowed: a folder of that name"
-        raise RequestError([Fault(str(folder.root / MLFLOW_FILE), problem)])
-    return run if run.info.lifecycle_stage == "active" else None
-
-
-def read_present(client: MlflowClient, run: Run) -> Present:
-    """Return what a run has already; a model whose upload was cut off is removed."""
-    run_id = run.info.run_id
-    names = [*run.data.metrics]
-    return Present(
-        set(run.data.params),
-        dict(run.data.tags),
-        {(name, each.step) for name in names for each in client.get_metric_history(run_id, name)},
-        _find_images(client, run_id),
-        _find_files(client, run_id),
-        _find_models(client, run),
-        bool(run.inputs and run.inputs.dataset_inputs),
-    )
-
-
-def _find_images(client: MlflowClient, run_id: str) -> set[tuple[str, int]]:
-    """Return the (key, step) of the pictures that are there whole: with the small copy."""
-    named = (IMAGE_FILE.fullmatch(each.path) for each in client.list_artifacts(run_id, "images"))
-    return {(match["key"], int(match["step"])) for match in named if match and match["small"]}
-
-
-def _find_files(client: MlflowClient, run_id: str) -> dict[str, int]:
-    places = (None, "config", "samples", "score")
-    listed = [each for place in places for each in client.list_artifacts(run_id, place)]
-    return {each.path: each.file_size or 0 for each in listed if not each.is_dir}
-
-
-def _find_models(client: MlflowClient, run: Run) -> set[tuple[str, int]]:
-    """Return the (name, step) of the models that are there whole, and remove the others."""
-    whole = list_models(client, run)
-    known = {model.model_id for model, _ in whole}
-    for model in _search_models(client, run):
-        if model.model_id not in known:
-            client.delete_logged_model(model.model_id)
-    return {(model.name, step) for model, step in whole}
-
-
-def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]:
-    """Return (model, optimizer step) of each model that a run has logged whole."""
-    outputs = run.outputs.model_outputs if run.outputs else []
-    steps = {each.model_id: each.step for each in outputs}
-    found = _search_models(client, run)
-    return [
-        (model, steps[model.model_id])
-        for model in found
-        if model.model_id in steps and model.status == "READY"
-    ]
-
-
-def _search_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
-    condition = f"source_run_id = '{run.info.run_id}'"
-    return [*client.search_logged_models([run.info.experiment_id], filter_string=condition)]
 
 
 def is_delivered(folder: RunFolder) -> bool:

@@ -1,7 +1,7 @@
 """Keras models in a run folder, as MLflow models.
 
 save_model(gan.generator, folder.models / "generator", step=1875)
-read_step(folder.models / "generator")  # 1875
+read_step(folder.models / "generator", default=0)  # 1875
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MODEL_FILE = "MLmodel"  # written last
 
 
 def save_model(model: Any, folder: Path, step: int) -> None:
-    """Save a Keras model of an optimizer step, with its config hash and the packages that load it.
+    """Save a Keras model of an optimizer step, with its signature and the packages that load it.
 
     A model that is there already, of an earlier step, is replaced.
     """
@@ -27,7 +27,7 @@ def save_model(model: Any, folder: Path, step: int) -> None:
     import mlflow.keras
     import tensorflow as tf
 
-    config_hash = ModelSignature(
+    signature = ModelSignature(
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
     )
@@ -36,7 +36,7 @@ def save_model(model: Any, folder: Path, step: int) -> None:
     mlflow.keras.save_model(
         model,
         str(unfinished),
-        config_hash=config_hash,
+        signature=signature,
         pip_requirements=[
             f"keras=={keras.__version__}",
             f"tensorflow=={tf.__version__}",

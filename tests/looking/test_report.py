@@ -9,6 +9,8 @@ import json
 import pytest
 from gallery import TRIALS
 
+from dcgan_sweeps.metrics import METRICS
+
 pytestmark = pytest.mark.slow
 
 
@@ -30,6 +32,12 @@ def test_every_digit_is_in_json_and_csv(gallery):
     assert whole["runs"][0]["run_id"] == rows[0]["run_id"] == gallery.best.run_id
     assert float(rows[0]["score/fcd"]) == gallery.best.metrics["score/fcd"]
     assert rows[0]["optimizer.lr"] == gallery.best.params["optimizer.lr"]
+
+
+def test_every_metric_of_a_study_and_its_trials_is_in_the_catalogue(gallery):
+    logged = {name for run in (gallery.parent, *gallery.trials) for name in run.metrics}
+    known = {name.removesuffix("_real") for name in logged} - METRICS.keys()
+    assert [name for name in known if not name.startswith(("system/", "importance/"))] == []
 
 
 def test_numbers_are_compared_as_numbers(gallery):

@@ -12,7 +12,7 @@ def test_keys_that_can_change_a_result_come_first():
     one = {"tracking.dir": "a", "optimizer.lr": "1e-3", "seed": "0", "config_hash": "x"}
     other = {"tracking.dir": "b", "optimizer.lr": "2e-3", "seed": "0", "config_hash": "y"}
     changes = compare_config(one, other)
-    assert [(each.key, each.decisive) for each in changes] == [
+    assert [(each.fact, each.decisive) for each in changes] == [
         ("optimizer.lr", True),
         ("tracking.dir", False),
     ]
@@ -20,7 +20,7 @@ def test_keys_that_can_change_a_result_come_first():
 
 def test_a_key_that_one_run_lacks_is_told():
     (change,) = compare_config({"model.dropout": "0.3"}, {})
-    assert (change.one, change.other) == ("0.3", "")
+    assert (change.expected, change.got) == ("0.3", "")
 
 
 @pytest.mark.parametrize(

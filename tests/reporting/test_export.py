@@ -6,7 +6,7 @@ import json
 
 from logged_runs import IDENTITY, make_run
 
-from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
+from dcgan_sweeps.reporting.export import make_columns, render_csv, render_json
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
 from dcgan_sweeps.terminal import shorten_keys
 
@@ -18,7 +18,7 @@ BOARD = rank_runs(RUNS, Choice())
 
 
 def test_the_table_has_what_varies_and_no_empty_column():
-    columns = tabulate(BOARD)
+    columns = make_columns(BOARD)
     assert columns["lr"] == ["0.0001235", "0.01"]
     assert columns["fcd"] == ["30.12", "90.00"]
     assert "share" not in columns

@@ -9,8 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from dcgan_sweeps.reporting.figures import build_lanes, draw_figures
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
 from dcgan_sweeps.reporting.media import POINTS, Media, thin
-from dcgan_sweeps.reporting.study import as_study, choose_distribution
-from dcgan_sweeps.sweep.importances import compute_importances
+from dcgan_sweeps.reporting.optuna_study import as_study, choose_distribution, compute_importances
 
 
 def make_board(count=8):
@@ -65,7 +64,7 @@ def test_a_study_of_several_parameters_has_every_figure():
         for row in board.rows
     }
     figures, params = draw_figures(board, all_media)
-    assert [figure.name for figure in figures] == [
+    assert [*figures] == [
         "history",
         "epochs",
         "importances",
@@ -75,14 +74,14 @@ def test_a_study_of_several_parameters_has_every_figure():
         "timeline",
     ]
     assert params == ["optimizer.lr", "model.dropout"]
-    json.dumps([figure.spec for figure in figures], allow_nan=False)
+    json.dumps(figures, allow_nan=False)
 
 
 def test_one_run_alone_has_its_curve_and_its_time():
     board = make_board(1)
     all_media = {board.rows[0].run.run_id: Media(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
     figures, _ = draw_figures(board, all_media)
-    assert [figure.name for figure in figures] == ["epochs", "timeline"]
+    assert [*figures] == ["epochs", "timeline"]
 
 
 def test_runs_of_a_slot_are_in_its_lane_with_its_idle_time():

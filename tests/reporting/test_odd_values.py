@@ -12,10 +12,10 @@ import pytest
 from logged_runs import make_run
 
 from dcgan_sweeps.reporting.comparison import Side, compare
-from dcgan_sweeps.reporting.export import render_csv, render_json, tabulate
+from dcgan_sweeps.reporting.export import make_columns, render_csv, render_json
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.reporting.leaderboard_page import render_board
 from dcgan_sweeps.reporting.media import Media
-from dcgan_sweeps.reporting.report import render_report
 from dcgan_sweeps.runs.filters import meets, read_filters
 
 ODD = [
@@ -59,12 +59,12 @@ def test_every_form_takes_an_odd_param(odd, other):
         for n, text in enumerate([odd, other, odd, other])
     ]
     board = rank_runs(runs, Choice())
-    page = render_report("odd", board, {})
+    page = render_board("odd", board, {})
     assert not re.search("[\x1b\u202e\u2028]", page)
     assert len(json.loads(render_json(board))["runs"]) == 4
     rows = list(csv.DictReader(io.StringIO(render_csv(board))))
     assert len(rows) == 4
-    assert all(len(cells) == 4 for cells in tabulate(board).values())
+    assert all(len(cells) == 4 for cells in make_columns(board).values())
     assert meets(runs[1], read_filters([f"a.odd = {other}"]))
 
 
@@ -74,7 +74,7 @@ def test_an_odd_name_or_reason_is_shown(odd):
         make_run(1, 30.0, tags={"outcome.reason": odd, "slot": odd}), name=odd
     )
     board = rank_runs([run, make_run(2, 40.0)], Choice())
-    page = render_report(odd, board, {run.run_id: Media(run, {"score/fcd": {1: 2.0}}, {})})
+    page = render_board(odd, board, {run.run_id: Media(run, {"score/fcd": {1: 2.0}}, {})})
     assert not re.search("[\x1b\u202e\u2028]", page)
     assert "</script><b>" not in page
 
@@ -85,8 +85,8 @@ def test_an_odd_name_or_reason_is_shown(odd):
 def test_a_clock_that_jumped_gives_no_negative_time(start_ms, end_ms):
     run = dataclasses.replace(make_run(1, 30.0), start_ms=start_ms, end_ms=end_ms)
     board = rank_runs([run, make_run(2, 40.0)], Choice())
-    assert not any(text.startswith("-") for text in tabulate(board)["time"])
-    render_report("clock", board, {})
+    assert not any(text.startswith("-") for text in make_columns(board)["time"])
+    render_board("clock", board, {})
 
 
 @pytest.mark.parametrize(("one", "other"), [(-1.0, 1.0), (0.0, 0.0), (0.0, 1.0), (1e308, 1e308)])
@@ -98,4 +98,4 @@ def test_scores_of_any_sign_compare(one, other):
 @pytest.mark.parametrize("score", [0.0, 1e308, 1e-308, -1.0])
 def test_a_report_takes_scores_of_any_size(score):
     runs = [make_run(n, each, a__b=str(n)) for n, each in enumerate([score, 30.0, 40.0, 50.0])]
-    render_report("odd", rank_runs(runs, Choice()), {})
+    render_board("odd", rank_runs(runs, Choice()), {})

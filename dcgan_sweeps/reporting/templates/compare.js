@@ -1,11 +1,11 @@
-// content.names: of A and B; content.curves: {metric: [points of A, points of B]}; content.grids: [A, B].
-const epochs = [...new Set(content.grids.flatMap((grids) => Object.keys(grids).map(Number)))].sort((a, b) => a - b);
+// content.names: of A and B; content.media: their {curves, grids}; content.axes: {metric: what it is drawn over}.
+const epochs = [...new Set(content.media.flatMap(({ grids }) => Object.keys(grids).map(Number)))].sort((a, b) => a - b);
 const slider = byId("epoch");
 
 function showEpoch() {
   const epoch = epochs[slider.value];
   byId("shown").textContent = epoch;
-  content.grids.forEach((grids, side) => {
+  content.media.forEach(({ grids }, side) => {
     const image = byId(`grid-${side}`);
     image.hidden = !(epoch in grids);
     if (epoch in grids) Object.assign(image, { src: grids[epoch], alt: `samples of ${content.names[side]} after epoch ${epoch}` });
@@ -21,5 +21,5 @@ if (epochs.length) {
 }
 for (const element of document.querySelectorAll(".plot[data-curve]")) {
   const name = element.dataset.curve;
-  draw(element, lines(content.curves[name], ["A", "B"], name.startsWith("score/") ? "epoch" : "optimizer step", name));
+  draw(element, lines(content.media.map(({ curves }) => curves[name] ?? {}), ["A", "B"], content.axes[name], name));
 }

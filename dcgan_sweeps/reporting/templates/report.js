@@ -1,6 +1,7 @@
-// content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id.
+// content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id;
+// content.axes: {metric: what it is drawn over}.
 const MOST = 1000; // rows at a time: more than a browser shows at once
-const TEXT = new Set(["rank", "run", "name", "state"]);
+const TEXT = new Set(content.left);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
 
@@ -159,9 +160,10 @@ function open(id) {
   // The best runs have their GIF in the page; of the others the MLflow run does.
   byId("gif").hidden = !media.gif;
   if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
-  const curve = (name) => media.curves[name] ?? {};
-  draw(byId("run-scores"), lines([curve("score/fcd"), curve("score/fcd_test")], ["score/fcd", "score/fcd_test"], "epoch", "score"));
-  draw(byId("run-losses"), lines([curve("loss/discriminator"), curve("loss/generator")], ["loss/discriminator", "loss/generator"], "optimizer step", "loss"));
+  for (const [place, axis, what] of [["run-scores", "epoch", "score"], ["run-losses", "optimizer step", "loss"]]) {
+    const names = Object.keys(content.axes).filter((name) => content.axes[name] === axis);
+    draw(byId(place), lines(names.map((name) => media.curves[name] ?? {}), names, axis, what));
+  }
   for (const [place, values] of [["run-varied", row.params], ["run-common", content.common]]) {
     byId(place).tBodies[0].replaceChildren(...Object.entries(values).map(([key, value]) => {
       const line = make("tr");

@@ -1,0 +1,134 @@
+"""The catalogue of metrics: name, unit, which way is better, short name, digits, definition.
+
+METRICS["score/fcd"].show(167.5)       # "167.50"
+format_metrics({"score/fcd": 167.5})   # "fcd 167.50"
+
+The progress bar, tables, plots and docs/score.md follow it: a new metric is an entry here and the
+line that computes it. Not listed: `system/...`, which MLflow measures; `NAME_real`, the value of
+real images in the place of generated ones; and a study's `importance/KEY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+SCORE = "score/fcd"  # what runs are ranked by, and what a search minimizes
+OWN = "score/"  # how a run's scores of its own identity begin
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and how it is shown; `digits` is a format specification."""
+
+    name: str
+    short: str  # in lines and in the headings of leaderboards, where it is in these
+    digits: str
+    unit: str
+    better: Literal["lower", "higher", ""]
+    # At steps and after epochs of training; with the extra metrics; before and after training; at
+    # the end of a study, in its parent run; while a scoring classifier is trained.
+    logged: Literal["step", "epoch", "extra", "start", "end", "study", "classifier"]
+    definition: str
+    is_curve: bool = False  # drawn over the steps or epochs of a run
+
+    @property
+    def score(self) -> str:
+        """The name without its group: "fcd" of "score/fcd"."""
+        return self.name.removeprefix(OWN)
+
+    @property
+    def axis(self) -> str:
+        """What it is drawn over."""
+        return "optimizer step" if self.logged == "step" else "epoch"
+
+    def show(self, value: float) -> str:
+        """Return a value with the digits of this metric."""
+        return f"{value:{self.digits}}"
+
+
+METRICS = {metric.name: metric for metric in (
+    Metric("loss/discriminator", "D loss", ".3f", "nats", "", "step",
+           "Binary cross-entropy of the discriminator; 0.693 where it cannot decide.", True),
+    Metric("loss/generator", "G loss", ".3f", "nats", "", "step",
+           "Binary cross-entropy of generated images against the label of real ones.", True),
+    Metric("discriminator/real", "D(real)", ".2f", "probability", "", "step",
+           "Mean probability of being real that the discriminator gives real images."),
+    Metric("discriminator/fake", "D(fake)", ".2f", "probability", "", "step",
+           "Mean probability of being real that the discriminator gives generated images."),
+    Metric("train/images_per_s", "images/s", ".0f", "images/s", "higher", "epoch",
+           "Training images per second, without scoring and pictures."),
+    Metric("score/fcd", "fcd", ".2f", "", "lower", "epoch",
+           "Fréchet distance from 10,000 training images that the classifier never saw.", True),
+    Metric("score/fcd_error", "+-", ".2f", "", "", "extra",
+           "Standard error of fcd for the choice of latents, by the bootstrap."),
+    Metric("score/fcd_test", "fcd_test", ".2f", "", "lower", "epoch",
+           "Fréchet distance from the 10,000 test images; the one to publish.", True),
+    Metric("score/fcd_share", "share", ".1%", "share", "lower", "epoch",
+           "Where fcd lies between real images, 0, and uniform noise, 1."),
+    Metric("score/fcd_extrapolated", "", ".2f", "", "lower", "extra",
+           "fcd of endlessly many images, with score.extrapolate=true."),
+    Metric("score/fcd_floor", "", ".2f", "", "", "start",
+           "fcd of as many test images as are generated: 0 of fcd_share."),
+    Metric("score/fcd_ceiling", "", ".2f", "", "", "start",
+           "fcd of uniform noise: 1 of fcd_share."),
+    Metric("score/fcd_untrained", "", ".2f", "", "", "start",
+           "fcd of the generator before its first step."),
+    Metric("score/kid", "", ".3f", "", "lower", "extra",
+           "Kernel distance, unbiased; 0 for equal distributions."),
+    Metric("score/kid_error", "", ".3f", "", "", "extra",
+           "Standard error of kid for the choice of subsets."),
+    Metric("score/precision", "", ".3f", "share", "higher", "extra",
+           "Share of the generated images that look real."),
+    Metric("score/recall", "", ".3f", "share", "higher", "extra",
+           "Share of the real images that could be generated."),
+    Metric("score/density", "", ".3f", "", "", "extra",
+           "In how many real neighbourhoods a generated image lies; 1 as real ones."),
+    Metric("score/coverage", "", ".3f", "share", "higher", "extra",
+           "Share of the real neighbourhoods with a generated image."),
+    Metric("score/class_js_bits", "", ".3f", "", "lower", "extra",
+           "Jensen-Shannon distance of the class histograms, to base 2; 0 to 1."),
+    Metric("score/dropped_classes", "", ".0f", "classes", "lower", "extra",
+           "Classes with under 2 % of the generated images, by the classifier."),
+    Metric("score/nearest_train", "", ".2f", "", "", "extra",
+           "Median distance to the nearest training image; copied where far below new images."),
+    Metric("score/diversity", "", ".2f", "", "", "extra",
+           "Mean distance of two generated images."),
+    Metric("scoring/fcd_s", "", ".1f", "s", "lower", "epoch",
+           "Time that the score took."),
+    Metric("scoring/companions_s", "", ".1f", "s", "lower", "extra",
+           "Time that the extra metrics took."),
+    Metric("tracking/waited_s", "", ".2f", "s", "lower", "end",
+           "Time that training waited for its record."),
+    Metric("tracking/writer_cpu_s", "", ".2f", "s", "lower", "end",
+           "CPU time of writing to the tracker."),
+    Metric("study/complete", "", ".0f", "trials", "", "study", "Complete trials."),
+    Metric("study/pruned", "", ".0f", "trials", "", "study", "Pruned trials."),
+    Metric("study/failed", "", ".0f", "trials", "", "study", "Failed and diverged trials."),
+    Metric("loss", "", ".3f", "nats", "lower", "classifier",
+           "Cross-entropy of the classifier on its training images."),
+    Metric("accuracy/train", "", ".3f", "share", "higher", "classifier",
+           "Accuracy on its training images."),
+    Metric("accuracy/test", "", ".3f", "share", "higher", "classifier",
+           "Accuracy on the test images."),
+    Metric("accuracy/stored", "", ".3f", "share", "higher", "classifier",
+           "Accuracy on the test images of the weights as they are stored."),
+)}  # fmt: skip
+
+EPOCH_SCORES = tuple(
+    each.name for each in METRICS.values() if each.logged == "epoch" and each.name.startswith(OWN)
+)
+EXTRA_METRICS = tuple(
+    each for each in METRICS.values() if each.logged == "extra" and each.name.startswith(OWN)
+)
+CURVES = tuple(each for each in METRICS.values() if each.is_curve)
+
+
+def format_metrics(values: Mapping[str, float]) -> str:
+    """Return the metrics of some steps or an epoch in one line, under their short names."""
+    return "  ".join(
+        f"{metric.short} {metric.show(values[name])}"
+        for name, metric in METRICS.items()
+        if metric.short and name in values
+    )
