@@ -159,8 +159,8 @@ def test_a_signal_is_heard_in_training_while_the_tracker_hangs(tmp_path, server,
     printed = end(process, status=130)
     assert time.monotonic() - begin_s < 1 + PATIENCE_S
     proxy.behave("pass")
-    (again,) = re.findall(r"resume=\S+", printed)
-    finish(tmp_path, [*PROGRAM, again, f"tracking.uri={proxy.uri}"])
+    (words,) = re.findall(r"python -m dcgan_sweeps\.run (resume=.*)", printed)
+    finish(tmp_path, [*PROGRAM, *words.split()])
     assert compare_folder(MlflowClient(server.uri), find_folder(tmp_path)) == []
 
 
