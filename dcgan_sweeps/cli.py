@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 
@@ -29,10 +28,10 @@ def main() -> int:
             print(f"  {verb:<12}{purpose}")
         return 0 if words else 2
     if words[0] not in VERBS:
-        close = difflib.get_close_matches(words[0], VERBS, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
         from dcgan_sweeps.command import print_faults
+        from dcgan_sweeps.composition.keys import find_nearest
 
+        hint = find_nearest(words[0], VERBS)
         return print_faults([f"verb: got {words[0]}; allowed: {', '.join(VERBS)}{hint}"])
     module, _ = VERBS[words[0]]
     sys.argv = [f"dcgan-sweeps {words[0]}", *words[1:]]

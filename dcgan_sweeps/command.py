@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
-import dataclasses
 import gc
 import io
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,11 +28,12 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
-    Ended,
+    compose_words,
+    expand_files,
     finding_faults,
     open_hydra,
     read_arguments,
@@ -42,7 +42,6 @@ from dcgan_sweeps.composition.command_line import (
 )
 from dcgan_sweeps.composition.grammar import find_key
 from dcgan_sweeps.composition.keys import describe_error
-from dcgan_sweeps.composition.override_files import expand_files
 from dcgan_sweeps.config import (
     SCHEMAS,
     Fault,
@@ -53,15 +52,15 @@ from dcgan_sweeps.config import (
 )
 from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
-from dcgan_sweeps.terminal import show_line
+from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.terminal import make_console, make_say, show_line
 from dcgan_sweeps.tracking.courier import exit_without_waiting
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 1000  # characters of a fault
-LONGEST_MASKED = 4000
+LONGEST_MASKED = 4000  # characters that are searched for secrets; the rest is not shown
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ STUDY_KEYS = (
 )
 
 
-class RunFailed(Ended):
+class RunFailed(Exception):
     """One run of several did not end well, and no study keeps the others going."""
 
 
@@ -94,7 +93,7 @@ class WorkFailed(Exception):
     """The system refused something after work was started; the message says what."""
 
 
-class StudyEnded(Ended):
+class StudyEnded(Exception):
     """A study has run under Hydra, which has no way to return its exit status."""
 
     def __init__(self, status: int):
@@ -114,40 +113,25 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
     # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
-    def compose_and_work() -> int:
-        expand_files(sys.argv)
-        return _run_hydra(config_name, work, job)
-
-    return answer(compose_and_work, "interrupted before anything was started")
-
-
-def report_faults(faults: Sequence[Fault]) -> int:
-    """Print one line for each fault, at most twenty; return the exit status of a wrong request."""
-    return print_faults([str(fault) for fault in faults])
+    interrupted = "interrupted before anything was started"
+    return answer(lambda: _run_hydra(config_name, work, job), interrupted)
 
 
 def print_faults(lines: Sequence[str]) -> int:
-    """Print a wrong request's faults and return its exit status; passwords are masked, and control
-    characters are shown, not obeyed."""
+    """Print one line for each fault of a wrong request, at most twenty, and return its exit status.
+
+    Passwords are masked, control characters spelt out, and a long line is cut.
+    """
     count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
     print(f"{count} in the request, nothing was started:", file=sys.stderr)
     for line in lines[:MOST_SHOWN]:
-        print(f"  {_show_fault(line)}", file=sys.stderr)
+        shown = show_line(mask_secrets(line[:LONGEST_MASKED]))
+        if len(shown) > LONGEST_LINE or len(line) > LONGEST_MASKED:
+            shown = f"{shown[:LONGEST_LINE]} ... ({len(line)} characters)"
+        print(f"  {shown}", file=sys.stderr)
     if len(lines) > MOST_SHOWN:
         print(f"  and {len(lines) - MOST_SHOWN} more", file=sys.stderr)
     return USAGE
-
-
-def _show_fault(line: str) -> str:
-    """Return a fault as one line of a bounded length, without what a terminal would obey."""
-    # Of an endless line the end is not shown: masking looks at all that may be shown.
-    shown = show_line(mask_secrets(line[:LONGEST_MASKED]))
-    if len(line) > LONGEST_MASKED:
-        return f"{shown[:LONGEST_LINE]} ... ({len(line)} characters)"
-    if len(shown) <= LONGEST_LINE:
-        return shown
-    half = LONGEST_LINE // 2
-    return f"{shown[:half]} ... {shown[-half:]} ({len(line)} characters)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -158,22 +142,13 @@ class Parser(argparse.ArgumentParser):
         sys.exit(print_faults([f"{message.removeprefix('argument ')} (see --help)"]))
 
 
-def report_refusal(error: OSError) -> int:
-    """Print what the system refused before anything was started; return the exit status."""
-    if isinstance(error, BrokenPipeError):  # whoever reads wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
-        return FAILURE
-    print(f"{describe_refusal(error)}; nothing was started", file=sys.stderr)
-    return USAGE
-
-
 def describe_refusal(error: OSError) -> str:
     """Return in one line what the system refused, and where."""
     reason = error.strerror or str(error) or type(error).__name__
     places = [
         shorten_path(str(each)) for each in (error.filename, error.filename2) if each is not None
     ]
-    return mask_secrets(" ".join(f"{': '.join([*places, reason])}".split()))
+    return " ".join(": ".join([*places, reason]).split())
 
 
 @contextlib.contextmanager
@@ -191,17 +166,22 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
     """Do the work of a verb and return its exit status, that of a wrong request and of Ctrl-C too;
     `interrupted` is what is said of the latter."""
     begin()
+    say = make_say(make_console(sys.stderr))
     try:
         return exit_without_waiting(work())
     except RequestError as error:
-        return report_faults(error.faults)
+        return print_faults([*map(str, error.faults)])
     except (RunFailed, WorkFailed) as error:
-        print(error, file=sys.stderr)
+        say(str(error))
+        return FAILURE
+    except BrokenPipeError:  # whoever reads wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
         return FAILURE
     except OSError as error:
-        return report_refusal(error)
+        say(f"{describe_refusal(error)}; nothing was started")
+        return USAGE
     except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
+        say(interrupted)
         return INTERRUPTED
 
 
@@ -238,6 +218,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None) -> int:
+    expand_files(sys.argv)
     asked = read_arguments(sys.argv[1:])
     hydra.version.setbase("1.3")
     register_schemas()
@@ -247,24 +228,17 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         line = read_line(asked, config_name, app.config_loader)
         with finding_faults(line):
             mode = read_mode(asked, line)
-        if mode is RunMode.MULTIRUN and job is None:
-            raise RequestError([Fault("-m", "there are no sweeps here; start each run by itself")])
-        if not _shows(asked):
-            if mode is RunMode.RUN:
-                _refuse_study_words(line.words)
-            line = dataclasses.replace(line, words=(*line.words, f"hydra.mode={mode.name}"))
-            with finding_faults(line):
-                if mode is RunMode.MULTIRUN and job is not None:
-                    return _sweep(app, line, job)
-                request = _compose_run(app, line, config_name)
-    if _shows(asked):
-        asked.overrides = list(line.words)
-        return _show(asked, config_name)
-    return work(request)
-
-
-def _shows(asked: argparse.Namespace) -> bool:
-    return bool(asked.help or asked.cfg is not None or asked.info is not None)
+            if mode is RunMode.MULTIRUN and job is None:
+                problem = "there are no sweeps here; start each run by itself"
+                raise RequestError([Fault("-m", problem)])
+            shows = asked.help or asked.cfg is not None or asked.info is not None
+            if mode is RunMode.MULTIRUN and job is not None and not shows:
+                return _sweep(app, line, job)
+            request = None if shows else _compose_run(line, config_name)
+    if request is not None:
+        return work(request)
+    asked.overrides = list(line.words)
+    return _show(asked, config_name)
 
 
 def _show(asked: argparse.Namespace, config_name: str) -> int:
@@ -281,29 +255,28 @@ def _show(asked: argparse.Namespace, config_name: str) -> int:
 
 def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
     try:
-        app.multirun(line.config_name, job, list(line.words))
+        app.multirun(line.config_name, job, [*line.words, "hydra.mode=MULTIRUN"])
     except StudyEnded as ended:
         return ended.status
     return OK
 
 
-def _compose_run(app: Hydra, line: CommandLine, config_name: str) -> Request:
+def _compose_run(line: CommandLine, config_name: str) -> Request:
     """Return the request of one run; raises RequestError."""
-    requests: list[Request | RequestError] = []
-
-    def task(composed: DictConfig) -> None:
-        # An exception that crosses Hydra is printed there as well, so it is carried around it.
-        try:
-            request = read_request(composed, config_name)
-            _refuse_search(request.choices)
-            requests.append(request)
-        except RequestError as error:
-            requests.append(error)
-
-    app.run(line.config_name, task, list(line.words))
-    (request,) = requests
-    if isinstance(request, RequestError):
-        raise request
+    of_a_study = [word for word in line.words if find_key(word).startswith(STUDY_KEYS)]
+    if of_a_study:
+        raise RequestError([Fault(word, "belongs to a study; add -m") for word in of_a_study])
+    composed = compose_words(line, RunMode.RUN)
+    HydraConfig.instance().set_config(composed)  # what ${hydra:...} is looked up in
+    try:
+        with open_dict(composed):
+            del composed["hydra"]
+        request = read_request(composed, config_name)
+    finally:
+        HydraConfig.instance().cfg = None
+    search = request.choices.get("search", "none")
+    if search != "none":
+        raise RequestError([Fault("search", f"got {search}; a search needs -m")])
     return request
 
 
@@ -324,17 +297,3 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
     written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
     folder = Path(written["hydra"]["runtime"]["cwd"])
     return Request(resolve_places(config, folder), tuple(words), choices)
-
-
-def _refuse_study_words(words: Sequence[str]) -> None:
-    """Raise RequestError for words that are heeded in a study alone."""
-    problem = "belongs to a study; add -m"
-    faults = [Fault(word, problem) for word in words if find_key(word).startswith(STUDY_KEYS)]
-    if faults:
-        raise RequestError(faults)
-
-
-def _refuse_search(choices: Mapping[str, str]) -> None:
-    if choices.get("search", "none") != "none":
-        problem = f"got {choices['search']}; a search needs -m"
-        raise RequestError([Fault("search", problem)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Optional, TypeVar
@@ -49,100 +49,57 @@ class RequestError(Exception):
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """An interval of numbers, its low end open or closed."""
+class Allowed:
+    """A set of values, and what they are in words; `is_whole` words name the type as well."""
 
-    low: float
-    high: float
-    low_open: bool
-
-    def __contains__(self, value: Any) -> bool:
-        above = value > self.low if self.low_open else value >= self.low
-        return bool(above and value <= self.high and math.isfinite(value))
-
-    def __str__(self) -> str:
-        low = f"{'above' if self.low_open else 'at least'} {self.low}"
-        return low if math.isinf(self.high) else f"{low}, at most {self.high}"
-
-
-@dataclass(frozen=True)
-class Choices:
-    """A set of names."""
-
-    names: tuple[str, ...]
+    test: Callable[[Any], bool]
+    words: str
+    is_whole: bool = False
 
     def __contains__(self, value: Any) -> bool:
-        return value in self.names
-
-    def __str__(self) -> str:
-        return ", ".join(self.names)
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """A list of so many values, each allowed by `each`."""
-
-    each: Bounds
-    shortest: int
-    longest: int
-
-    def __contains__(self, value: Any) -> bool:
-        return self.shortest <= len(value) <= self.longest and all(i in self.each for i in value)
-
-    def __str__(self) -> str:
-        count = f"{self.shortest} to {self.longest}" if self.shortest < self.longest else "two"
-        return f"{count} of them, each {self.each}"
-
-
-@dataclass(frozen=True)
-class AutoOrCount:
-    """The word auto, or a whole number of at most four digits."""
-
-    def __contains__(self, value: Any) -> bool:
-        return value == "auto" or re.fullmatch(r"[1-9][0-9]{0,3}", value) is not None
-
-    def __str__(self) -> str:
-        return "auto, or a whole number, at least 1, at most 9999"
-
-
-@dataclass(frozen=True)
-class SomeText:
-    """Text that is not blank: an unset variable of a shell leaves nothing after the =."""
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(value.strip())
-
-    def __str__(self) -> str:
-        return "not blank"
-
-
-# Of a key that comes to mean something else under its old name, say so: metadata "meaning" 2, 3,
-# ...; a configuration that was logged before is then refused by name.
+        return self.test(value)
 
 
 def number(low: float, high: float = math.inf, *, low_open: bool = False) -> Any:
-    return field(default=MISSING, metadata={"allowed": Bounds(low, high, low_open)})
+    def test(value: Any) -> bool:
+        above = value > low if low_open else value >= low
+        return bool(above and value <= high and math.isfinite(value))
+
+    words = f"{'above' if low_open else 'at least'} {low}"
+    return _leaf(Allowed(test, words if math.isinf(high) else f"{words}, at most {high}"))
 
 
 def one_of(*names: str) -> Any:
-    return field(default=MISSING, metadata={"allowed": Choices(names)})
+    return _leaf(Allowed(lambda value: value in names, ", ".join(names), is_whole=True))
 
 
 def list_of(low: float, high: float, shortest: int, longest: int) -> Any:
-    allowed = ListOf(Bounds(low, high, False), shortest, longest)
-    return field(default=MISSING, metadata={"allowed": allowed})
+    each = number(low, high).metadata["allowed"]
+    count = f"{shortest} to {longest}" if shortest < longest else "two"
+
+    def test(value: Any) -> bool:
+        return shortest <= len(value) <= longest and all(item in each for item in value)
+
+    return _leaf(Allowed(test, f"{count} of them, each {each.words}"))
 
 
 def auto_or_count() -> Any:
-    return field(default=MISSING, metadata={"allowed": AutoOrCount()})
+    words = "auto, or a whole number, at least 1, at most 9999"
+    count = re.compile(r"auto|[1-9][0-9]{0,3}")
+    return _leaf(Allowed(lambda value: count.fullmatch(value) is not None, words, is_whole=True))
 
 
 def some_text() -> Any:
-    return field(default=MISSING, metadata={"allowed": SomeText()})
+    # An unset variable of a shell leaves nothing after the =.
+    return _leaf(Allowed(lambda value: bool(value.strip()), "not blank"))
 
 
 def anything() -> Any:
     return field(default=MISSING)
+
+
+def _leaf(allowed: Allowed) -> Any:
+    return field(default=MISSING, metadata={"allowed": allowed})
 
 
 # Above these a number is a slip of the hand; each is far beyond what was ever trained.
@@ -291,9 +248,8 @@ def register_schemas() -> None:
 
 def make_node(nested: Mapping[str, Any]) -> DictConfig:
     """Return the values of a run's configuration as a node that checks types as it is changed."""
-    node = OmegaConf.merge(make_schema(Config), escape_values(nested))
-    if not isinstance(node, DictConfig):
-        raise TypeError(f"the schema makes a {type(node).__name__}")
+    node: DictConfig = make_schema(Config)
+    node.merge_with(escape_values(nested))
     return node
 
 
@@ -331,16 +287,17 @@ def freeze(composed: DictConfig) -> Any:
 
     Raises RequestError with every key that is unknown, missing or out of range.
     """
-    schema = composed._metadata.object_type
-    faults = find_unknown_keys(composed, schema)
-    faults += find_dangling(composed)
+    known = flatten(composed._metadata.object_type())
+    written: Any = OmegaConf.to_container(composed, resolve=False)
+    unknown = [key for key in flatten_nested(written) if key not in known]  # added with +key
+    faults = [Fault(key, "there is no such key") for key in unknown] + find_dangling(composed)
     if not faults:
         missing = sorted(OmegaConf.missing_keys(composed))
         faults += [Fault(key, "has no value") for key in missing]
     if faults:
         raise RequestError(faults)
     config = OmegaConf.to_object(composed)
-    faults = [*find_faults(config), *find_broken_text(config)] or find_conflicts(config)
+    faults = find_faults(config) or find_conflicts(config)
     if faults:
         raise RequestError(faults)
     return config
@@ -359,18 +316,6 @@ def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
             except OmegaConfBaseException as error:
                 reason = str(error).partition("\n")[0]
                 faults.append(Fault(f"{prefix}{key}", f"got {child._value()!s}; {reason}"))
-    return faults
-
-
-def find_unknown_keys(composed: DictConfig, schema: Any) -> list[Fault]:
-    """Return a fault for every key of `composed` that is none of `schema`: one added with +key."""
-    known = {each.name for each in fields(schema)}
-    faults = [Fault(str(key), "there is no such key") for key in composed if key not in known]
-    for key in known & set(composed):
-        child = composed._get_node(key)
-        if isinstance(child, DictConfig) and is_dataclass(child._metadata.object_type):
-            nested = find_unknown_keys(child, child._metadata.object_type)
-            faults += [Fault(f"{key}.{fault.key}", fault.problem) for fault in nested]
     return faults
 
 
@@ -399,6 +344,15 @@ def flatten(config: Any) -> dict[str, Any]:
     return {key: value for key, value, _ in walk(config)}
 
 
+def flatten_nested(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {dotted key: value} of every leaf of nested mappings."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        key = f"{prefix}{name}"
+        flat |= flatten_nested(value, key + ".") if isinstance(value, Mapping) else {key: value}
+    return flat
+
+
 TYPE_NAMES = {
     "str": "text",
     "bool": "true or false",
@@ -413,71 +367,68 @@ TYPE_NAMES = {
 def describe_allowed(leaf: Field[Any]) -> str:
     """Return in words what a field may be, such as "a whole number, at least 1, or null"."""
     allowed = leaf.metadata.get("allowed")
-    if isinstance(allowed, (Choices, AutoOrCount)):
-        return str(allowed)
+    if allowed is not None and allowed.is_whole:
+        return str(allowed.words)
     optional = str(leaf.type).startswith("Optional[")
     words = [TYPE_NAMES[str(leaf.type).removeprefix("Optional[").removesuffix("]" * optional)]]
-    words += [str(allowed)] if allowed is not None else []
+    words += [allowed.words] if allowed is not None else []
     words += ["or null"] if optional else []
     return ", ".join(words)
 
 
-def find_faults(config: Any) -> list[Fault]:
-    """Return a fault for every value outside what its field allows."""
-    return [
-        Fault(key, f"got {value}; allowed: {describe_allowed(leaf)}")
-        for key, value, leaf in walk(config)
-        if value is not None and value not in leaf.metadata.get("allowed", [value])
-    ]
-
-
-def find_broken_text(config: Any) -> list[Fault]:
-    """Return a fault for every text that can be no name of anything: with a NUL in it, or with half
-    a character, as a file that is not UTF-8 may give."""
-    return [
-        Fault(key, f"got {value!r}; allowed: text without NUL, in UTF-8")
-        for key, value, _ in walk(config)
-        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value)
-    ]
+def find_faults(config: Any, prefix: str = "") -> list[Fault]:
+    """Return a fault for every value outside what its field allows, and for every text that can be
+    no name of anything: with a NUL in it, or with half a character."""
+    faults = []
+    for key, value, leaf in walk(config, prefix):
+        if value is not None and value not in leaf.metadata.get("allowed", [value]):
+            faults.append(Fault(key, f"got {value}; allowed: {describe_allowed(leaf)}"))
+        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+            faults.append(Fault(key, f"got {value!r}; allowed: text without NUL, in UTF-8"))
+    return faults
 
 
 def find_conflicts(config: Any) -> list[Fault]:
-    """Return a fault for every pair of values that cannot go together."""
-    data = config.data
-    conflicts: list[Fault] = []
-    if data.name == "synthetic" and data.dir is not None:
-        conflicts.append(Conflict("data.dir", "got a folder; data=synthetic is drawn, not read"))
-    if (data.name == "synthetic") != (data.count is not None):
-        conflicts.append(
-            Conflict("data.count", f"got {data.count}; goes with data=synthetic alone")
-        )
-    if isinstance(config, ClassifierConfig):
-        conflicts += find_unused(config)
-    if isinstance(config, Config):
-        if config.score.extrapolate and config.score.count < LEAST_EXTRAPOLATED:
-            problem = f"got true; goes with score.count of at least {LEAST_EXTRAPOLATED}"
-            conflicts.append(Conflict("score.extrapolate", problem))
-        batch_size = config.train.batch_size
-        if data.limit is not None and data.limit < batch_size:
-            allowed = f"at least train.batch_size, {batch_size}"
-            conflicts.append(Conflict("data.limit", f"got {data.limit}; allowed: {allowed}"))
-    return conflicts
-
-
-def find_unused(config: ClassifierConfig) -> list[Fault]:
-    """Return a fault for every value that training a classifier would not heed."""
+    """Return a fault for every pair of values that cannot go together, and for every value that
+    training a classifier would not heed."""
     data, runner = config.data, config.runner
-    heeded = {
-        "data.limit": (data.limit, (None,)),
-        "data.shuffle_buffer": (data.shuffle_buffer, (None,)),
-        "runner.precision": (runner.precision, ("auto", "float32")),
-        "runner.jit": (runner.jit, ("auto", "off")),
-        "runner.slots": (runner.slots, ("auto",)),
-        "runner.slots_per_gpu": (runner.slots_per_gpu, (1,)),
-        "runner.trial_timeout_min": (runner.trial_timeout_min, (None,)),
-    }
-    return [
-        Fault(key, f"got {got}; a classifier is trained on all images, in float32, without XLA")
-        for key, (got, allowed) in heeded.items()
-        if got not in allowed
+    is_drawn = data.name == "synthetic"
+    checks: list[tuple[object, str, str]] = [
+        (is_drawn and data.dir, "data.dir", "got a folder; data=synthetic is drawn, not read"),
+        (
+            is_drawn != (data.count is not None),
+            "data.count",
+            f"got {data.count}; goes with data=synthetic alone",
+        ),
     ]
+    if isinstance(config, Config):
+        least, batch_size = LEAST_EXTRAPOLATED, config.train.batch_size
+        checks += [
+            (
+                config.score.extrapolate and config.score.count < least,
+                "score.extrapolate",
+                f"got true; goes with score.count of at least {least}",
+            ),
+            (
+                data.limit is not None and data.limit < batch_size,
+                "data.limit",
+                f"got {data.limit}; allowed: at least train.batch_size, {batch_size}",
+            ),
+        ]
+    conflicts: list[Fault] = [Conflict(key, problem) for wrong, key, problem in checks if wrong]
+    if isinstance(config, ClassifierConfig):
+        heeded = {
+            "data.limit": (data.limit, (None,)),
+            "data.shuffle_buffer": (data.shuffle_buffer, (None,)),
+            "runner.precision": (runner.precision, ("auto", "float32")),
+            "runner.jit": (runner.jit, ("auto", "off")),
+            "runner.slots": (runner.slots, ("auto",)),
+            "runner.slots_per_gpu": (runner.slots_per_gpu, (1,)),
+            "runner.trial_timeout_min": (runner.trial_timeout_min, (None,)),
+        }
+        conflicts += [
+            Fault(key, f"got {got}; a classifier is trained on all images, in float32, without XLA")
+            for key, (got, allowed) in heeded.items()
+            if got not in allowed
+        ]
+    return conflicts

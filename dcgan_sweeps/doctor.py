@@ -15,8 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from dcgan_sweeps.command import FAILURE, OK, Parser, answer
-from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.composition.override_files import expand_files
+from dcgan_sweeps.composition.command_line import compose_request, expand_files
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import say_variables

@@ -1,7 +1,7 @@
 """A configuration that was logged: its config hash, and how it reads under today's schema.
 
 compute_config_hash(flatten(config))  # "0f3a...", 16 hex digits
-read_logged(nested, meanings={})      # the Config, or every key that no longer fits
+read_logged(nested)                   # the Config, or every key that no longer fits
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dcgan_sweeps.config import (
     make_node,
     walk,
 )
+from dcgan_sweeps.config import flatten_nested as flatten_nested
 from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys whose nearest is named
@@ -95,26 +96,11 @@ def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read_meanings(schema: type) -> dict[str, int]:
-    """Return {key: number} of every key that has come to mean something else, once or more."""
-    leaves = {key: leaf.metadata.get("meaning", 1) for key, _, leaf in walk(schema())}
-    return {key: meaning for key, meaning in leaves.items() if meaning != 1}
-
-
-def flatten_nested(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {dotted key: value} of every leaf of nested mappings."""
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        key = f"{prefix}{name}"
-        flat |= flatten_nested(value, key + ".") if isinstance(value, Mapping) else {key: value}
-    return flat
-
-
-def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Config:
-    """Return a logged configuration under today's schema; `meanings` are those of its time.
+def read_logged(nested: Mapping[str, Any]) -> Config:
+    """Return a logged configuration under today's schema.
 
     A key that was not logged and cannot change the result has today's default. Raises RequestError
-    with a fault for every other key that is missing, unknown, of another meaning or not allowed.
+    with a fault for every other key that is missing, unknown or not allowed.
     """
     require_single_keys(nested)
     logged = rename_logged(flatten_nested(nested))
@@ -130,12 +116,6 @@ def read_logged(nested: Mapping[str, Any], meanings: Mapping[str, int]) -> Confi
         Fault(key, "was not logged: this version has it, and it can change the result")
         for key in sorted(set(leaves) - set(logged))
         if is_hashed(key)
-    ]
-    today = read_meanings(Config)
-    faults += [
-        Fault(key, f"was logged as {logged[key]}; it means something else now")
-        for key in sorted(set(leaves) & set(logged))
-        if meanings.get(key, 1) != today.get(key, 1)
     ]
     # The folder of a path may have such a name; it is kept as it is, and nothing is looked up.
     lookups = {k for k, v in logged.items() if "${" in str(v) and k not in PATH_KEYS}

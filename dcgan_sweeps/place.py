@@ -15,8 +15,7 @@ from typing import Any
 
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.paths import resolve_url, show_path
-from dcgan_sweeps.terminal import show_controls
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.terminal import make_console, make_say
 
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"
 # They say so where a request does not; one that is blank counts as none.
@@ -66,12 +65,12 @@ def read_variable(key: str) -> str | None:
 
 
 def say_variables(place: Any) -> None:
-    """Say on standard error what of a place, its uri and experiment, is as the environment has
-    it."""
+    """Say on standard error which uri and experiment of a place come from the environment."""
+    say = make_say(make_console(sys.stderr))
     for key, variable in VARIABLES.items():
         value = read_variable(key)
         if value is not None and value == getattr(place, key):
-            print(f"{key} from {variable}: {show_controls(mask_secrets(value))}", file=sys.stderr)
+            say(f"{key} from {variable}: {value}")
 
 
 def name_variables(words: Sequence[str], tracking: Any) -> list[str]:

@@ -20,8 +20,8 @@ from dcgan_sweeps.reporting.page import choose_page, write_page
 from dcgan_sweeps.runs.filters import read_filters
 from dcgan_sweeps.runs.selection import STUDY, find_all, find_parent, is_run_name
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import make_console, make_say, print_table
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, TypeVar
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable, RenderHook
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dcgan_sweeps.metrics import EXTRA_METRICS, METRICS, SCORE, format_metrics
+from dcgan_sweeps.secrets import mask_secrets
 
 T = TypeVar("T")
 PLAIN_WIDTH = 160
@@ -41,11 +42,25 @@ FORMULA = tuple("=+-@\t\r")  # with which a spreadsheet's formula begins
 
 
 def make_console(file: IO[str] | None = None) -> Console:
-    """Return the console of a file, or standard output; lines are folded in a terminal alone."""
+    """Return the console of a file, or standard output; lines are folded in a terminal alone.
+
+    It masks passwords in every text that it prints, and spells out control characters.
+    """
     console = Console(file=file, highlight=False)
-    if console.is_terminal:
-        return console
-    return Console(file=file, highlight=False, width=PLAIN_WIDTH)
+    if not console.is_terminal:
+        console = Console(file=file, highlight=False, width=PLAIN_WIDTH)
+    console.push_render_hook(_Masking())
+    return console
+
+
+class _Masking(RenderHook):
+    """Rich hands it all that is about to be printed; the cells of a table are make_table's."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        for each in renderables:
+            if isinstance(each, Text):
+                each.plain = show_controls(mask_secrets(each.plain))
+        return renderables
 
 
 def make_layer_table(
@@ -64,7 +79,8 @@ def make_layer_table(
 
 
 def make_say(console: Console) -> Callable[[str], None]:
-    """Return what prints a line, however long; control characters are shown, not obeyed."""
+    """Return a printer of lines, however long, whose control characters are shown, not obeyed."""
+    # Before the console's own: Rich would leave some of them out without a word.
     return lambda line: console.print(show_controls(line), markup=False, soft_wrap=True)
 
 
@@ -104,14 +120,14 @@ def make_table(
     """Return rows of text under their headings; to the right all columns but those of `left`, or
     but the first.
 
-    The text is shown as it is: no markup, and control characters spelt out.
+    No markup is read in the text, passwords are masked and control characters spelt out.
     """
     table = Table(box=None, pad_edge=False)
     for name in columns:
         is_left = name in (left or columns[:1])
         table.add_column(Text(show_line(name)), justify="left" if is_left else "right")
     for row in rows:
-        table.add_row(*(Text(show_line(cell)) for cell in row))
+        table.add_row(*(Text(show_line(mask_secrets(cell))) for cell in row))
     return table
 
 

@@ -26,8 +26,7 @@ from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.runs.logged_run import RUN_ID, read_run
 from dcgan_sweeps.runs.selection import STUDY, find_parent, find_run, is_run_name
-from dcgan_sweeps.terminal import show_controls, show_line
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.terminal import make_console, make_say, show_line
 from dcgan_sweeps.tracking.store import (
     Client,
     Store,
@@ -191,21 +190,20 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    say, complain = make_say(make_console()), make_say(make_console(sys.stderr))
     started: list[Started] = []
     try:
-        print(f"starting {' and '.join(each.name for each in servers)} ...", flush=True)
+        say(f"starting {' and '.join(each.name for each in servers)} ...")
         started += map(start, servers)
         for each in started:
             if not wait_until_answers(each.server.address, each.process):
-                print(each.read_errors(), file=sys.stderr)
-                print(f"{each.server.name} did not start", file=sys.stderr)
+                complain(f"{each.read_errors()}\n{each.server.name} did not start")
                 return 1
             hint = f"{page}   store: {store}   Ctrl-C ends it" if each is started[0] else ""
-            print(f"{each.server.name}: {each.server.address}{hint}", flush=True)
-        while (ended := find_ended(started)) is None:
+            say(f"{each.server.name}: {each.server.address}{hint}")
+        while not (ended := [each for each in started if each.process.poll() is not None]):
             time.sleep(1)
-        print(ended.read_errors(), file=sys.stderr)
-        print(f"{ended.server.name} has ended", file=sys.stderr)
+        complain(f"{ended[0].read_errors()}\n{ended[0].server.name} has ended")
         return 1
     except KeyboardInterrupt:
         return 0
@@ -225,12 +223,7 @@ class Started:
     def read_errors(self) -> str:
         """Return what the server has said."""
         self.errors.seek(0)
-        return show_controls(mask_secrets(self.errors.read().decode(errors="replace")))
-
-
-def find_ended(started: Sequence[Started]) -> Started | None:
-    """Return the first server that runs no more, None while all of them do."""
-    return next((each for each in started if each.process.poll() is not None), None)
+        return self.errors.read().decode(errors="replace")
 
 
 def start(server: Server) -> Started:

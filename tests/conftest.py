@@ -20,14 +20,16 @@ from dcgan_sweeps.device import Device, set_up_device
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+FEW_AND_LONG = ("test_tour.py", "test_loss.py")  # files of few tests that take minutes
+
 # Before any test module makes its first tensor, which fixes TensorFlow's threads.
 DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
 
 
 def pytest_collection_modifyitems(items):
-    """Put the files with the most slow tests first, so that no worker ends with one of them."""
+    """Put the files that take longest first, so that no worker ends with one of them."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (item.path.name not in FEW_AND_LONG, -slow[item.path]))
 
 
 @pytest.fixture(scope="session")

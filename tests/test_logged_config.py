@@ -8,13 +8,11 @@ import time
 
 import pytest
 
-from dcgan_sweeps import logged_config
-from dcgan_sweeps.config import Config, RequestError, compose, flatten, number
+from dcgan_sweeps.config import Config, RequestError, compose, flatten
 from dcgan_sweeps.logged_config import (
     compute_config_hash,
     is_hashed,
     read_logged,
-    read_meanings,
     replace_keys,
 )
 
@@ -27,9 +25,9 @@ def nested(*words):
     return dataclasses.asdict(compose("config", list(words), Config))
 
 
-def faults_of(logged, meanings=None):
+def faults_of(logged):
     with pytest.raises(RequestError) as refused:
-        read_logged(logged, meanings or {})
+        read_logged(logged)
     return [str(fault) for fault in refused.value.faults]
 
 
@@ -49,7 +47,7 @@ def test_what_can_change_the_result_is_hashed():
 
 def test_what_was_logged_is_read_back():
     words = ["optimizer.lr=1e-5", "model.generator_filters=[8,4]", "data.limit=500"]
-    assert read_logged(nested(*words), {}) == compose("config", words, Config)
+    assert read_logged(nested(*words)) == compose("config", words, Config)
 
 
 def test_every_key_that_no_longer_fits_is_named():
@@ -68,7 +66,7 @@ def test_what_an_earlier_version_logged_is_read_under_the_names_of_this_one():
     logged = nested("score.extra_metrics=every")
     logged["model"]["name"] = "article"
     logged["score"]["companions"] = logged["score"].pop("extra_metrics")
-    assert read_logged(logged, {}) == compose("config", ["score.extra_metrics=every"], Config)
+    assert read_logged(logged) == compose("config", ["score.extra_metrics=every"], Config)
 
 
 def test_a_configuration_keeps_the_hash_that_an_earlier_version_gave_it():
@@ -116,19 +114,7 @@ def test_a_value_that_is_no_longer_allowed_is_named():
 def test_a_missing_key_that_changes_no_result_has_its_default():
     logged = nested()
     del logged["train"]["checkpoint_every"]
-    assert read_logged(logged, {}).train.checkpoint_every == 1
-
-
-def test_a_key_that_means_something_else_now_is_named(monkeypatch):
-    @dataclasses.dataclass(frozen=True)
-    class Schema:
-        epochs: int = number(0)
-        lr: float = dataclasses.field(default=0.1, metadata={"meaning": 2})
-
-    assert read_meanings(Schema) == {"lr": 2}
-    monkeypatch.setattr(logged_config, "read_meanings", lambda schema: {"optimizer.lr": 2})
-    assert faults_of(nested()) == ["optimizer.lr: was logged as 0.001; it means something else now"]
-    assert read_logged(nested(), {"optimizer.lr": 2}).optimizer.lr == 0.001
+    assert read_logged(logged).train.checkpoint_every == 1
 
 
 def test_a_logged_value_that_would_look_elsewhere_is_refused(monkeypatch):
@@ -144,6 +130,6 @@ def test_a_folder_of_such_a_name_stays_that_folder(folder, monkeypatch):
     monkeypatch.setenv("SECRET_THING", "hunter2")
     logged = nested()
     logged["data"]["dir"] = folder
-    config = read_logged(logged, {})
+    config = read_logged(logged)
     assert config.data.dir == folder
     assert replace_keys(config, {"seed": 1, "tracking.dir": folder}).tracking.dir == folder

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 FLOORS = [
     {"config", "randomness", "interrupt", "metrics", "terminal", "logged_config"}
-    | {"paths", "lifeline"},
+    | {"paths", "lifeline", "files", "secrets"},
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},

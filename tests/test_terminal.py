@@ -8,6 +8,7 @@ import pytest
 from dcgan_sweeps.terminal import (
     as_cell,
     make_console,
+    make_say,
     make_table,
     print_facts,
     print_table,
@@ -94,3 +95,17 @@ def test_a_cell_is_one_line_of_a_file():
 )
 def test_a_value_is_short(text, shown):
     assert shorten_value(text) == shown
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda console, text: make_say(console)(text),
+        lambda console, text: console.print(text),
+        lambda console, text: print_facts(console, {"name": text}),
+        lambda console, text: print_table(console, make_table(["name"], [[text]])),
+    ],
+)
+def test_a_console_prints_no_password(show):
+    printed = print_with(lambda console: show(console, "at http://me:hunter2@host/x\x1b[2J"))
+    assert "at http://me:***@host/x\\x1b[2J" in printed

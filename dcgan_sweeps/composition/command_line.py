@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,42 +21,65 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_sweeps.composition.faults import (
+    MOST_TRIED,
     MOST_WORDS,
-    find_all_faults,
+    explain,
     find_composed_faults,
     find_word_faults,
+)
+from dcgan_sweeps.composition.grammar import (
+    LONGEST_WORD,
+    Unreadable,
+    find_key,
+    keep_text,
+    list_values,
+    quote,
+    read_override,
+)
+from dcgan_sweeps.composition.own_files import (
+    Entry,
+    find_entry_fault,
+    is_own,
     place_faults,
-    read_own,
+    read_entries,
 )
-from dcgan_sweeps.composition.grammar import find_key
-from dcgan_sweeps.composition.own_files import OwnFiles
-from dcgan_sweeps.composition.vocabulary import (
-    Vocabulary,
-    find_missing_folders,
-    keep_texts,
-    open_loader,
-    read_vocabulary,
-)
-from dcgan_sweeps.config import SCHEMAS, Fault, RequestError, find_conf_dir, freeze
+from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary
+from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, freeze
+from dcgan_sweeps.files import read_text
 from dcgan_sweeps.paths import resolve_places
 
-
-class Ended(Exception):
-    """Raised by a job to say how it ended: neither a fault of the request nor a bug."""
+LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line: the primary configuration, the overrides and their vocabulary."""
+    """A command line: the primary configuration, the overrides, their vocabulary, and the values
+    in the user's own files."""
 
     config_name: str
     words: tuple[str, ...]
     vocabulary: Vocabulary
-    own: OwnFiles
+    entries: dict[str, Entry]
+
+
+def expand_files(words: list[str]) -> None:
+    """Replace every @FILE among the words of a command line by the file's lines, in place.
+
+    Raises RequestError for a file that cannot be read.
+    """
+    for index in reversed(range(1, len(words))):
+        if words[index].startswith("@"):
+            path = Path(os.path.expanduser(words[index][1:]))  # noqa: PTH111 - that of Path raises
+            text = read_text(path, LARGEST_FILE, words[index])
+            lines = [line.strip() for line in text.splitlines()]
+            words[index : index + 1] = [line for line in lines if line and line[0] != "#"]
 
 
 def read_arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -107,44 +131,77 @@ def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> Comma
     """Return the words of a command line, each text kept as it was typed, and the user's own files
     that they choose; raises RequestError for what is wrong before anything is composed."""
     name = asked.config_name or config_name
-    kind = SCHEMAS[config_name][1]
-    vocabulary = read_vocabulary(name, kind, asked.overrides, loader, is_sweep=asked.multirun)
-    missing = find_missing_folders(vocabulary)
-    if not missing and not vocabulary.has_config(name):
-        missing = [Fault("--config-name", f"got {name}; allowed: {config_name}")]
-    if missing:
-        raise RequestError(missing)
-    return _read_words(name, asked.overrides, vocabulary)
+    words = asked.overrides
+    vocabulary = read_vocabulary(name, config_name, words, loader, is_sweep=asked.multirun)
+    if not vocabulary.repository.config_exists(name):
+        raise RequestError([Fault("--config-name", f"got {name}; allowed: {config_name}")])
+    return _read_words(words, vocabulary)
 
 
-def _read_words(name: str, words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
+def _read_words(words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
     if len(words) > MOST_WORDS:
         raise RequestError(find_word_faults(words, vocabulary))
-    kept = keep_texts(words, vocabulary)
-    own = read_own(kept, vocabulary)
+    kept = [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
+    faults: list[Fault] = []
+    entries: dict[str, Entry] = {}
+    refused: list[Fault] = []
+    try:
+        entries = _read_own(kept, vocabulary)
+    except RequestError as error:
+        faults += error.faults
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        refused = explain(error) or [Fault("defaults", str(error))]  # of a list that is none
     # What makes it a sweep without -m is known once it is composed.
-    says_mode = {"hydra.mode"} & {*map(find_key, kept), *own.entries}
-    vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or bool(says_mode))
-    faults = [*own.faults, *find_word_faults(kept, vocabulary)]
-    if faults:
-        raise RequestError(faults)
-    return CommandLine(name, tuple(kept), vocabulary, own)
+    says_mode = "hydra.mode" in {*map(find_key, kept), *entries}
+    vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or says_mode)
+    found = [find_entry_fault(entry, vocabulary.keys) for entry in entries.values()]
+    faults += [fault for fault in found if fault is not None]
+    faults += find_word_faults(kept, vocabulary)
+    if faults or refused:
+        raise RequestError(faults or refused)
+    return CommandLine(vocabulary.config_name, tuple(kept), vocabulary, entries)
+
+
+def _is_text(word: str, vocabulary: Vocabulary) -> bool:
+    """Return whether a word's value, or choice, stays what was typed: no number, no truth value."""
+    if word.startswith("~") or len(word) > LONGEST_WORD:
+        return False  # names no value, or is refused for its length
+    key = find_key(word)
+    return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
+
+
+def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
+    """Return the values in the user's own files; raises RequestError, and what Hydra raises."""
+    if not any(map(is_own, vocabulary.repository.get_sources())):
+        return {}
+    fixed: list[Override] = []
+    swept: list[list[Override]] = []
+    for word in words:
+        try:
+            override = read_override(word, vocabulary.loader)
+            values = list_values(override, MOST_TRIED) if override.is_sweep_override() else []
+        except (Unreadable, HydraException):
+            continue  # a fault of the word itself
+        key = override.key_or_group
+        if not override.is_sweep_override():
+            fixed.append(override)
+        elif vocabulary.is_group(key):
+            swept += [[read_override(f"{key}={quote(str(each))}")] for each in values]
+    choices = [fixed, *([*fixed, *each] for each in swept)]
+    return read_entries(vocabulary.repository, vocabulary.config_name, choices)
 
 
 @contextlib.contextmanager
 def finding_faults(line: CommandLine) -> Iterator[None]:
-    """Turn what Hydra refuses into RequestError with every fault, each with its file and line."""
+    """Turn what Hydra refuses into RequestError, each fault with its file and line."""
     try:
         yield
     except RequestError as error:
-        raise RequestError(place_faults(error.faults, line.words, line.own)) from error
-    except Ended:
-        raise
-    except Exception as error:  # Hydra raises ValueError too
-        faults = find_all_faults(line.words, line.vocabulary, line.own, error)
-        if not faults:  # no request's, but ours
-            raise
-        raise RequestError(faults) from error
+        said = set(map(find_key, line.words))
+        entries = {key: entry for key, entry in line.entries.items() if key not in said}
+        raise RequestError(place_faults(error.faults, entries)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise RequestError(explain(error)) from error
 
 
 def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
@@ -184,10 +241,9 @@ def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
-    kind = SCHEMAS[config_name][1]
     with open_loader() as loader:
-        vocabulary = read_vocabulary(config_name, kind, words, loader, is_sweep=False)
-        line = _read_words(config_name, words, vocabulary)
+        vocabulary = read_vocabulary(config_name, config_name, words, loader, is_sweep=False)
+        line = _read_words(words, vocabulary)
         with finding_faults(line):
             composed = compose_words(line, RunMode.RUN)
             faults = find_composed_faults(composed, vocabulary)
@@ -196,3 +252,17 @@ def compose_request(config_name: str, words: Sequence[str]) -> Any:
             with open_dict(composed):
                 del composed["hydra"]
             return resolve_places(freeze(composed), Path.cwd())
+
+
+def find_request_faults(config_name: str, words: Sequence[str], error: Exception) -> list[Fault]:
+    """Return every fault of a request that Hydra refused with `error`, at its first fault.
+
+    Empty where nothing is wrong with them and `error` is none of Hydra's.
+    """
+    with open_loader() as loader:
+        try:
+            vocabulary = read_vocabulary(config_name, config_name, words, loader, is_sweep=False)
+            _read_words(words, vocabulary)
+        except RequestError as wrong:
+            return list(wrong.faults)
+    return explain(error)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
-from antlr4 import CommonTokenStream, InputStream, Token
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -23,7 +21,6 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 from hydra.errors import HydraException
-from hydra.grammar.gen.OverrideLexer import OverrideLexer
 
 from dcgan_sweeps.composition.keys import describe_error
 from dcgan_sweeps.config import escape_lookups
@@ -31,19 +28,9 @@ from dcgan_sweeps.config import escape_lookups
 MOST_VALUES = 100_000  # of one range: more trials than anybody starts
 LONGEST_WORD = 100_000  # characters; Hydra's parser needs a second for so many
 # In these, and outside of every function, a value is what was typed.
-KEEP_VALUES = (None, "choice", "shuffle", "sort")
-TYPED = (OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL)
-DELIMITERS = (
-    OverrideLexer.COMMA,
-    OverrideLexer.PCLOSE,
-    OverrideLexer.BRACKET_OPEN,
-    OverrideLexer.BRACKET_CLOSE,
-    OverrideLexer.BRACE_OPEN,
-    OverrideLexer.BRACE_CLOSE,
-    Token.EOF,
-)
-OPENING = (OverrideLexer.POPEN, OverrideLexer.BRACKET_OPEN, OverrideLexer.BRACE_OPEN)
-CLOSING = (OverrideLexer.PCLOSE, OverrideLexer.BRACKET_CLOSE, OverrideLexer.BRACE_CLOSE)
+KEEP_VALUES = {"choice", "shuffle", "sort"}
+PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s,()'\"](?:[^,()'\"]*[^\s,()'\"])?(?!\()")
+TYPED = re.compile(r"[+-]?(?:[0-9._]+(?:e[+-]?[0-9_]+)?|inf|nan)|true|false", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -67,6 +54,13 @@ def find_key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~").strip()
 
 
+def show_got(word: str) -> str:
+    """Return the value of a word as it was typed, without its quotes."""
+    value = word.partition("=")[2]
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
 def quote_text(text: str) -> str:
     """Return text in quotes, as Hydra's grammar reads it back."""
     quote = Quote.double if "'" in text and '"' not in text else Quote.single
@@ -84,55 +78,28 @@ def quote(value: str) -> str:
 def keep_text(word: str) -> str:
     """Return an override of a text key with every value in quotes that Hydra would read as a
     number or a truth value, in a choice of several too; null is no text."""
-    kept = word
-    for first, last in reversed(list(_find_lone_tokens(word))):
-        kept = kept[:first] + quote_text(kept[first : last + 1]) + kept[last + 1 :]
-    return kept
+    key, equals, value = word.partition("=")
+    functions = set(re.findall(r"(\w+)\s*\(", value))
+    if re.search(r"[\[\]{}$\\]", value) or functions - KEEP_VALUES:
+        return word
+    return key + equals + PIECE.sub(lambda piece: _quote_typed(piece[0]), value)
 
 
-def _find_lone_tokens(word: str) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of every value that is a number or a truth value and nothing else."""
-    inside: list[str | None] = [None]
-    element: list[Any] = []
-    for token in _read_value_tokens(word):
-        if token.type in DELIMITERS:
-            if len(element) == 1 and element[0].type in TYPED and inside[-1] in KEEP_VALUES:
-                yield element[0].start, element[0].stop
-        elif token.type != OverrideLexer.POPEN:
-            element += [] if token.type == OverrideLexer.WS else [token]
-            continue
-        if token.type in OPENING:
-            is_function = token.type == OverrideLexer.POPEN and element
-            inside.append(element[-1].text if is_function else token.text)
-        elif token.type in CLOSING and len(inside) > 1:
-            inside.pop()
-        element = []
-
-
-def _read_value_tokens(word: str) -> list[Any]:
-    lexer = OverrideLexer(InputStream(word))
-    lexer.removeErrorListeners()  # what cannot be read is found out by the parser
-    stream = CommonTokenStream(lexer)
-    stream.fill()
-    types = [token.type for token in stream.tokens]
-    if OverrideLexer.EQUAL not in types:
-        return []
-    return list(stream.tokens[types.index(OverrideLexer.EQUAL) + 1 :])
+def _quote_typed(text: str) -> str:
+    # TYPED has more than Hydra's numbers, which does no harm: in quotes it is the same text.
+    return quote_text(text) if TYPED.fullmatch(text) else text
 
 
 def count_values(override: Override) -> float:
     """Return how many values a sweep has, without making them; infinite where it never ends."""
     sweep = override.value()
     if isinstance(sweep, RangeSweep):
-        start, stop, step = (math.nan if each is None else each for each in _list_numbers(sweep))
+        numbers = (sweep.start, sweep.stop, sweep.step)
+        start, stop, step = (math.nan if each is None else each for each in numbers)
         if step == 0 or not all(map(math.isfinite, (start, stop, step))):
             return math.inf
         return max(0, math.ceil((stop - start) / step))
     return len(sweep.list) if isinstance(sweep, ChoiceSweep) else 1
-
-
-def _list_numbers(sweep: RangeSweep) -> tuple[int | float | None, ...]:
-    return sweep.start, sweep.stop, sweep.step
 
 
 def list_values(override: Override, most: int) -> list[Any]:
@@ -149,37 +116,16 @@ def list_values(override: Override, most: int) -> list[Any]:
 
 def _find_remedy(word: str, error: Exception) -> str:
     key, equals, value = word.partition("=")
-    if not equals:
-        return f"cannot be read as key=value; {_describe_bare(word)}"
-    if any(character.isspace() for character in key):
-        return "cannot be read as key=value: a key has no blank"
-    if isinstance(error, ValueError) and not isinstance(error, HydraException):
-        return f"cannot be read: {describe_error(error)}"
+    reason = describe_error(error)
+    is_function = "while evaluating" in reason or "Unknown function" in reason
+    if is_function or not isinstance(error, HydraException):
+        return f"cannot be read: {reason}"
     if value.rstrip().endswith(","):
         return "ends with a comma: leave no blank after a comma, or quote the word"
-    if "while evaluating" in str(error) or "Unknown function" in str(error):
-        return f"cannot be read: {describe_error(error)}"
-    quoted = _quote_for_shell(f"{key}={quote_text(value)}")
-    if not _is_readable(f"{key}={quote_text(value)}"):
-        return f"cannot be read as key=value: {describe_error(error)}"
-    opened = _describe_unbalanced(value)
-    return f"cannot be read{opened}; text with such signs is quoted: {quoted}"
-
-
-def _describe_bare(word: str) -> str:
-    if word.startswith("-"):
-        return "an option comes before the overrides and is listed by --help"
-    return "a blank splits a word in two, unless it is quoted" if word else "got an empty word"
-
-
-def _describe_unbalanced(value: str) -> str:
-    for first, last in ("''", '""'):
-        if value.count(first) % 2:
-            return f": {first} is not closed" if first == last else ""
-    for first, last in ("()", "[]", "{}"):
-        if value.count(first) != value.count(last):
-            return f": {first} and {last} do not match"
-    return ""
+    quoted = f"{key}={quote_text(value)}"
+    if not equals or not _is_readable(quoted):
+        return "cannot be read as key=value"
+    return f"cannot be read; text with such signs is quoted: {_quote_for_shell(quoted)}"
 
 
 def _is_readable(word: str) -> bool:

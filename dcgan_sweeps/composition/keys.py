@@ -1,6 +1,6 @@
 """The keys of one configuration, Hydra's own among them, and what each may be.
 
-keys = read_keys(Config)
+keys = read_keys("config", groups=["optimizer"])
 keys.find_fault("optimizer.lr", 5)  # the Fault: got 5.0; allowed: a number, above 0, at most 1
 keys.is_text("tracking.dir")        # True
 """
@@ -8,7 +8,7 @@ keys.is_text("tracking.dir")        # True
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, is_dataclass
 from typing import Any
 
@@ -17,57 +17,84 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_sweeps.config import Fault, describe_allowed, make_schema, walk
+from dcgan_sweeps.config import (
+    SCHEMAS,
+    Fault,
+    describe_allowed,
+    find_conf_dir,
+    flatten_nested,
+    make_schema,
+    walk,
+)
 from dcgan_sweeps.logged_config import find_renamed
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # Hydra's plugins are loaded with Hydra
 SWEEPER = "hydra.sweeper."
+OF_HYDRA = ("hydra.runtime.", "hydra.overrides.", "hydra.job.num", "hydra.job.id")
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The leaves that have a schema of ours, and a node in which any value can be tried."""
+    """The leaves that have a schema of ours, a node in which any value can be tried, the names of
+    all keys and groups, and what conf/ says of the folders that Hydra would write to."""
 
     leaves: Mapping[str, Field[Any]]
     node: DictConfig
+    names: Sequence[str]
+    folders: Mapping[str, Any]
 
     def is_known(self, key: str) -> bool:
         """Return whether there is such a key: a leaf, a group of leaves, or one of Hydra's that
         takes anything."""
         node: Any = self.node
         for name in key.split("."):
-            if not isinstance(node, DictConfig) or not is_dataclass(node._metadata.object_type):
-                return _is_open(node)
+            if not isinstance(node, DictConfig):
+                return isinstance(node, AnyNode)
+            if not is_dataclass(node._metadata.object_type):
+                return True
             if name not in node.keys():  # noqa: SIM118 - "in" leaves out what has no value yet
                 return False
             node = node._get_node(name)
         return True
 
-    def is_section(self, key: str) -> bool:
-        """Return whether a key has keys of its own."""
-        return isinstance(self._find(key), DictConfig)
-
     def is_text(self, key: str) -> bool:
         """Return whether a key is text, whatever is typed."""
         return isinstance(self._find(key), StringNode)
 
-    def find_fault(self, key: str, value: Any, got: str | None = None) -> Fault | None:
-        """Return the fault of a value, None where it is valid; `got` is how it was written."""
-        if isinstance(value, str) and "${" in value:
-            return None  # known only when the rest is
-        if self._find(key) is None:
-            return None  # below a key that takes anything
-        written = show_value(value) if got is None else got
+    def find_fault(
+        self, key: str, value: Any, got: str | None = None, place: str = ""
+    ) -> Fault | None:
+        """Return the fault of a value, None where it is valid; `got` is how it was written, and
+        `place` follows it in the message."""
+        written = f"got {show_value(value) if got is None else got}{place}"
+        if not self.is_known(key):
+            renamed = find_renamed(key)
+            if renamed is not None:
+                return Fault(renamed.key, f"{renamed.problem}{place}")
+            return Fault(key, f"there is no such key{place}{find_nearest(key, self.names)}")
+        if key.startswith(OF_HYDRA):
+            return Fault(key, f"{written}; the key is set by Hydra alone")
+        if key in self.folders and value != self.folders[key]:
+            allowed = "allowed: tracking.dir=FOLDER, which alone decides where runs go"
+            return Fault(key, f"{written}; {allowed}")
+        node = self._find(key)
+        if node is None or (isinstance(value, str) and "${" in value):
+            return None  # below a key that takes anything; known only when the rest is
+        if isinstance(node, DictConfig) and is_dataclass(node._metadata.object_type):
+            if not isinstance(value, dict):
+                return Fault(key, f"{written}; allowed: keys below it, such as {key}.KEY")
+            inner = (self.find_fault(f"{key}.{k}", v, place=place) for k, v in value.items())
+            return next(filter(None, inner), None)
         leaf = self.leaves.get(key)
         try:
             OmegaConf.update(self.node, key, value, merge=True)
             read = OmegaConf.select(self.node, key)
         except (OmegaConfBaseException, OverflowError) as error:
             allowed = "" if leaf is None else f"allowed: {describe_allowed(leaf)}"
-            return Fault(key, f"got {written}; {allowed or describe_error(error)}")
+            return Fault(key, f"{written}; {allowed or describe_error(error)}")
         if leaf is None or read is None or read in leaf.metadata.get("allowed", [read]):
             return None
-        fault = Fault(key, f"got {show_value(read)}; allowed: {describe_allowed(leaf)}")
+        fault = Fault(key, f"got {show_value(read)}{place}; allowed: {describe_allowed(leaf)}")
         return find_renamed(key, read) or fault
 
     def _find(self, key: str) -> Any:
@@ -79,8 +106,9 @@ class Keys:
         return node
 
 
-def read_keys(kind: type) -> Keys:
-    """Return the keys of a schema, and those of Hydra and of a study."""
+def read_keys(config_name: str, groups: Iterable[str]) -> Keys:
+    """Return the keys of one of SCHEMAS, and those of Hydra and of a study."""
+    kind = SCHEMAS[config_name][1]
     node = make_schema(kind)
     leaves = {key: leaf for key, _, leaf in walk(kind())}
     # A node that has been merged is not read-only, as a frozen schema is.
@@ -92,14 +120,9 @@ def read_keys(kind: type) -> Keys:
         leaves |= {SWEEPER + key: leaf for key, _, leaf in walk(settings())}
     OmegaConf.set_struct(node, False)
     node._set_item_impl("hydra", of_hydra)
-    return Keys(leaves, node)
-
-
-def _is_open(node: Any) -> bool:
-    """Return whether anything may stand below a node."""
-    if isinstance(node, DictConfig):
-        return not is_dataclass(node._metadata.object_type)
-    return isinstance(node, AnyNode)
+    conf: Any = OmegaConf.to_container(OmegaConf.load(find_conf_dir() / f"{config_name}.yaml"))
+    folders = flatten_nested({"hydra": conf["hydra"]})
+    return Keys(leaves, node, (*leaves, *groups), folders)
 
 
 def show_value(value: Any) -> str:
@@ -110,7 +133,8 @@ def show_value(value: Any) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the first line of an error of Hydra or OmegaConf, or of its cause where it is mute."""
+    """Return the first line of an error of Hydra or OmegaConf, or of its cause where it is mute;
+    with the next line where the first announces it."""
     cause: BaseException | None = error
     while cause is not None:
         inner = cause.__cause__
@@ -119,20 +143,15 @@ def describe_error(error: BaseException) -> str:
             continue
         if "integer string conversion" in str(cause):
             return "a whole number with too many digits"
-        return str(cause).strip().partition("\n")[0]
+        first, *others = str(cause).strip().split("\n")
+        return f"{first} {others[0].strip()}" if first.endswith(":") and others else first
     return type(error).__name__
 
 
 def find_nearest(name: str, names: Iterable[str]) -> str:
     """Return "; did you mean X?" for a name that is like one of `names`, else nothing."""
     names = list(names)
-    # First among the neighbours of a key whose group is there.
-    group = name.rpartition(".")[0] + "."
-    beside = [each.removeprefix(group) for each in names if each.startswith(group)]
-    if beside:
-        found = difflib.get_close_matches(name.removeprefix(group), beside, n=1, cutoff=0.6)
-        return f"; did you mean {group}{found[0]}?" if found else ""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     # A key given without its group: lr=1e-3.
-    close = close or [each for each in names if each.split(".")[-1] == name]
-    return f"; did you mean {close[0]}?" if close else ""
+    found = [each for each in names if each.rpartition(".")[2] == name]
+    found = found or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""

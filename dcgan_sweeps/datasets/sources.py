@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from dcgan_sweeps.datasets.idx import FILES, DataError, find_file, parse_verified, unpack
+from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.paths import resolve_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -83,11 +84,10 @@ def fetch(say: Say) -> Source:
 def _fetch_into(cache: Path, say: Say) -> Source:
     failures = []
     for name, download in (("Keras's download", _ask_keras), ("Debian's package", _ask_debian)):
-        # Beside its destination, so that a rename puts each file there whole.
         with tempfile.TemporaryDirectory(dir=cache.parent, prefix="fetching-") as scratch:
             try:
                 say(f"fetching Fashion-MNIST: {name} ...")
-                _keep(download(Path(scratch), say), cache, Path(scratch), say)
+                _keep(download(Path(scratch), say), cache, say)
                 return Source("cache", cache)
             except (FetchError, DataError) as error:
                 failures.append(f"{name}: {error}")
@@ -176,14 +176,12 @@ def measure_size(folder: Path) -> int:
     return sum(sizes)
 
 
-def _keep(fetched: Path, cache: Path, scratch: Path, say: Say) -> None:
+def _keep(fetched: Path, cache: Path, say: Say) -> None:
     for number, file in enumerate(FILES, start=1):
         path = find_file(fetched, file)
         if path is None:
             raise FetchError(f"{file.name} is not in what came")
         content = unpack(path)
         parse_verified(content, file, file.name)
-        whole = scratch / file.name
-        whole.write_bytes(content)
-        whole.replace(cache / file.name)
+        write_whole(cache / file.name, content)
         say(f"  {number} of {len(FILES)}: {file.name}, {len(content) / 1e6:.1f} MB, verified")

@@ -7,6 +7,7 @@ TensorFlow is imported with this module: the device must have been set up before
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.gan.networks import Generator
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_image_sampler
 from dcgan_sweeps.randomness import stream
@@ -46,12 +48,9 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     columns = math.ceil(math.sqrt(min(wish.count, MOST_IN_GRID)))
     png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
     write_png(png, draw_grid(images_u8[:MOST_IN_GRID], columns))
-    unfinished = npz.with_name(f".{npz.name}")
-    try:
-        np.savez_compressed(unfinished, images_u8=images_u8, latents=latents)
-        unfinished.replace(npz)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    archive = io.BytesIO()
+    np.savez_compressed(archive, images_u8=images_u8, latents=latents)
+    write_whole(npz, archive.getvalue())
     if not wish.walk:
         return [png, npz]
     write_walk(gif, sample, latents[:WALKERS], random)

@@ -31,12 +31,12 @@ from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import DIR, name_place, read_variable
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import format_duration, make_say, print_facts
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import Recorder
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.system_metrics import sampling
 
 HANDOVER_S = 2.0

@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.console import Console
 
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
-from dcgan_sweeps.logged_config import compute_config_hash, read_meanings
+from dcgan_sweeps.logged_config import compute_config_hash
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.runs.differences import compare_facts
 from dcgan_sweeps.runs.scores import TAG
@@ -120,7 +120,6 @@ def gather_facts(spec: RunSpec, components: Components, code: provenance.Code) -
     return {
         "command": provenance.read_command(),
         "config_hash": compute_config_hash(flatten(spec.config)),
-        "meanings": read_meanings(Config),
         "commit": code.commit,
         "dirty": code.dirty,
         "diff_sha256": code.diff_sha256,

@@ -7,7 +7,6 @@ write_page(path, render_page("report", "study lr", content, figures=figures))
 from __future__ import annotations
 
 import base64
-import contextlib
 import shlex
 import sys
 from collections.abc import Mapping
@@ -21,10 +20,11 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import show_controls
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ENDING = ".html"
 
@@ -93,13 +93,8 @@ def as_image(file: bytes, kind: str = "webp") -> str:
 
 def write_page(path: Path, page: str) -> None:
     """Write a page whole or not at all; raises RequestError where it cannot be written."""
-    unfinished = path.with_name(f".{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, page)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         problem = f"got {path}; it cannot be written ({error.strerror})"
         raise RequestError([Fault("--html", problem)]) from error

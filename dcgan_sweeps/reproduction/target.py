@@ -98,7 +98,7 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
     overrides: tuple[str, ...] = ()
     if overrides_text is not None:
         overrides = parse_texts(overrides_text, name(run.run_id, overrides_path))
-    config = read_logged(nested, provenance.get("meanings", {}))
+    config = read_logged(nested)
     names = [name for name in run.metrics if name.startswith(REPEATABLE)]
     return Original(
         run.run_id,
@@ -147,7 +147,7 @@ def read_file(path: Path, place: Place) -> Original:
     if folder is None:
         return _find_by_config_hash(path, nested, place)
     provenance = read_provenance(folder)
-    config = read_logged(nested, provenance.get("meanings", {}))
+    config = read_logged(nested)
     history = folder.read_history()
     return Original(
         str(path),
@@ -193,7 +193,7 @@ def _read_whole(path: Path) -> Checkpoint | None:
 
 
 def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) -> Original:
-    config_hash = compute_config_hash(flatten(read_logged(nested, {})))
+    config_hash = compute_config_hash(flatten(read_logged(nested)))
     client = open_store(place.uri, place.dir)
     runs = find_finished(client, place.experiment, config_hash)
     if not runs:

@@ -31,7 +31,6 @@ DECISIVE = (
     "data.sha256",
     "score_identity",
     "environment",
-    "meanings",
 )
 # Below these, but no number depends on it.
 INDECISIVE = ("environment.PYTHONHASHSEED",)
@@ -42,6 +41,7 @@ IGNORED = (
     "command",
     "config_hash",
     "run_id",
+    "meanings",  # of earlier versions
     "packages",
     "dirty",
     "device.reasons",

@@ -24,9 +24,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.images import IMAGE_FILE
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")

@@ -46,7 +46,6 @@ def train(request: Request) -> int:
     from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
     from dcgan_sweeps.tracking.outcome import Outcome
     from dcgan_sweeps.tracking.recorder import open_recorder
-    from dcgan_sweeps.tracking.secrets import mask_secrets
 
     images = load_images(config.data, say)
     begin = time.perf_counter()
@@ -102,7 +101,7 @@ def train(request: Request) -> int:
         },
     )
     for failure in recorder.failures:
-        say(f"not written: {mask_secrets(str(failure))}")
+        say(f"not written: {failure}")
     return FAILURE if recorder.failures else OK
 
 

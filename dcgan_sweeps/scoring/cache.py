@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
+
+from dcgan_sweeps.files import write_whole
 
 Metrics = Mapping[str, float]
 
@@ -55,16 +56,5 @@ def load_metrics(name: str, measure: Callable[[], Metrics]) -> Metrics:
         pass  # none there, or not whole
     metrics = measure()
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps(dict(metrics)).encode())
+        write_whole(path, json.dumps(dict(metrics)))
     return metrics
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the cache whole or not at all; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

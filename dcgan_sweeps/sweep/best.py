@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, flatten
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
 
 # Where a run is kept, not what it is.
 NOT_ITS_OWN = ("tracking.", "resume")

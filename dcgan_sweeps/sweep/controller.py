@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
@@ -37,7 +38,6 @@ from dcgan_sweeps.sweep.trial import (
 )
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.tracking.outcome import Outcome
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from dcgan_sweeps.sweep.study import Launch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +12,6 @@ from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.progress import count_steps
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.terminal import format_duration, make_say, make_table
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
 
 MOST_POINTS_SHOWN = 50  # points of a grid
@@ -21,7 +19,7 @@ MOST_POINTS_SHOWN = 50  # points of a grid
 
 def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
     """Print what would be done; nothing is started, and nothing written."""
-    say = _make_masked_say(console)
+    say = make_say(console)
     say(f"dry run: {request.total} trials, {n_jobs} at a time, launcher {request.launcher}")
     for word in request.fixed:
         say(f"  in all of them: {word}")
@@ -38,12 +36,6 @@ def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs:
         for reason in slots.left_out.values():
             say(f"  left out: {reason}")
     say(estimate(request, n_jobs))
-
-
-def _make_masked_say(console: Console) -> Callable[[str], None]:
-    """Return a function that prints a line, passwords masked: an address is a word like others."""
-    say = make_say(console)
-    return lambda line: say(mask_secrets(line))
 
 
 def _print_space(console: Console, request: StudyRequest) -> None:

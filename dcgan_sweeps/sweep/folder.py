@@ -16,9 +16,9 @@ from typing import IO, Any
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import read_mapping
 from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 Configs = Mapping[str, bytes]  # of a search path: name below its folder, content
 STUDY_FILE = "study.json"  # written last: with it the study has begun

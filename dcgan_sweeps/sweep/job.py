@@ -16,10 +16,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_sweeps.command import Request, RunFailed, read_request
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import TrialResult, read_result
 from dcgan_sweeps.tracking.outcome import Outcome
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 SLOT = "DCGAN_SWEEPS_SLOT"
 

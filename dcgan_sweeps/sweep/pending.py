@@ -12,13 +12,13 @@ from pathlib import Path
 
 from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, compose
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.sweep.folder import STUDY_FILE, StudyFolder
 from dcgan_sweeps.tracking.best_model import BestModel
 from dcgan_sweeps.tracking.courier import Deliverable
 from dcgan_sweeps.tracking.edits import CONFIG
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.mirror import Mirror, is_delivered
-from dcgan_sweeps.tracking.secrets import MASK
 
 STUDY = "study:"
 BELOW = ("runs", "studies", "trials")  # the folders that hold those of runs

@@ -13,17 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.composition.faults import find_request_faults
+from dcgan_sweeps.composition.command_line import find_request_faults
 from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.inputs import check_inputs
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
 from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
 from dcgan_sweeps.sweep.trial import compute_identity
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
 Compose = Callable[[Sequence[str]], Config]

@@ -13,10 +13,9 @@ from omegaconf import MISSING
 
 from dcgan_sweeps.config import (
     MINUTES_A_YEAR,
-    Fault,
     RequestError,
     anything,
-    describe_allowed,
+    find_faults,
     number,
     some_text,
     walk,
@@ -49,11 +48,7 @@ class StudySettings:
 
 def check_settings(settings: StudySettings) -> None:
     """Raise RequestError with a fault for every setting outside what it may be."""
-    faults = [
-        Fault(PREFIX + key, f"got {value}; allowed: {describe_allowed(leaf)}")
-        for key, value, leaf in walk(settings)
-        if value is not None and value not in leaf.metadata.get("allowed", [value])
-    ]
+    faults = find_faults(settings, PREFIX)
     if faults:
         raise RequestError(faults)
 

@@ -19,6 +19,7 @@ from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Config, Fault, RequestError
 from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
@@ -32,7 +33,6 @@ from dcgan_sweeps.sweep.summary import conclude
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.delivery import require_tracker
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
 SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time

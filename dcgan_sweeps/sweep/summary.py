@@ -19,6 +19,7 @@ from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_m
 from dcgan_sweeps.reporting.leaderboard import Board
 from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.best import Composers, list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.live_study import LiveStudy
@@ -29,7 +30,6 @@ from dcgan_sweeps.sweep.view import count_states
 from dcgan_sweeps.terminal import make_say, print_facts, print_table, shorten_keys
 from dcgan_sweeps.tracking.best_model import BestModel
 from dcgan_sweeps.tracking.folder import TRIAL
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 MOST_ROWS = 20  # rows in the terminal
 NOTE = "mlflow.note.content"  # what the UI shows as a run's description

@@ -6,6 +6,7 @@ find_file(uri)  # Path("/home/me/runs.db")
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import urllib.parse
@@ -16,7 +17,7 @@ import sqlalchemy
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
 
 KEY = "tracking.uri"
 SQLITE, DATABASES = "sqlite", ("postgresql", "mysql", "mssql")
@@ -43,7 +44,7 @@ def read_address(uri: str) -> str:
     Raises RequestError for what MLflow cannot open here, such as a database without its driver.
     """
     if not uri.strip():
-        raise _refuse(KEY, "got nothing; allowed: an address, or none")
+        raise refuse(KEY, uri, "allowed: an address, or none")
     scheme = uri.partition(":")[0].lower()
     kind = scheme.partition("+")[0]
     if kind in (SQLITE, *DATABASES):
@@ -56,7 +57,7 @@ def read_address(uri: str) -> str:
     hint = ""
     if kind == "file" or "://" not in uri:
         hint = "; MLflow keeps no runs in plain folders any more: tracking.dir=FOLDER is a store"
-    raise _refuse(KEY, f"got {mask_secrets(uri)!r}; {ALLOWED}{hint}")
+    raise refuse(KEY, uri, f"{ALLOWED}{hint}")
 
 
 def write_sqlite(file: Path) -> str:
@@ -83,7 +84,10 @@ def is_database(uri: str) -> bool:
 
 def show_address(uri: str) -> str:
     """Return an address as it may be printed, without its password."""
-    return mask_secrets(sqlalchemy.make_url(uri).render_as_string() if is_database(uri) else uri)
+    with contextlib.suppress(ValueError, sqlalchemy.exc.ArgumentError):  # no address at all
+        # SQLAlchemy knows where the password of a server's database ends.
+        uri = sqlalchemy.make_url(uri).render_as_string() if uri.startswith(DATABASES) else uri
+    return mask_secrets(uri)
 
 
 def read_database(uri: str, key: str) -> str:
@@ -100,18 +104,14 @@ def _read_sqlite(url: sqlalchemy.URL, uri: str, key: str) -> str:
     file = url.database or ""
     allowed = "allowed: sqlite:///FILE, or sqlite:////FOLDER/FILE"
     if file in ("", ":memory:"):
-        raise _refuse(
-            key, f"got {mask_secrets(uri)}, which is kept in memory and gone at the end; {allowed}"
-        )
+        raise refuse(key, uri, f"it is kept in memory and gone at the end; {allowed}")
     stray = set(url.query) - SQLITE_OPTIONS
     if url.drivername not in (SQLITE, "sqlite+pysqlite") or url.host or url.username or stray:
-        raise _refuse(key, f"got {mask_secrets(uri)}; {allowed}")
+        raise refuse(key, uri, allowed)
     try:
         url.get_dialect()().create_connect_args(url)
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise _refuse(
-            key, f"got {mask_secrets(uri)}; an option after ? is wrong ({error})"
-        ) from error
+        raise refuse(key, uri, f"an option after ? is wrong ({error})") from error
     absolute = write_sqlite(resolve_folder(key, file))
     return sqlalchemy.make_url(absolute).set(query=url.query).render_as_string()
 
@@ -120,13 +120,11 @@ def _require_driver(url: sqlalchemy.URL, uri: str, key: str) -> None:
     try:
         url.get_dialect().import_dbapi()
     except sqlalchemy.exc.NoSuchModuleError as error:
-        problem = f"got {show_address(uri)}; SQLAlchemy knows no driver {url.drivername}"
-        raise _refuse(key, problem) from error
+        raise refuse(key, uri, f"SQLAlchemy knows no driver {url.drivername}") from error
     except ImportError as error:
         name = error.name or url.get_driver_name()
         remedy = f"pip install {shlex.quote(PACKAGES.get(name, name))}"
-        problem = f"got {show_address(uri)}; its driver {name} is not installed: {remedy}"
-        raise _refuse(key, problem) from error
+        raise refuse(key, uri, f"its driver {name} is not installed: {remedy}") from error
 
 
 def _parse(uri: str, key: str) -> sqlalchemy.URL:
@@ -135,7 +133,7 @@ def _parse(uri: str, key: str) -> sqlalchemy.URL:
         if url.port is not None and not 0 < url.port < 65536:
             raise ValueError(f"port {url.port}")
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise _refuse(key, f"got {mask_secrets(uri)}; {DATABASE}") from error
+        raise refuse(key, uri, DATABASE) from error
     return url
 
 
@@ -146,9 +144,10 @@ def _read_http(uri: str) -> str:
     except ValueError:  # a port that is no number, or above 65535; half a [::1]
         is_whole = False
     if not is_whole or UNWRITABLE.search(uri):
-        raise _refuse(KEY, f"got {mask_secrets(uri)!r}; allowed: http(s)://HOST:PORT")
+        raise refuse(KEY, uri, "allowed: http(s)://HOST:PORT")
     return uri
 
 
-def _refuse(key: str, problem: str) -> RequestError:
-    return RequestError([Fault(key, problem)])
+def refuse(key: str, uri: str, problem: str) -> RequestError:
+    """Return the fault of an address, which is shown without its password."""
+    return RequestError([Fault(key, f"got {show_address(uri)}; {problem}")])

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import write_whole
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -55,16 +55,11 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     content = _encode(checkpoint)
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"step_{checkpoint.step:09d}_{digest}.npz"
-    unfinished = folder / ".unfinished"
     try:
-        folder.mkdir(exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        for half in folder.glob(".*.npz"):  # of a run that was killed here
+            half.unlink()
+        write_whole(path, content, sync=True)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         problem = f"the checkpoint of step {checkpoint.step} cannot be written: {error.strerror}"
         raise CheckpointError(f"{problem} ({len(content):,} bytes in {folder})") from error
     for old in list_checkpoints(folder)[KEPT:]:

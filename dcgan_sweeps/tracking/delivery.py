@@ -16,12 +16,12 @@ from contextlib import suppress
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.place import name_place
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import format_duration
 from dcgan_sweeps.tracking.courier import Courier, Deliverable
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.inspection import find_reason
 from dcgan_sweeps.tracking.mirror import Mirror, is_delivered
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import answering, connect, find_experiment, find_store
 
 QUIET_S = 2.0  # a wait of more is said

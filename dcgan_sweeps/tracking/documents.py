@@ -10,20 +10,23 @@ can make gigabytes out of a few lines, is refused where it stands.
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import decode as decode
+from dcgan_sweeps.files import read_text as read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
 DEEPEST = 20  # levels of lists and mappings; ours have 3
+TOO_DEEP = f"is too deep; allowed: at most {DEEPEST} lists and mappings in each other"
 LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 TYPES = {dict: "a mapping", list: "a list", str: "text", type(None): "empty"}
 
@@ -53,70 +56,37 @@ def read_texts(path: Path) -> tuple[str, ...]:
     return parse_texts(read_text(path, LARGEST), str(path))
 
 
-def read_text(path: Path, largest: int) -> str:
-    """Return the text of a file of at most `largest` bytes; raises RequestError."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-    except OSError as error:
-        raise RequestError([Fault(str(path), f"cannot be read: {error.strerror}")]) from error
-    return decode(content, str(path), largest)
-
-
-def decode(content: bytes, name: str, largest: int) -> str:
-    """Return UTF-8 as text, without its byte order mark; raises RequestError naming `name`."""
-    if len(content) > largest:
-        raise RequestError([Fault(name, f"is too large; allowed: at most {largest:,} bytes")])
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise RequestError([Fault(name, "is UTF-16; allowed: text in UTF-8")])
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = f"is not text (byte {error.start}); allowed: text in UTF-8"
-        raise RequestError([Fault(name, problem)]) from error
-    if "\0" in text:
-        problem = f"is not text (byte {content.index(0)}); allowed: text in UTF-8"
-        raise RequestError([Fault(name, problem)])
-    return text
-
-
 def parse_mapping(text: str, name: str) -> dict[str, Any]:
     """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML.
 
     Raises RequestError naming `name`.
     """
     content = parse_json(text, name) if name.endswith(".json") else parse_yaml(text, name)
-    if not isinstance(content, dict):
-        raise RequestError([Fault(name, f"is {_describe(content)}; allowed: a mapping")])
+    with _naming(name):
+        if not isinstance(content, dict):
+            raise _Wrong(f"is {_describe(content)}; allowed: a mapping")
     return {str(key): value for key, value in content.items()}
 
 
 def parse_texts(text: str, name: str) -> tuple[str, ...]:
     """Return the texts of a YAML list; raises RequestError naming `name`."""
     content = parse_yaml(text, name)
-    if not isinstance(content, list):
-        raise RequestError([Fault(name, f"is {_describe(content)}; allowed: a list")])
-    for number, each in enumerate(content, 1):
-        if not isinstance(each, str):
-            problem = f"item {number} is {_describe(each)}; allowed: text"
-            raise RequestError([Fault(name, problem)])
+    with _naming(name):
+        if not isinstance(content, list):
+            raise _Wrong(f"is {_describe(content)}; allowed: a list")
+        for number, each in enumerate(content, 1):
+            if not isinstance(each, str):
+                raise _Wrong(f"item {number} is {_describe(each)}; allowed: text")
     return tuple(content)
 
 
 def parse_json(text: str, name: str) -> Any:
     """Return the content of JSON, its numbers finite; raises RequestError naming `name`."""
-    try:
+    with _naming(name):
+        if not text.strip():
+            raise _Wrong("is empty")
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise RequestError([Fault(name, _too_deep())]) from error
-    except json.JSONDecodeError as error:
-        problem = (
-            f"line {error.lineno} is not valid JSON: {error.msg}" if text.strip() else "is empty"
-        )
-        raise RequestError([Fault(name, problem)]) from error
-    except ValueError as error:
-        raise RequestError([Fault(name, _describe_value(error))]) from error
-    _check(content, name)
+        _check(content)
     return content
 
 
@@ -125,50 +95,58 @@ def parse_yaml(text: str, name: str) -> Any:
 
     Only what we write ourselves is allowed: one document, without aliases, anchors and tags.
     """
-    try:
-        _check_events(text, name)
+    with _naming(name):
+        _check_events(text)
         content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise RequestError([Fault(name, _describe_yaml(error))]) from error
-    except ValueError as error:  # a date that there is not, a number of 5,000 digits
-        raise RequestError([Fault(name, _describe_value(error))]) from error
-    _check(content, name)
+        _check(content)
     return content
 
 
-def _check_events(text: str, name: str) -> None:
-    """Raise RequestError for what would take long, or much memory, to be made."""
-    depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > DEEPEST:
-            raise RequestError([Fault(name, _too_deep())])
-        if any(getattr(event, mark, None) is not None for mark in ("anchor", "tag")):
-            line = "" if event.start_mark is None else f"line {event.start_mark.line + 1} "
-            problem = f"{line}has an alias, an anchor or a tag; allowed: plain values"
-            raise RequestError([Fault(name, problem)])
+class _Wrong(ValueError):
+    """What is wrong with a file, said in full."""
 
 
-def _describe_value(error: ValueError) -> str:
-    # Python adds what a programmer could do about it.
-    return f"has a value that cannot be read: {str(error).partition(';')[0]}"
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn what a reader raises into a RequestError that names the file."""
+    try:
+        yield
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RequestError([Fault(name, _describe_error(error))]) from error
 
 
-def _describe_yaml(error: yaml.YAMLError) -> str:
+def _describe_error(error: Exception) -> str:
+    if isinstance(error, _Wrong):
+        return str(error)
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno} is not valid JSON: {error.msg}"
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     first = str(what).partition("\n")[0]
-    if "nesting depth" in first:  # libyaml has a limit of its own
-        return _too_deep()
-    line = "" if mark is None else f"line {mark.line + 1} "
-    return f"{line}is not valid YAML: {first}"
+    if isinstance(error, RecursionError) or "nesting depth" in first:  # libyaml's own limit
+        return TOO_DEEP
+    if isinstance(error, yaml.YAMLError):
+        line = "" if mark is None else f"line {mark.line + 1} "
+        return f"{line}is not valid YAML: {first}"
+    # A date that there is not, a number of 5,000 digits; Python adds what a programmer could do.
+    return f"has a value that cannot be read: {first.partition(';')[0]}"
 
 
-def _check(content: Any, name: str) -> None:
-    """Raise RequestError for content that is too deep, or has text that cannot be written."""
+def _check_events(text: str) -> None:
+    """Raise _Wrong for what would take long, or much memory, to be made."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise _Wrong(TOO_DEEP)
+        if any(getattr(event, mark, None) is not None for mark in ("anchor", "tag")):
+            line = "" if event.start_mark is None else f"line {event.start_mark.line + 1} "
+            raise _Wrong(f"{line}has an alias, an anchor or a tag; allowed: plain values")
+
+
+def _check(content: Any) -> None:
+    """Raise _Wrong for content that is too deep, or has text that cannot be written."""
     level = [content]
     for _ in range(DEEPEST):
         nested: list[Any] = []
@@ -178,22 +156,16 @@ def _check(content: Any, name: str) -> None:
             elif isinstance(each, (list, tuple)):
                 nested += each
             elif isinstance(each, str) and any("\ud800" <= sign <= "\udfff" for sign in each):
-                problem = "has half of a surrogate pair; allowed: text in UTF-8"
-                raise RequestError([Fault(name, problem)])
+                raise _Wrong("has half of a surrogate pair; allowed: text in UTF-8")
         level = nested
     if level:
-        raise RequestError([Fault(name, _too_deep())])
-
-
-def _too_deep() -> str:
-    return f"is too deep; allowed: at most {DEEPEST} lists and mappings in each other"
+        raise _Wrong(TOO_DEEP)
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        twice = counts.most_common(1)[0][0]
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {twice} is there twice")
     return content
 

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.logged_config import flatten_nested
+from dcgan_sweeps.config import Fault, RequestError, flatten_nested
+from dcgan_sweeps.secrets import MASK, mask_secrets
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
-from dcgan_sweeps.tracking.secrets import MASK, mask_secrets
 
 LOGGED = "logged"  # {file: what it says} in run.json
 CONFIG, OVERRIDES, PROVENANCE, DIFF = (

@@ -22,10 +22,10 @@ import yaml
 
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
 from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 RUN_FILE = "run.json"  # what the run is called, its tags, and what was logged in its files
 MLFLOW_FILE = "mlflow.json"  # which MLflow run it has, and what was delivered there

@@ -26,8 +26,8 @@ from urllib3.exceptions import ResponseError
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.paths import shorten_path
-from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, show_address
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, refuse, show_address
 
 T = TypeVar("T")
 PATIENCE_S = 10  # a server that is down, or says nothing, is found out in this time
@@ -72,7 +72,7 @@ def require_tables(uri: str, key: str, kind: str, own: Set[str]) -> Contents:
     is_taken = bool(contents.tables) if file is not None else SCHEMA in contents.tables
     if is_taken and not contents.tables >= own:
         some = ", ".join(sorted(contents.tables)[:5])
-        raise _refuse(uri, key, f"which is no {kind}, but has the tables {some}")
+        raise refuse(key, uri, f"it is no {kind}, but has the tables {some}")
     return contents
 
 
@@ -166,10 +166,10 @@ def _require_schema(uri: str, key: str, revision: str) -> None:
     try:
         script.get_revision(revision)
     except CommandError as error:
-        problem = f"of a newer MLflow than {mlflow.__version__} (schema {revision}); pip install -U"
-        raise _refuse(uri, key, f"{problem} mlflow") from error
+        problem = f"it is of a newer MLflow than {mlflow.__version__} (schema {revision})"
+        raise refuse(key, uri, f"{problem}; pip install -U mlflow") from error
     remedy = f"make a copy of it, then: mlflow db upgrade {shlex.quote(show_address(uri))}"
-    raise _refuse(uri, key, f"whose schema is out-of-date ({revision}, not {head}); {remedy}")
+    raise refuse(key, uri, f"its schema is out-of-date ({revision}, not {head}); {remedy}")
 
 
 def answer_within(limit_s: float, call: Callable[[], T]) -> T:
@@ -188,7 +188,3 @@ def answer_within(limit_s: float, call: Callable[[], T]) -> T:
 
     threading.Thread(target=work, name="store-contact", daemon=True).start()
     return future.result(limit_s)
-
-
-def _refuse(uri: str, key: str, problem: str) -> RequestError:
-    return RequestError([Fault(key, f"got {show_address(uri)}, {problem}")])

@@ -13,12 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, RequestError, flatten
-from dcgan_sweeps.logged_config import (
-    compute_config_hash,
-    read_logged,
-    read_meanings,
-    rename_logged,
-)
+from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
+from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -31,7 +27,6 @@ from dcgan_sweeps.tracking.edits import (
 )
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.provenance import check_facts
-from dcgan_sweeps.tracking.secrets import MASK
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,7 @@ def read_files(folder: RunFolder) -> LoggedFiles:
     Raises RequestError for a damaged file, and for a configuration that this version cannot read.
     """
     provenance = read_provenance(folder)
-    meanings = provenance.get("meanings", read_meanings(Config))
-    config = read_logged(read_mapping(folder.root / CONFIG), meanings)
+    config = read_logged(read_mapping(folder.root / CONFIG))
     overrides = read_texts(folder.root / OVERRIDES)
     found = {
         CONFIG: find_config_edits(folder, config, provenance),

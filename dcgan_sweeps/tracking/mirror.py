@@ -38,6 +38,7 @@ from PIL import Image
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
@@ -45,7 +46,6 @@ from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
 from dcgan_sweeps.tracking.present import Present, find_own_run, read_present
-from dcgan_sweeps.tracking.secrets import mask_secrets
 from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
 
@@ -250,8 +250,6 @@ class Mirror:
             metrics += self._read_metrics(record)
         for begin in range(0, len(metrics), BATCH):
             self._batch(metrics=metrics[begin : begin + BATCH])
-        # From here on, what is read is new.
-        self._present.metrics.clear()
         self._send_tags(self._digests)
 
     def _read_new(self, name: str) -> Iterator[dict[str, Any]]:

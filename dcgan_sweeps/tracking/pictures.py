@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from dcgan_sweeps.files import write_whole
+
 ImagesU8 = npt.NDArray[np.uint8]
 
 ENLARGE = 3  # screen pixels to an image pixel
@@ -64,7 +66,7 @@ def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floati
 
 def write_png(path: Path, picture: ImagesU8) -> None:
     """Write a picture whole or not at all."""
-    _write(path, imageio.imwrite("<bytes>", picture, extension=".png"))
+    write_whole(path, imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
 def read_png(path: Path) -> ImagesU8:
@@ -83,11 +85,4 @@ def write_gif(path: Path, pictures: Sequence[ImagesU8], frame_s: float, last_s: 
     encoded = imageio.imwrite(
         "<bytes>", list(pictures), extension=".gif", duration=duration, loop=0
     )
-    _write(path, encoded)
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Encoded in memory before: on a full disk the encoder could not be closed.
-    unfinished = path.with_name("." + path.name)
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    write_whole(path, encoded)

@@ -18,7 +18,7 @@ import psutil
 
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
 
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
@@ -40,7 +40,6 @@ TEXT, OPTIONAL, MAPPING = (str,), (str, type(None)), (dict,)
 TYPES: Mapping[str, tuple[type, ...]] = {
     "command": TEXT,
     "config_hash": TEXT,
-    "meanings": MAPPING,
     "commit": OPTIONAL,
     "dirty": (bool,),
     "diff_sha256": TEXT,
@@ -184,8 +183,6 @@ def check_facts(facts: Mapping[str, Any], name: str) -> None:
         faults += _find_wrong(device, TYPES_OF_DEVICE, name, "device.")
     if not faults and not all(isinstance(each, str) for each in facts.get("packages", ())):
         faults.append(Fault(name, "packages has an item that is no text"))
-    if not faults and not all(isinstance(each, int) for each in facts.get("meanings", {}).values()):
-        faults.append(Fault(name, "meanings has a value that is no whole number"))
     if faults:
         raise RequestError(sorted(faults, key=str))
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.logged_config import flatten_nested
+from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
@@ -42,7 +43,6 @@ from dcgan_sweeps.tracking.pictures import (
     write_gif,
     write_png,
 )
-from dcgan_sweeps.tracking.secrets import mask_secrets
 
 ImagesU8 = npt.NDArray[np.uint8]
 

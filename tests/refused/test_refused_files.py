@@ -318,12 +318,6 @@ WRONG_TYPES = [
     ),
     (set_json("packages", value="keras"), PROVENANCE, ": packages is 'keras'; allowed: a list"),
     (set_json("packages", value=[1]), PROVENANCE, ": packages has an item that is no text"),
-    (set_json("meanings", value=[]), PROVENANCE, ": meanings is []; allowed: a mapping"),
-    (
-        set_json("meanings", value={"seed": "2"}),
-        PROVENANCE,
-        ": meanings has a value that is no whole number",
-    ),
     (set_json("config_hash", value=None), PROVENANCE, ": config_hash is None; allowed: text"),
     (
         set_json("device", "kind", value="tpu"),

@@ -187,8 +187,8 @@ REQUESTS = [
         ["score.classifier: got /nowhere", "data.dir: got /nowhere; there is no train-images"],
     ),
     # Where trials are kept.
-    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://, which is kept in memory"]),
-    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:, which"]),
+    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://; it is kept in memory"]),
+    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:; it is"]),
     (
         ["seed=0,1", f"{STORAGE}=sqlite:////dev/null/x.db"],
         [f"{STORAGE}: got /dev/null/x.db; Not a"],
@@ -210,12 +210,12 @@ REQUESTS = [
     # Grids that nobody can mean.
     (
         ["seed=range(0,1000000000)"],
-        ["seed: got range(0,1000000000), 1000000000 values; allowed: at"],
+        ["seed=range(0,1000000000): got 1000000000 values; allowed: at"],
     ),
     (["seed=range(3,1)"], ["seed=range(3,1): "]),
     (
         ["seed=range(0,1,1e-9)"],
-        ["seed: got range(0,1,1e-9), 1000000000 values; allowed: at"],
+        ["seed=range(0,1,1e-9): got 1000000000 values; allowed: at"],
     ),
     (
         ["seed=range(1000)", "optimizer.beta_1=range(0,0.9,0.001)"],

@@ -164,7 +164,7 @@ OTHERS = [
     ("doctor", ["seed=-1"], ["seed: got -1; allowed: a whole number, at least 0"]),
     ("doctor", ["--close-stale"], [NO_STORE]),
     ("doctor", ["--close-stale", "tracking.dir=nowhere"], [NO_STORE]),
-    ("doctor", ["@nowhere"], ["@nowhere: there is no such file of overrides"]),
+    ("doctor", ["@nowhere"], ["@nowhere: cannot be read: No such file or directory"]),
     ("data", ["elsewhere"], ["unrecognized arguments: elsewhere"]),
     ("data", ["--nonsense"], ["unrecognized arguments: --nonsense"]),
     ("classifier", ["epochs=0"], ["epochs: got 0; allowed: a whole number, at least 1"]),

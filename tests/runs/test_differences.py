@@ -57,3 +57,7 @@ def test_what_earlier_runs_did_not_log_is_no_difference():
     other = {"keras": {"backend": "tensorflow", "epsilon": 1e-6}}
     (difference,) = compare_facts(keras, other)
     assert difference.decisive
+
+
+def test_a_fact_that_earlier_versions_logged_is_no_difference():
+    assert differ(meanings={}) == differ(meanings={"seed": 2}) == []

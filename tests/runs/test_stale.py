@@ -71,6 +71,10 @@ def another_run(root):
     (root / "run.json").write_text(json.dumps({"run_id": "f" * 32}))
 
 
+def another_run_since(root):
+    (root / "mlflow.json").write_text(json.dumps({"run_id": "f" * 32}))
+
+
 def no_file(root):
     (root / "run.json").unlink()
 
@@ -102,6 +106,7 @@ def a_lock_that_is_a_link(root):
 
 FOREIGN = [
     another_run,
+    another_run_since,
     no_file,
     damaged,
     deep,
@@ -113,24 +118,26 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("change", FOREIGN, ids=lambda each: each.__name__)
-def test_a_folder_that_is_not_the_run_s_is_never_touched(change, monkeypatch, tmp_path):
+def test_a_folder_that_is_not_the_run_s_is_never_touched(change, monkeypatch, tiny, tmp_path):
     root = make_place(tmp_path, run_id=RUN_ID)
     change(root)
     before = list_files(tmp_path)
     run = make_running(root)
     assert judge(monkeypatch, tmp_path / "mlruns", run) == "unknown"
-    assert not stale.close_stale(None, run, tmp_path / "mlruns")
+    tracking = dataclasses.replace(tiny.tracking, dir=str(tmp_path / "mlruns"))
+    assert not stale.close_stale(None, run, tracking)
     assert list_files(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     "named", ["{}/other", "{}/mlruns/../other", "{}/mlruns/link", "", "\0", "~"]
 )
-def test_a_folder_elsewhere_is_never_touched(named, monkeypatch, tmp_path):
+def test_a_folder_elsewhere_is_never_touched(named, monkeypatch, tiny, tmp_path):
     root = make_place(tmp_path, "../other", run_id=RUN_ID)
     (tmp_path / "mlruns" / "link").symlink_to(root)
     run = make_running(named.format(tmp_path))
     before = list_files(tmp_path)
     assert judge(monkeypatch, tmp_path / "mlruns", run) == "unknown"
-    assert not stale.close_stale(None, run, tmp_path / "mlruns")
+    tracking = dataclasses.replace(tiny.tracking, dir=str(tmp_path / "mlruns"))
+    assert not stale.close_stale(None, run, tracking)
     assert list_files(tmp_path) == before

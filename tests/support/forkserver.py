@@ -23,6 +23,7 @@ import socket
 import sys
 import tempfile
 import threading
+import warnings
 from multiprocessing import util
 
 # What is imported only where it is needed first.
@@ -104,7 +105,7 @@ def serve(requests):
                 os.kill(pid, signal.SIGKILL)
             sys.exit()
         command = socket.socket(fileno=descriptors[0])
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -117,6 +118,13 @@ def serve(requests):
             os.close(descriptor)
         command.sendall(f"{pid}\n".encode())
         running[pid] = command
+
+
+def fork():
+    """Do os.fork without its warning of threads: those of linear algebra are all there are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def report_ended(running):
@@ -185,7 +193,7 @@ def keep_forkserver_at_hand():
     It would be a new interpreter, which imports all once more.
     """
     here, there = socket.socketpair()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         here.close()
         be_forkserver(there)

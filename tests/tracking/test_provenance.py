@@ -54,3 +54,7 @@ def test_uncommitted_changes_are_kept_binary_and_untracked_files_named_only(monk
     ]
     assert "+a = 2" in code.diff
     assert code.diff.count("picture.bin") == 1
+
+
+def test_a_fact_that_earlier_versions_logged_is_read_over():
+    provenance.check_facts({"command": "python x", "meanings": {}}, "provenance.json")

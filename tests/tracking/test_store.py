@@ -182,9 +182,7 @@ def test_a_foreign_database_is_not_changed(tmp_path):
             file.execute(f"PRAGMA journal_mode = {journal}")
             file.execute("CREATE TABLE songs (title)")
         before = path.read_bytes()
-        with pytest.raises(
-            RequestError, match="which is no MLflow store, but has the tables songs"
-        ):
+        with pytest.raises(RequestError, match="it is no MLflow store, but has the tables songs"):
             connect(find_store(f"sqlite:///{path}", "elsewhere"))
         assert path.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"delete.db", "wal.db"}

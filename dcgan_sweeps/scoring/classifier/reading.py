@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.scoring.cache import FEW, find_features_dir, write_whole
+from dcgan_sweeps.files import write_whole
+from dcgan_sweeps.scoring.cache import FEW, find_features_dir
 from dcgan_sweeps.scoring.classifier.network import Classifier
 
 ImagesU8 = npt.NDArray[np.uint8]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from dcgan_sweeps.tracking.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_secrets
 
 SECRETS = [
     "postgresql://me:hunter2@db/mlflow",
