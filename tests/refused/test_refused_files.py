@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -31,6 +32,8 @@ from dcgan_sweeps import run
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config import Config, RequestError, compose
 from dcgan_sweeps.execution.resume import build_resumed_spec
+from dcgan_sweeps.execution.spec import ResumePoint, RunSpec
+from dcgan_sweeps.execution.start import open_record
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.trial import find_resume_point
 from dcgan_sweeps.tracking.checkpoints import (
@@ -39,7 +42,7 @@ from dcgan_sweeps.tracking.checkpoints import (
     write_checkpoint,
 )
 from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.recorder import reopen_recorder
+from dcgan_sweeps.tracking.outcome import Outcome
 
 WORDS = ["score.extra_metrics=never", "train.checkpoint_every=2"]
 
@@ -547,7 +550,7 @@ def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatc
 def untracked(made, tmp_path):
     """The run's folder, copied, as that of a run without a tracker."""
     folder = Path(shutil.copytree(made.places["run"], tmp_path / "run"))
-    set_json("run_id", value=None)(folder / "run.json")
+    (folder / "mlflow.json").unlink()
     return folder
 
 
@@ -663,7 +666,7 @@ def test_a_run_of_an_earlier_version_goes_on(untracked):
 def find_trial(folder, *words):
     """Return what an earlier start of a trial left, its study asking for `words`."""
     asked = compose("config", [*TINY, *WORDS, "tracking=none", *words], Config)
-    return find_resume_point(asked, RunFolder(folder), None, 0, lambda line: None)
+    return find_resume_point(asked, RunFolder(folder), 0, lambda line: None)
 
 
 def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
@@ -712,13 +715,13 @@ def test_a_damaged_study_json_is_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "got"),
-    [("{}", "missing"), ('{"parent_run_id": 7}', "7"), ('{"parent_run_id": [1]}', "[1]")],
+    ("file", "key"), [("mlflow.json", "run_id"), ("study.json", "parent_run_id")]
 )
-def test_a_study_json_without_its_parent_run_is_refused(text, got, tmp_path):
-    (tmp_path / "study.json").write_text(text)
-    with pytest.raises(RequestError, match=re.escape(f"parent_run_id is {got}; allowed: text")):
-        StudyFolder(tmp_path).read()
+@pytest.mark.parametrize(("value", "got"), [("7", "7"), ("[1]", "[1]")])
+def test_a_file_whose_mlflow_run_is_no_text_is_refused(file, key, value, got, tmp_path):
+    (tmp_path / file).write_text(f'{{"{key}": {value}}}')
+    with pytest.raises(RequestError, match=re.escape(f"{key} is {got}; allowed: text, or null")):
+        RunFolder(tmp_path).read_run_id()
 
 
 # --- what is no edit, and what is said --------------------------------------------------------
@@ -783,7 +786,11 @@ def test_a_picture_of_another_name_is_left_alone(name, untracked):
 def test_a_run_whose_pictures_were_removed_goes_on(untracked, tiny):
     shutil.rmtree(untracked / "samples")
     folder = RunFolder(untracked)
-    reopen_recorder(tiny.tracking, folder, None, folder.lock()).finish("complete", "")
+    (path,) = list_checkpoints(folder.checkpoints)
+    point = ResumePoint(folder, folder.lock(), {}, read_checkpoint(path), same=True)
+    spec = RunSpec(tiny, (), "run", tiny.runner, resume_point=point)
+    recorder = open_record(spec, SimpleNamespace(steps_per_epoch=10))
+    recorder.finish(Outcome.COMPLETE, "")
     assert folder.samples.is_dir()
 
 

@@ -47,7 +47,7 @@ def test_complete_trials_come_by_score_then_pruned_ones_then_the_others(make_tri
         ("complete", [90.0, 60.0], ONE),
         ("complete", [90.0, 30.0], ONE),
     )
-    board = rank_trials(trials, "lr")
+    board = rank_trials(trials, "lr", {})
     assert [row.name for row in board.rows] == ["lr 3", "lr 2", "lr 1", "lr 0"]
     assert [row.rank for row in board.rows] == ["1", "2", "", ""]
     assert [row.epochs for row in board.rows] == ["2", "2", "1", ""]
@@ -74,5 +74,5 @@ def test_what_varies_has_a_column_in_csv_and_markdown(make_trials):
 
 def test_a_score_that_is_not_finite_is_not_ranked(make_trials):
     trials = make_trials(("complete", [float("inf")], ONE), ("complete", [30.0], ONE))
-    board = rank_trials(trials, "lr")
+    board = rank_trials(trials, "lr", {})
     assert [(row.name, row.rank) for row in board.rows] == [("lr 1", "1"), ("lr 0", "")]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-import errno
 import re
 import resource
 import shutil
@@ -17,8 +15,6 @@ import pytest
 import sqlalchemy
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.tracking.folder import RunFolder
-from dcgan_sweeps.tracking.recorder import open_recorder
 from dcgan_sweeps.tracking.store import (
     connect,
     find_experiment,
@@ -255,18 +251,3 @@ def test_a_moved_store_is_noticed(tmp_path):
     moved = find_store(None, str(tmp_path / "there"))
     (fault,) = find_moved_experiments(connect(moved), moved)
     assert "the store was moved" in fault.problem
-
-
-def test_a_run_whose_folder_cannot_name_it_is_ended(tmp_path, tiny, monkeypatch):
-    tracking = dataclasses.replace(tiny.tracking, dir=str(tmp_path))
-
-    def fill(folder, name, content):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(RunFolder, "write_json", fill)
-    with pytest.raises(OSError, match="No space left"):
-        open_recorder(tracking, "run", {}, None)
-    client = connect(find_store(None, str(tmp_path)))
-    experiment = client.get_experiment_by_name(tracking.experiment)
-    (run,) = client.search_runs([experiment.experiment_id])
-    assert (run.info.status, run.data.tags["outcome"]) == ("FAILED", "failed")
