@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -19,6 +15,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from processes import KILL, ROOT, TINY, finish, list_runs, open_store
+from server import Server
 
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
 
@@ -214,41 +211,15 @@ def test_a_wrong_request_is_one_clear_line(three, words, fault):
 @pytest.fixture
 def server(tmp_path):
     """The address of an MLflow server of its own, artifacts included."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = tmp_path / "server"
-    store.mkdir()
-    command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"]
-    command += ["--workers=1", f"--backend-store-uri=sqlite:///{store / 'mlflow.db'}"]
-    command += [f"--artifacts-destination={(store / 'artifacts').as_uri()}"]
-    with (store / "log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    address = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 90
-    while True:
-        try:
-            urllib.request.urlopen(f"{address}/health", timeout=2).close()
-            break
-        except OSError:
-            assert time.monotonic() < until, (store / "log").read_text()
-            time.sleep(0.2)
-    yield address
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(30)
+    with Server(tmp_path / "server") as server:
+        yield server.uri
 
 
 def test_a_run_on_a_server_comes_out_identical_from_a_folder_without_a_store(server, tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
     here = [*TINY, f"tracking.uri={server}"]
-    kill(tmp_path / "here", "in the middle of a picture", "4", *here)
+    kill(tmp_path / "here", "in the middle of a picture", "3", *here)
     (run,) = list_runs(MlflowClient(server))
     do(tmp_path / "here", "run", f"resume={run.info.run_id}", f"tracking.uri={server}")
     printed = do(tmp_path / "there", "reproduce", "best", f"--uri={server}")
