@@ -181,6 +181,7 @@ def train_and_judge(
     from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
     from dcgan_sweeps.terminal import make_say, make_table
     from dcgan_sweeps.tracking.history import read_history
+    from dcgan_sweeps.tracking.mirror import is_delivered
     from dcgan_sweeps.tracking.outcome import Outcome
 
     execution = execute(spec, components, console)
@@ -195,10 +196,12 @@ def train_and_judge(
     if options.epochs is not None:
         console.print(f"the first {options.epochs} epochs alone were trained and compared")
     make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
+    is_whole = is_delivered(folder)  # else it was said what is not, and how to deliver it
     execution.recorder.add_tags({"reproduces.verdict": verdict.word})
-    execution.delivery.update()
-    for name, text in execution.delivery.describe([folder], str(folder.root)).items():
-        make_say(console)(f"{name}: {text}")
+    if is_whole:
+        execution.delivery.deliver_rest(spec.config.tracking.flush_timeout_s)
+        for name, text in execution.delivery.describe([folder], str(folder.root)).items():
+            make_say(console)(f"{name}: {text}")
     return OK if verdict.reproduced else FAILURE
 
 

@@ -139,7 +139,7 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
             faults = [Fault("--optuna", fault.problem) for fault in error.faults]
             raise RequestError(faults) from error
         port = choose_port(port + 1)
-        command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
+        command = [sys.executable, "-m", "dcgan_sweeps.dashboard", str(journal), str(port)]
         named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
         address = f"http://{HOST}:{port}"
         servers.append(Server("optuna-dashboard", command, os.environ | named, address))

@@ -83,7 +83,7 @@ def test_the_servers_end_where_it_is_killed(ui):
 
 def test_the_dashboard_refuses_a_foreign_host_and_ends_with_its_lifeline(tmp_path):
     port = find_free_port(5450)
-    module = ["-m", "dcgan_sweeps.sweep.dashboard", str(tmp_path / "journal"), str(port)]
+    module = ["-m", "dcgan_sweeps.dashboard", str(tmp_path / "journal"), str(port)]
     server = Server("dashboard", [sys.executable, *module], os.environ, f"http://127.0.0.1:{port}")
     started = start(server)
     try:

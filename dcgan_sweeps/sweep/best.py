@@ -5,25 +5,17 @@ list_overrides([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config import flatten
 from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.sweep.launch import Composers
 
 # Where a run is kept, not what it is.
 NOT_ITS_OWN = ("tracking.", "resume")
-
-
-class Composers(Protocol):
-    """Compose overrides as a trial of the study, and as a run alone; raise whatever Hydra does."""
-
-    @property
-    def compose(self) -> Callable[[Sequence[str]], Config]: ...
-    @property
-    def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
 
 
 def list_overrides(overrides: Sequence[str], own: Path, composers: Composers) -> list[str]:

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
@@ -38,9 +39,6 @@ from dcgan_sweeps.sweep.trial import (
 )
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.tracking.outcome import Outcome
-
-if TYPE_CHECKING:
-    from dcgan_sweeps.sweep.study import Launch
 
 STATE_OF_OUTCOME = {
     Outcome.COMPLETE: TrialState.COMPLETE,

@@ -8,16 +8,16 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
 
 import optuna
+from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError
-from dcgan_sweeps.interrupt import catch_interrupts
+from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.slots.devices import build_slots
@@ -25,7 +25,8 @@ from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
-from dcgan_sweeps.sweep.live_study import open_live_study
+from dcgan_sweeps.sweep.launch import Launch, StartLauncher
+from dcgan_sweeps.sweep.live_study import LiveStudy, open_live_study
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
@@ -42,22 +43,6 @@ EXIT_STATUS_OF_STOP = {
     "time limit": OK,
     "target": OK,
 }
-
-
-class Launch(Protocol):
-    """One job of Hydra's launcher, with the composition that it does for itself."""
-
-    @property
-    def compose(self) -> Callable[[Sequence[str]], Config]: ...
-
-    @property
-    def compose_alone(self) -> Callable[[Sequence[str], Path | None], Config]: ...
-
-    def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
-    def stop(self) -> None: ...
-
-
-StartLauncher = Callable[[Path, Path], Launch]
 
 
 def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLauncher) -> int:
@@ -82,14 +67,10 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         return OK
     require_tracker(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
-    resuming = say_how_to_go_on(request, folder.name)
-    say(f"go on with it: {resuming}")
+    say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
     is_new = not folder.root.exists()
     with folder.lock(), catch_interrupts() as interrupts:
-        if not folder.has_begun:
-            folder.copy_conf(configs)
-        elif changed := folder.find_changed_configs(configs):
-            say(f"changed since the study began, and not used by it: {', '.join(changed)}")
+        keep_configs(folder, configs, say)
         try:
             study = open_study(request, folder)
         except RequestError:
@@ -98,25 +79,40 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
             raise
         live = open_live_study(request, folder, study)
         launch = start_launcher(folder.root, folder.conf)
-        view = StudyView(console, request, folder, study, n_jobs)
-        controller = Controller(live, launch, view)
-        try:
-            with storage_failures():
-                with view.shown():
-                    stop_reason = controller.run(
-                        0 if request.launcher == SERIAL else n_jobs, interrupts
-                    )
-                interrupts.ending = True  # what has ended is written down
-                counts = conclude(console, live, launch, stop_reason, interrupts.listen())
-        except (StoreFailedError, RequestError) as error:
-            launch.stop()
-            say(f"stopped: {mask_secrets(str(error))}; go on with it: {resuming}")
-            return FAILURE
-    if stop_reason in EXIT_STATUS_OF_STOP:
-        if stop_reason in ("interrupted", "time limit"):
-            say(f"go on with it: {resuming}")
-        return EXIT_STATUS_OF_STOP[stop_reason]
-    return OK if counts["complete"] else FAILURE
+        return do_trials(console, live, launch, n_jobs, interrupts)
+
+
+def keep_configs(folder: StudyFolder, configs: Configs, say: Callable[[str], None]) -> None:
+    """Copy the config files as a study begins, and say which were changed where it goes on."""
+    if not folder.has_begun:
+        folder.copy_conf(configs)
+    elif changed := folder.find_changed_configs(configs):
+        say(f"changed since the study began, and not used by it: {', '.join(changed)}")
+
+
+def do_trials(
+    console: Console, live: LiveStudy, launch: Launch, n_jobs: int, interrupts: Interrupts
+) -> int:
+    """Do the trials of a study, print and record what came out, and return the exit status."""
+    request, say = live.request, make_say(console)
+    resuming = say_how_to_go_on(request, live.folder.name)
+    view = StudyView(console, request, live.folder, live.study, n_jobs)
+    controller = Controller(live, launch, view)
+    at_a_time = 0 if request.launcher == SERIAL else n_jobs
+    try:
+        with storage_failures():
+            with view.shown():
+                stop_reason = controller.run(at_a_time, interrupts)
+            interrupts.ending = True  # what has ended is written down
+            counts = conclude(console, live, launch, stop_reason, interrupts.listen())
+    except (StoreFailedError, RequestError) as error:
+        launch.stop()
+        say(f"stopped: {error}; go on with it: {resuming}")
+        return FAILURE
+    if stop_reason in ("interrupted", "time limit"):
+        say(f"go on with it: {resuming}")
+    finished = OK if counts["complete"] else FAILURE
+    return EXIT_STATUS_OF_STOP.get(stop_reason, finished)
 
 
 def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:

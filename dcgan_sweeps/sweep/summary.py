@@ -20,8 +20,9 @@ from dcgan_sweeps.reporting.leaderboard import Board
 from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.secrets import mask_secrets
-from dcgan_sweeps.sweep.best import Composers, list_overrides
+from dcgan_sweeps.sweep.best import list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.launch import Composers
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.ranking import rank_trials
 from dcgan_sweeps.sweep.request import StudyRequest

@@ -95,13 +95,21 @@ class Courier:
     def _update(self) -> bool:
         """Update the mirrors in turn, up to one that cannot be; return whether all could."""
         for mirror in tuple(self._mirrors):
-            try:
-                mirror.update()
-            except Exception:  # whatever a tracker raises: the mirror keeps it
-                return False
-            if mirror.is_delivered:
+            is_well = self._try(mirror)
+            if mirror.is_delivered or not is_well:
                 with self._changed:
                     self._mirrors.remove(mirror)
+                    # One that fails by itself, by a damaged file say, holds up no other.
+                    self._mirrors += [] if is_well else [mirror]
+            if not is_well:
+                return False
+        return True
+
+    def _try(self, mirror: Deliverable) -> bool:
+        try:
+            mirror.update()
+        except Exception:  # whatever a tracker raises: the mirror keeps it
+            return False
         return True
 
 

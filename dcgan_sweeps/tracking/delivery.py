@@ -96,11 +96,14 @@ class Delivery:
             self._courier.wait(timeout_s - QUIET_S, is_stopped)
         self._courier.leave()
 
-    def update(self) -> None:
-        """Deliver what was added after the end, in one attempt; the error is kept."""
-        if self._mirror is not None:
-            with suppress(Exception):
-                self._mirror.update()
+    def deliver_rest(self, timeout_s: float) -> None:
+        """Deliver what was recorded after the end of the run, within `timeout_s`."""
+        if self._mirror is not None and self._courier is not None:
+            self._mirror.is_left = False
+            self._courier = Courier()
+            self._courier.follow(self._mirror)
+            self._courier.wait(timeout_s, lambda: False)
+            self._courier.leave()
 
     def describe(self, folders: Sequence[RunFolder], target: str) -> Mapping[str, str]:
         """Return, as facts for people, what of some folders was not delivered, why, and the command

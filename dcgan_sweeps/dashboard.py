@@ -1,4 +1,4 @@
-"""optuna-dashboard on a study's storage: `python -m dcgan_sweeps.sweep.dashboard JOURNAL PORT`.
+"""optuna-dashboard on a study's storage: `python -m dcgan_sweeps.dashboard JOURNAL PORT`.
 
 A storage that is no journal is named in the environment, where others on the machine cannot read
 its password.

@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import optuna
 import pytest
 
-from dcgan_sweeps.sweep.dashboard import guard
+from dcgan_sweeps.dashboard import guard
 
 
 class Quiet(WSGIRequestHandler):
