@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MASK = "***"
 
@@ -69,3 +71,12 @@ def mask_secrets(text: str) -> str:
     for pattern in PATTERNS:
         text = pattern.sub(lambda match: match["before"] + MASK, text)
     return text
+
+
+def mask_nested(content: Any) -> Any:
+    """Return mappings and lists with every text in them masked."""
+    if isinstance(content, Mapping):
+        return {key: mask_nested(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [mask_nested(each) for each in content]
+    return mask_secrets(content) if isinstance(content, str) else content

@@ -31,7 +31,6 @@ from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import DIR, name_place, read_variable
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import format_duration, make_say, print_facts
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
@@ -158,7 +157,7 @@ def _explain(error: Exception) -> Stop:
 def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
     """Print how the run ended, its score, where everything is, and what to do next."""
     recorder, scores, delivery = execution.recorder, execution.scores, execution.delivery
-    reason = f": {mask_secrets(execution.reason)}" if execution.reason else ""
+    reason = f": {execution.reason}" if execution.reason else ""
     shown = [f"{name} {METRICS[name].show(value)}" for name, value in scores.items()]
     facts = {
         "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
@@ -178,7 +177,7 @@ def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s:
     console.print()
     print_facts(console, facts)
     if recorder.failures:
-        first = mask_secrets(str(recorder.failures[0]))
+        first = recorder.failures[0]
         make_say(console)(
             f"{len(recorder.failures)} writes failed, the first with: {first}. "
             f"What could be written is in {recorder.folder.root}"
@@ -186,7 +185,7 @@ def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s:
 
 
 def _say_where_to_look(tracking: Tracking) -> str:
-    uri = None if tracking.uri is None else mask_secrets(tracking.uri)
+    uri = tracking.uri
     if uri is not None and uri.startswith(("http://", "https://")):
         return uri
     place = name_place(tracking.dir, uri, tracking.experiment)
@@ -200,7 +199,7 @@ def _say_how_to_go_on(spec: RunSpec, recorder: Recorder, run_id: str | None) -> 
     if show_path(tracking.dir) != DIR:
         words.append(f"tracking.dir={quote(show_path(tracking.dir))}")
     if tracking.uri is not None:
-        words.append(f"tracking.uri={quote(mask_secrets(tracking.uri))}")
+        words.append(f"tracking.uri={quote(tracking.uri)}")
     elif read_variable("uri") is not None:
         words.append("tracking.uri=null")
     line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])

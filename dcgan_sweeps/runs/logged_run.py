@@ -24,7 +24,6 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
@@ -61,7 +60,7 @@ def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
     """Return a run by its id; raises RequestError, as a fault of `key`, where there is none."""
     if not RUN_ID.fullmatch(run_id):
         raise RequestError([Fault(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")])
-    where = mask_secrets(client.tracking_uri)
+    where = client.tracking_uri
     try:
         run = client.get_run(run_id)
     except MlflowException as error:

@@ -19,7 +19,6 @@ from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Fault, RequestError
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
@@ -127,8 +126,7 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
     )
     require_same(study, request, folder)
     if not folder.has_begun:
-        overrides = [mask_secrets(word) for word in request.overrides]
-        folder.write({"words": overrides, **request.describe()})
+        folder.write({"words": list(request.overrides), **request.describe()})
     return study
 
 
@@ -186,7 +184,6 @@ def say_how_to_go_on(request: StudyRequest, name: str) -> str:
     """Return the command that goes on with a study."""
     overrides = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
     overrides += name_variables(overrides, request.config.tracking)
-    masked = [mask_secrets(word) for word in overrides]
     return shlex.join(
-        ["python", "-m", "dcgan_sweeps.run", *masked, f"hydra.sweeper.study_name={quote(name)}"]
+        ["python", "-m", "dcgan_sweeps.run", *overrides, f"hydra.sweeper.study_name={quote(name)}"]
     )

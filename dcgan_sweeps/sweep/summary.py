@@ -19,7 +19,6 @@ from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_m
 from dcgan_sweeps.reporting.leaderboard import Board
 from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.best import list_overrides
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.launch import Composers
@@ -104,8 +103,7 @@ def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
 
 def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overrides: str) -> str:
     tracking = request.config.tracking
-    uri = None if tracking.uri is None else mask_secrets(tracking.uri)
-    place = name_place(tracking.dir, uri, tracking.experiment)
+    place = name_place(tracking.dir, tracking.uri, tracking.experiment)
     command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
     return shlex.join([*command, *overrides, *place])
 

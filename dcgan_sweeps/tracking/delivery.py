@@ -16,7 +16,6 @@ from contextlib import suppress
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.place import name_place
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import format_duration
 from dcgan_sweeps.tracking.courier import Courier, Deliverable
 from dcgan_sweeps.tracking.folder import RunFolder
@@ -114,7 +113,7 @@ class Delivery:
         count = "1 run" if len(missing) == 1 else f"{len(missing)} runs"
         why = "tracking.offline is set" if self._mirror is None else self._find_reason()
         return {
-            "not delivered": f"{count} to MLflow, whole here: {mask_secrets(why)}",
+            "not delivered": f"{count} to MLflow, whole here: {why}",
             "deliver it": name_sync(self.tracking, target),
         }
 
@@ -125,6 +124,5 @@ class Delivery:
 
 def name_sync(tracking: Tracking, target: str) -> str:
     """Return the command that delivers runs, or a study."""
-    uri = None if tracking.uri is None else mask_secrets(tracking.uri)
-    place = name_place(tracking.dir, uri, tracking.experiment)
+    place = name_place(tracking.dir, tracking.uri, tracking.experiment)
     return shlex.join(["python", "-m", "dcgan_sweeps.sync", target, *place])

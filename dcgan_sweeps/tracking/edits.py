@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcgan_sweeps.config import Fault, RequestError, flatten_nested
-from dcgan_sweeps.secrets import MASK, mask_secrets
+from dcgan_sweeps.secrets import MASK, mask_nested
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 
 LOGGED = "logged"  # {file: what it says} in run.json
@@ -32,7 +32,7 @@ MISSING = object()  # no value, where null is one
 def seal(folder: RunFolder, name: str, content: Any) -> None:
     """Keep in run.json what a file of the run says, before the file is written."""
     known = folder.read_mapping(RUN_FILE)
-    logged = {**_find_logged(known, folder), name: _mask(_plain(content))}
+    logged = {**_find_logged(known, folder), name: mask_nested(_plain(content))}
     folder.write_json(RUN_FILE, {**known, LOGGED: logged})
 
 
@@ -96,7 +96,7 @@ def _compare(key: str, before: Any, now: Any) -> list[str]:
 
 def digest(content: Any) -> str:
     """Return 16 hex digits that change with every value of a file of the run."""
-    text = json.dumps(_mask(_plain(content)), sort_keys=True)
+    text = json.dumps(mask_nested(_plain(content)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -109,14 +109,6 @@ def _flatten(content: Any) -> dict[str, Any]:
 def _plain(content: Any) -> Any:
     """Return content as JSON gives it back."""
     return json.loads(json.dumps(content))
-
-
-def _mask(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {key: _mask(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_mask(each) for each in content]
-    return mask_secrets(content) if isinstance(content, str) else content
 
 
 def _show(value: Any) -> str:

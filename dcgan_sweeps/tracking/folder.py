@@ -23,7 +23,7 @@ import yaml
 from dcgan_sweeps.config import Fault, RequestError, Tracking
 from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.secrets import mask_nested, mask_secrets
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
 from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
@@ -50,7 +50,7 @@ class RunFolder:
 
         Raises RequestError where none can be made.
         """
-        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60].strip("_")
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", mask_secrets(name))[:60].strip("_")
         stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{slug}"
         runs = resolve_folder("tracking.dir", str(parent)) / "runs"
         for attempt in range(1, 1000):
@@ -92,8 +92,9 @@ class RunFolder:
     def describe(self, *, name: str | None = None, **parts: Mapping[str, Any]) -> None:
         """Add to the tags, the params, the data set or the tracker of the run."""
         known = self.read_description()
-        merged = {key: {**known.get(key, {}), **part} for key, part in parts.items()}
-        self.write_json(RUN_FILE, {**known, **merged, "name": name or known.get("name", "")})
+        merged = {key: {**known.get(key, {}), **mask_nested(part)} for key, part in parts.items()}
+        name = mask_secrets(name) if name else known.get("name", "")
+        self.write_json(RUN_FILE, {**known, **merged, "name": name})
 
     @property
     def models(self) -> Path:

@@ -6,6 +6,7 @@ mirror.is_delivered     # the run has ended, and all of it is in MLflow
 
 Every write can be repeated: metrics and tags are compared with what the run has, files have fixed
 names, and a model that was cut off is removed. So a process can be killed between any two writes.
+Secrets are masked already: the folder masks what is written into it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ from PIL import Image
 
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.metrics import SCORE
-from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.history import parse_lines
@@ -165,8 +165,8 @@ class Mirror:
         self._note(run_id=None, asked_for=True)
         tags = {**self._read_tags(known), "record": known.get("record", uuid.uuid4().hex)}
         began_ms = int(1000 * known["began_s"]) if "began_s" in known else None
-        name = mask_secrets(known.get("name", ""))
-        run: Run = self._send(client.create_run, experiment_id, began_ms, mask_tags(tags), name)
+        name = known.get("name", "")
+        run: Run = self._send(client.create_run, experiment_id, began_ms, tags, name)
         self._note(run_id=run.info.run_id)
         self._present.tags = dict(run.data.tags)
         return run
@@ -192,7 +192,7 @@ class Mirror:
         logged = known.get(LOGGED, {}).get(CONFIG, {})
         params = {**known.get("params", {}), **logged}
         new = [
-            Param(key, mask_secrets(str(value))[:LONGEST_PARAM])
+            Param(key, str(value)[:LONGEST_PARAM])
             for key, value in params.items()
             if key not in self._present.params
         ]
@@ -217,20 +217,14 @@ class Mirror:
         return tags
 
     def _send_tags(self, tags: Mapping[str, str]) -> None:
-        new = {
-            key: text
-            for key, text in mask_tags(tags).items()
-            if self._present.tags.get(key) != text
-        }
+        new = {key: text for key, text in tags.items() if self._present.tags.get(key) != text}
         if new:
             self._batch(tags=[RunTag(key, text) for key, text in new.items()])
             self._present.tags |= new
 
     def _send_data(self, name: str, digest: str, source: str, rows: int) -> None:
         # MLflow keeps 36 characters of a digest.
-        dataset = Dataset(
-            name, digest[:36], "local", mask_secrets(source), profile=f'{{"num_rows": {rows}}}'
-        )
+        dataset = Dataset(name, digest[:36], "local", source, profile=f'{{"num_rows": {rows}}}')
         entry = DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
         for attempt in range(1, TRIES + 1):
             try:
@@ -339,7 +333,7 @@ class Mirror:
         """Return the name of the run; that of a trial says how it ended, since the UI lists the
         trials of a study by their names alone."""
         known = self.folder.read_description()
-        name = mask_secrets(str(known.get("name") or self._run.info.run_name))
+        name = str(known.get("name") or self._run.info.run_name)
         if TRIAL not in known.get("tags", {}):
             return name
         # What varies comes last: the UI cuts names off.
@@ -384,8 +378,3 @@ def compute_mark(folder: RunFolder) -> str:
     known = folder.read_description()
     facts = [folder.read_last(), *(known.get(key) for key in ("name", "tags", "params", "data"))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def mask_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags without passwords."""
-    return {key: mask_secrets(value) for key, value in tags.items()}

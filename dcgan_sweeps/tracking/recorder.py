@@ -60,7 +60,6 @@ def open_recorder(
 
     `params` are logged beside the configuration. Raises RequestError where no folder can be made.
     """
-    name = mask_secrets(name)
     folder = RunFolder.make(Path(tracking.dir), name) if place is None else RunFolder.make_at(place)
     lock = folder.lock()
     folder.begin(name, tags, params or {}, tracking)
