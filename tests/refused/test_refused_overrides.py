@@ -258,6 +258,14 @@ VERBS = [
     ("report", ["--nonsense=1"], ["unrecognized arguments: --nonsense=1"]),
     ("compare", ["one"], ["the following arguments are required: B"]),
     ("reproduce", ["best", "--tolerance=7"], ["--tolerance: got 7.0; allowed: 0 to 1"]),
+    ("sync", ["nowhere"], ["RUN_FOLDER: got nowhere; allowed: a run's folder, or study:NAME of a"]),
+    (
+        "sync",
+        ["study:none", "."],
+        ["RUN_FOLDER: got study:none; allowed", "RUN_FOLDER: got .; allowed: a run's folder"],
+    ),
+    ("sync", ["study:a/b"], ["hydra.sweeper.study_name: got a/b; allowed"]),
+    ("sync", ["seed=1", "--nonsense"], ["unrecognized arguments: --nonsense"]),
     ("ui", ["--port=x"], ["--port: invalid int value: 'x'"]),
     ("data", ["x"], ["unrecognized arguments: x"]),
 ]
