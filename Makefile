@@ -35,6 +35,7 @@ bench: setup $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.slots
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.mirror
 	$(BIN)/python -m benchmarks.report
 
 lint: $(VENV)/dev.stamp
