@@ -106,6 +106,7 @@ def do_trials(
             counts = conclude(console, live, launch, stop_reason, interrupts.listen())
     except (StoreFailedError, RequestError) as error:
         launch.stop()
+        live.delivery.flush(0, interrupts.listen(), say)
         say(f"stopped: {error}; go on with it: {resuming}")
         return FAILURE
     if stop_reason in ("interrupted", "time limit"):
