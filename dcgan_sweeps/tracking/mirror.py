@@ -137,6 +137,7 @@ class Mirror:
             run = self._create_run(client, store)
         else:
             self._present, self._status = read_present(client, run), run.info.status
+            self._note(run_id=run.info.run_id)  # an earlier version kept it elsewhere
             self._reopen(client, run)
         self.run_id, self._run, self._client = run.info.run_id, run, client
         self._name = run.info.run_name
