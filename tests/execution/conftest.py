@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import pytest
 
@@ -20,6 +21,16 @@ from dcgan_sweeps.terminal import make_console
 # Generated images, which take no time to read; two blocks of five steps an epoch.
 WORDS = ("experiment=tiny", "data=synthetic", "data.count=500", "train.steps_per_call=5")
 ALONE = ("score=none", "tracking=none", "tracking.system_metrics_s=0")
+
+
+@cache
+def load(data):
+    return load_images(data, lambda line: None)
+
+
+@cache
+def prepare(score, data):
+    return prepare_scorer(score, load(data))
 
 
 class Here:
@@ -46,9 +57,9 @@ class Here:
 
     def prepare(self, config):
         """Return the components of a run."""
-        images = load_images(config.data, lambda line: None)
+        images = load(config.data)
         gan = build_gan(config.model, config.seed, "float32")
-        scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
+        scorer = prepare(config.score, config.data) if config.score.name == "fcd" else None
         return Components(config, self.device, images, choose_rows(config, images), gan, scorer)
 
     def execute(self, *words, judge=go_on):

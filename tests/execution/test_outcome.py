@@ -71,16 +71,15 @@ def test_a_pruned_run_ends_with_0_and_leaves_no_models(here):
 
 
 @pytest.mark.parametrize("every", ["1", "null"])
-def test_a_run_that_was_stopped_after_an_epoch_resumes_to_the_same_bits(here, every):
+def test_a_run_that_was_stopped_after_an_epoch_resumes_to_the_same_bits(here, complete, every):
     words = (f"train.checkpoint_every={every}",)
-    whole = here.execute(*words)
     stopped = here.execute(*words, judge=stop_after(1, Outcome.INTERRUPTED))
     folder = stopped.recorder.folder
     assert (stopped.status, len(list_checkpoints(folder.checkpoints))) == (130, 1)
     assert f"resume={folder.root}" in here.printed
     resumed = here.resume(folder)
     assert (resumed.outcome, resumed.recorder.folder) == (Outcome.COMPLETE, folder)
-    assert read_digests(resumed) == read_digests(whole)
+    assert read_digests(resumed) == read_digests(complete)
 
 
 def test_sigint_ends_a_run_with_its_epoch_resumable(here):
