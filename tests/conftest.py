@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ from dcgan_sweeps.config import Config, Runner, compose
 from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
 from dcgan_sweeps.datasets.sources import find_source
 from dcgan_sweeps.device import Device, set_up_device
+from dcgan_sweeps.tracking.store import connect, find_store
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,6 +49,20 @@ def fashion() -> Images:
 @pytest.fixture
 def tiny() -> Config:
     return compose("config", ["experiment=tiny"], Config)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an MLflow store in which nothing is yet; its tables take seconds to make."""
+    folder = tmp_path_factory.mktemp("store") / "mlruns"
+    connect(find_store(None, str(folder))).search_experiments()
+    return folder
+
+
+@pytest.fixture
+def store_dir(empty_store: Path, tmp_path: Path) -> Path:
+    """A folder for `tracking.dir`, with an MLflow store of its own."""
+    return Path(shutil.copytree(empty_store, tmp_path / "mlruns"))
 
 
 @pytest.fixture
