@@ -48,6 +48,17 @@ class RequestError(Exception):
         self.faults = tuple(faults)
 
 
+def refuse(key: str, problem: str) -> RequestError:
+    """Return the error of a request that has one fault."""
+    return RequestError([Fault(key, problem)])
+
+
+def require_none(faults: Sequence[Fault]) -> None:
+    """Raise RequestError where there are faults."""
+    if faults:
+        raise RequestError(faults)
+
+
 @dataclass(frozen=True)
 class Allowed:
     """A set of values, and what they are in words; `is_whole` words name the type as well."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Fault, RequestError, Runner
+from dcgan_sweeps.config import Runner, refuse
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
 # Keras's own defaults, which a keras.json in anybody's home could change.
@@ -63,7 +63,7 @@ def set_up_device(runner: Runner) -> Device:
 
         gpus = tf.config.list_physical_devices("GPU")
     if runner.device == "gpu" and not gpus:
-        raise RequestError([Fault("runner.device", "got gpu; TensorFlow sees none here")])
+        raise refuse("runner.device", "got gpu; TensorFlow sees none here")
     for gpu in gpus:
         limit_memory(gpu, runner.gpu_memory_mib)
     kind = "gpu" if gpus else "cpu"
@@ -167,7 +167,7 @@ def import_keras() -> None:
         os.environ |= kept | KERAS
     if keras.backend.backend() != KERAS["KERAS_BACKEND"]:
         problem = f"got {keras.backend.backend()}, imported before; allowed: tensorflow"
-        raise RequestError([Fault("KERAS_BACKEND", problem)])
+        raise refuse("KERAS_BACKEND", problem)
     keras.config.set_image_data_format(DATA_FORMAT)
     keras.config.set_floatx(FLOAT)
     keras.config.set_epsilon(EPSILON)

@@ -11,7 +11,7 @@ import sys
 
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 
@@ -80,10 +80,10 @@ def generate(options: argparse.Namespace) -> int:
         for path in write_images(generator, stem, wish):
             say(str(path))
     except Diverged as error:
-        raise RequestError([Fault("TARGET", f"got {run.run_id}: {error}")]) from error
+        raise refuse("TARGET", f"got {run.run_id}: {error}") from error
     except OSError as error:
         problem = f"got {folder}; it cannot be written to ({error.strerror})"
-        raise RequestError([Fault("--out", problem)]) from error
+        raise refuse("--out", problem) from error
     return OK
 
 

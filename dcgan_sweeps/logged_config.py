@@ -26,6 +26,7 @@ from dcgan_sweeps.config import (
     flatten,
     freeze,
     make_node,
+    require_none,
     walk,
 )
 from dcgan_sweeps.config import flatten_nested as flatten_nested
@@ -130,8 +131,7 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
         except (OmegaConfBaseException, OverflowError):  # of a whole number that is no float
             allowed = describe_allowed(leaves[key])
             faults.append(Fault(key, f"was logged as {logged[key]}; allowed now: {allowed}"))
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     config = freeze(node)
     if not isinstance(config, Config):
         raise TypeError(f"the schema makes a {type(config).__name__}")

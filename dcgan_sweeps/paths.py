@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, refuse, require_none
 
 # Group and key of everything that names a file or folder; of tracking.uri, SQLite's file.
 PATHS = (("tracking", "dir"), ("data", "dir"), ("score", "classifier"))
@@ -33,7 +33,7 @@ def resolve_folder(key: str, folder: str) -> Path:
         path = Path(os.path.realpath(Path(folder).expanduser()))
         str(path).encode()  # addresses and databases are UTF-8
     except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
-        raise RequestError([Fault(key, f"got {folder!r}; no folder has that name")]) from error
+        raise refuse(key, f"got {folder!r}; no folder has that name") from error
     return path
 
 
@@ -49,14 +49,12 @@ def require_folder(key: str, folder: str) -> Path:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise RequestError(
-                [Fault(key, f"got {shorten_path(folder)}; {error.strerror}")]
-            ) from error
+            raise refuse(key, f"got {shorten_path(folder)}; {error.strerror}") from error
         problem = "" if place.is_dir() else f"{place} is no folder"
         if not problem and not os.access(place, os.W_OK | os.X_OK):
             problem = f"{place} cannot be written to"
         if problem:
-            raise RequestError([Fault(key, f"got {shorten_path(folder)}; {problem}")])
+            raise refuse(key, f"got {shorten_path(folder)}; {problem}")
         break
     return path
 
@@ -86,8 +84,7 @@ def resolve_places(config: Any, folder: Path) -> Any:
             faults.append(Fault(f"{group}.{key}", f"got {path}; {error}"))
             continue
         config = dataclasses.replace(config, **{group: dataclasses.replace(part, **changed)})
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     tracking = config.tracking
     if tracking.uri is None:
         return config

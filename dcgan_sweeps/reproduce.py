@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import FAILURE, OK, USAGE, Parser, answer
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 
@@ -107,7 +107,7 @@ def build_reproduction_spec(original: Original, place: Place, epochs: int | None
     config = original.config
     if epochs is not None and epochs > config.train.epochs:
         problem = f"got {epochs}; allowed: at most those of the run, {config.train.epochs}"
-        raise RequestError([Fault("--epochs", problem)])
+        raise refuse("--epochs", problem)
     tracking = dataclasses.replace(
         config.tracking, dir=place.dir, uri=place.uri, experiment=place.experiment, run_name=None
     )
@@ -136,7 +136,7 @@ def reproduce_with_its_code(
         return USAGE
     if options.yes not in ("", digest):
         problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
-        raise RequestError([Fault("--yes", problem)])
+        raise refuse("--yes", problem)
     words = [original.name, f"--dir={folder}", f"--experiment={options.experiment}"]
     words += [f"--tolerance={options.tolerance}"]
     words += [] if options.uri is None else [f"--uri={options.uri}"]

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import IO
 
 from dcgan_sweeps.command import Parser, answer, started
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.runs.logged_run import RUN_ID, read_run
@@ -69,8 +69,7 @@ def open_ui(options: argparse.Namespace) -> int:
     say_variables(options)
     store = find_store(options.uri, options.dir)
     if store.uri.lower().startswith(("http://", "https://")):
-        problem = f"{store} is a server already; open it in a browser"
-        raise RequestError([Fault("--uri", problem)])
+        raise refuse("--uri", f"{store} is a server already; open it in a browser")
     # Without a target the UI may wait for the first run of a store that is made here.
     client = open_store(options.uri, options.dir) if options.target else connect(store)
     with answering():
@@ -153,12 +152,12 @@ def find_journal(options: argparse.Namespace) -> Path:
     study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
     if study and not STUDY_NAME.fullmatch(study):  # it might be a path
         problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", problem)
     journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
         got = f"there is no {journal}" if study else f"got {target or 'no study'}"
         problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"
-        raise RequestError([Fault("--optuna", problem)])
+        raise refuse("--optuna", problem)
     return journal
 
 
@@ -180,7 +179,7 @@ def find_free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise RequestError([Fault("--port", f"got {first}; there is no free port from there on")])
+    raise refuse("--port", f"got {first}; there is no free port from there on")
 
 
 def serve(servers: Sequence[Server], page: str, store: str) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Data, Fault, RequestError
+from dcgan_sweeps.config import Data, refuse
 from dcgan_sweeps.datasets import idx, synthetic
 from dcgan_sweeps.datasets.idx import DataError
 from dcgan_sweeps.datasets.sources import Source, fetch, find_source, list_sources
@@ -120,5 +120,5 @@ def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
     if limit is None:
         return np.arange(count)
     if limit > count:
-        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {count}")])
+        raise refuse("data.limit", f"got {limit}; allowed: at most {count}")
     return stream(seed, "subset").permutation(count)[:limit]

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.datasets.images import Indices
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores
@@ -62,14 +62,13 @@ def load_generator(client: Client, run: LoggedRun) -> Generator:
     """
     logged = find_generator(client, run)
     if logged is None:
-        problem = f"got {run.run_id}, which logged no generator"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", f"got {run.run_id}, which logged no generator")
     with tempfile.TemporaryDirectory() as folder:
         try:
             return read_generator(download_keras_file(client, logged, folder))
         except ValueError as error:
             problem = f"got {run.run_id}, whose generator cannot be loaded: {error}"
-            raise RequestError([Fault("TARGET", problem)]) from error
+            raise refuse("TARGET", problem) from error
 
 
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
@@ -112,7 +111,7 @@ def read_last_epoch(run: LoggedRun) -> int:
     text = run.params["train.epochs"]
     if not re.fullmatch(r"[0-9]{1,9}", text):
         problem = f"got {run.run_id}, which logged train.epochs as {text}; allowed: a whole number"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", problem)
     return int(text)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.config import Config, flatten, refuse
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import (
@@ -68,8 +68,7 @@ def find_original(target: str, place: Place) -> Original:
         path = resolve_folder("TARGET", target)
         if path.is_file():
             return read_file(path, place)
-        problem = f"got {target}; {ALLOWED}, or a config file (.yaml)"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", f"got {target}; {ALLOWED}, or a config file (.yaml)")
     client = open_store(place.uri, place.dir)
     return read_tracked(client, *find_run(client, place.experiment, target))
 
@@ -89,7 +88,7 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
     history_text = read("history.jsonl", LARGEST_TEXT)
     name = name_artifact
     if config_text is None:
-        raise RequestError([Fault("TARGET", f"run {run.run_id} logged no {config_path}")])
+        raise refuse("TARGET", f"run {run.run_id} logged no {config_path}")
     nested = parse_mapping(config_text, name(run.run_id, config_path))
     provenance: Mapping[str, Any] = {}
     if provenance_text is not None:
@@ -201,6 +200,6 @@ def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) ->
             f"got {path}; there is no history.jsonl beside it, and no complete run of its "
             f"config hash {config_hash} in the store: nothing to compare with"
         )
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", problem)
     run = runs[0]
     return read_tracked(client, run, f"{path}, of the config hash of run {run.run_id}, {run.name}")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.reproduction.target import Original
 from dcgan_sweeps.tracking.provenance import find_tree
 
@@ -35,16 +35,15 @@ def require_commit(original: Original) -> str:
     """Return the commit of a run; raises RequestError where this checkout cannot make its code."""
     commit = str(original.provenance.get("commit"))
     if not COMMIT.fullmatch(commit):
-        problem = f"{original.name} logged no commit (got {commit})"
-        raise RequestError([Fault("--code", problem)])
+        raise refuse("--code", f"{original.name} logged no commit (got {commit})")
     try:
         _git("cat-file", "-e", f"{commit}^{{commit}}")
     except (subprocess.CalledProcessError, OSError) as error:
         problem = f"commit {commit} is not in {find_tree()}; fetch it first"
-        raise RequestError([Fault("--code", problem)]) from error
+        raise refuse("--code", problem) from error
     if original.diff.startswith(("# cut:", "# masked:")):
         problem = f"the run's diff was not kept whole ({original.diff.splitlines()[0]})"
-        raise RequestError([Fault("--code", problem)])
+        raise refuse("--code", problem)
     return commit
 
 
@@ -104,7 +103,7 @@ def _apply(tree: Path, diff: str) -> None:
     )
     if done.returncode != 0:
         problem = f"the run's diff does not apply: {done.stderr.decode(errors='replace').strip()}"
-        raise RequestError([Fault("--code", problem)])
+        raise refuse("--code", problem)
 
 
 def _git(*words: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dcgan_sweeps.command import FAILURE, OK, Parser, answer, started
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError
+from dcgan_sweeps.config import Config, Fault, RequestError, refuse, require_none
 from dcgan_sweeps.place import add_place, say_variables
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def score(options: argparse.Namespace) -> int:
     selection = [word for word in options.words if "=" not in word]
     config = read_config(words)
     if not selection:
-        raise RequestError([Fault("TARGET", "got none; name a run id, best or study:NAME")])
+        raise refuse("TARGET", "got none; name a run id, best or study:NAME")
     say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
@@ -101,11 +101,10 @@ def read_config(words: Sequence[str]) -> Config:
         for word in words
         if not word.lstrip("+").startswith(GROUPS)
     ]
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     config: Config = compose_request("config", words)
     if config.score.name == "none":
-        raise RequestError([Fault("score", "got none; there is nothing to score by")])
+        raise refuse("score", "got none; there is nothing to score by")
     return config
 
 
@@ -130,8 +129,7 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
             if missing:
                 problem = f"got {run.run_id}, which did not log {', '.join(missing)}"
                 faults.append(Fault("TARGET", problem))
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
 
 
 COLUMNS = ("run", "name", "identity", "fcd", "fcd_test", "share", "own fcd")
@@ -154,8 +152,7 @@ def load_all(
             loaded.append(Loaded(run, generator, judges.find(run, console)))
         except RequestError as error:
             faults += error.faults
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     return loaded
 
 

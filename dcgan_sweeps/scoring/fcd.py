@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.config import Score, refuse
 from dcgan_sweeps.datasets.images import Images, split_holdout
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.scoring.classifier.network import Classifier, load_classifier
@@ -145,5 +145,5 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
         reference = measure_reference(classifier, images, settings.batch_size)
     if reference.ceiling <= reference.floor:
         problem = f"got {settings.classifier}, which cannot tell noise from real images"
-        raise RequestError([Fault("score.classifier", problem)])
+        raise refuse("score.classifier", problem)
     return Scorer(classifier, images, reference, identify(settings, digest), settings)

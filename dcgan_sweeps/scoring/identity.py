@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.config import Score, refuse
 from dcgan_sweeps.datasets.images import HOLDOUT_SEED
 from dcgan_sweeps.paths import resolve_folder
 
@@ -82,7 +82,7 @@ def naming_damage(folder: str | None) -> Iterator[None]:
     except DAMAGED as error:
         path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"
-        raise RequestError([Fault("score.classifier", problem)]) from error
+        raise refuse("score.classifier", problem) from error
 
 
 def decode_arrays(content: bytes) -> list[npt.NDArray[np.float32]]:
@@ -122,4 +122,4 @@ def read_weights(folder: str | None) -> bytes:
         return path.read_bytes()
     except OSError as error:
         problem = f"got {path}, which holds no classifier ({error})"
-        raise RequestError([Fault("score.classifier", problem)]) from error
+        raise refuse("score.classifier", problem) from error

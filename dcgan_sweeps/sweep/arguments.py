@@ -14,11 +14,11 @@ from typing import Any, Optional
 
 from dcgan_sweeps.config import (
     Fault,
-    RequestError,
     anything,
     describe_allowed,
     number,
     one_of,
+    require_none,
 )
 
 # None of them has a seed: that of a study is hydra.sweeper.seed.
@@ -116,8 +116,7 @@ def check_arguments(schema: type, arguments: Mapping[str, Any], key: str) -> Non
         for name, value in arguments.items()
         if name not in leaves or not _is_allowed(value, leaves[name])
     ]
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
 
 
 def _is_allowed(value: Any, leaf: Any) -> bool:

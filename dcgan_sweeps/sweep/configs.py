@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.sweep.folder import Configs
 
 MOST_FILES = 2000  # a folder of more is none of configs
@@ -46,7 +46,7 @@ def read_configs(sources: Sequence[Source]) -> Configs:
             configs.setdefault(name, content)
             if number > MOST_FILES:
                 problem = f"got {source.path}; allowed: at most {MOST_FILES} YAML files"
-                raise RequestError([Fault("--config-dir", problem)])
+                raise refuse("--config-dir", problem)
     return configs
 
 

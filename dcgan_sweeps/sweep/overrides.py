@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, require_none
 
 Number = int | float
 MOST_POINTS = 100_000  # values of a key, and trials of a grid
@@ -63,8 +63,7 @@ def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
         except (HydraException, ValueError) as error:
             problem = str(error).strip().partition("\n")[0]
             faults.append(Fault(word, f"cannot be read as key=value ({problem})"))
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     fixed = tuple(word for word in final.values() if isinstance(word, str))
     swept = {key: domain for key, domain in final.items() if isinstance(domain, Domain)}
     return Asked(fixed, swept)

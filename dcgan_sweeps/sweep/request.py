@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.composition.command_line import find_request_faults
-from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
+from dcgan_sweeps.config import (
+    Config,
+    Conflict,
+    Fault,
+    RequestError,
+    flatten,
+    refuse,
+    require_none,
+    walk,
+)
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.secrets import mask_secrets
@@ -117,8 +126,7 @@ def read_study_request(
     check_inputs(configs or [config], say)
     compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
     mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
-    if mixed:
-        raise RequestError(mixed)
+    require_none(mixed)
     defaults = choose_defaults(space, read_defaults(config, choices))
     return StudyRequest(
         settings,
@@ -158,18 +166,17 @@ def read_space(
         other, sign, texts = word.partition("=")
         name = f"{PREFIX}only_if.{key}"
         if not (other and sign and texts):
-            raise RequestError([Fault(name, f"got {word}; allowed: OTHER_KEY=VALUE")])
+            raise refuse(name, f"got {word}; allowed: OTHER_KEY=VALUE")
         if key not in {**asked.swept, **settings.params}:
             allowed = ", ".join(asked.swept) or "none"
-            raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
+            raise refuse(name, f"is no key of the search space: {allowed}")
         # As a choice, also where there is one value alone.
         read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
             conditions[key] = Domain(word, values=values)
         elif other not in defaults:
-            problem = f"got {word}; there is no such key"
-            raise RequestError([Fault(name, problem)])
+            raise refuse(name, f"got {word}; there is no such key")
         elif normalise(defaults[other]) not in map(normalise, values):
             swept.pop(key, None)
     whole = frozenset(
@@ -224,8 +231,7 @@ def check_search(settings: StudySettings, config: Config) -> None:
             check()
         except RequestError as error:
             faults += error.faults
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
 
 
 def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
@@ -236,7 +242,7 @@ def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
     count = math.prod(len(domain.texts) for domain in swept.values())
     if count > MOST_POINTS:
         problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"
-        raise RequestError([Fault(", ".join(swept), problem)])
+        raise refuse(", ".join(swept), problem)
     sides = [
         [(key, text, value) for text, value in zip(domain.texts, domain.values, strict=True)]
         for key, domain in swept.items()

@@ -14,7 +14,7 @@ from typing import Any
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.randomness import seed_int
 from dcgan_sweeps.sweep import arguments as schemas
 
@@ -44,11 +44,10 @@ def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers
     """
     own = seed if options.get("name") == "qmc" else seed_int(seed, f"sampler/{number}")
     if not options.get("name"):
-        problem = f"a search has one; allowed: sampler={', sampler='.join(SAMPLERS)}"
-        raise RequestError([Fault("sampler", problem)])
+        raise refuse("sampler", f"a search has one; allowed: sampler={', sampler='.join(SAMPLERS)}")
     if options.get("name") == "gp" and importlib.util.find_spec("torch") is None:
         problem = "got gp, which needs PyTorch: pip install 'dcgan-sweeps[gp]'"
-        raise RequestError([Fault(f"{SAMPLER}.name", problem)])
+        raise refuse(f"{SAMPLER}.name", problem)
     made: samplers.BaseSampler = _make(SAMPLERS, options, SAMPLER, {"seed": own})
     return made
 
@@ -66,7 +65,7 @@ def make_pruner(options: Mapping[str, Any], key: str = PRUNER) -> pruners.BasePr
     made: pruners.BasePruner = _make(PRUNERS, options, key, wrapped)
     low, high = (options.get(name) for name in ("min_resource", "max_resource"))
     if low is not None and high is not None and low > high:
-        raise RequestError([Fault(f"{key}.max_resource", f"got {high}; allowed: at least {low}")])
+        raise refuse(f"{key}.max_resource", f"got {high}; allowed: at least {low}")
     return made
 
 
@@ -74,8 +73,7 @@ def _make_wrapped(options: Any, key: str) -> pruners.BasePruner | None:
     if options is None:
         return None
     if not isinstance(options, Mapping):
-        problem = f"got {options}; allowed: null, or a pruner such as {{name: median}}"
-        raise RequestError([Fault(key, problem)])
+        raise refuse(key, f"got {options}; allowed: null, or a pruner such as {{name: median}}")
     return make_pruner(options, key)
 
 
@@ -88,7 +86,7 @@ def _make(
     """Return the sampler or pruner that `options` name, with their arguments and `more`."""
     name = str(options.get("name", "none"))
     if name not in kinds:
-        raise RequestError([Fault(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")])
+        raise refuse(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")
     kind, schema = kinds[name]
     arguments = {argument: value for argument, value in options.items() if argument != "name"}
     schemas.check_arguments(schema, arguments, key)
@@ -99,4 +97,4 @@ def _make(
             warnings.simplefilter("ignore", FutureWarning)
             return kind(**arguments, **more)
     except (TypeError, ValueError) as error:  # two that cannot go together
-        raise RequestError([Fault(key, f"{name} refuses its arguments: {error}")]) from error
+        raise refuse(key, f"{name} refuses its arguments: {error}") from error

@@ -19,7 +19,7 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, refuse, require_none
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
@@ -73,8 +73,7 @@ def make_space(
     ]
     faults += [_find_fault(each, parameters) for each in parameters.values() if each.condition]
     found = [fault for fault in faults if fault.problem]
-    if found:
-        raise RequestError(found)
+    require_none(found)
     return _order(parameters)
 
 
@@ -116,8 +115,7 @@ def _order(parameters: Mapping[str, Parameter]) -> Space:
             if each.condition is None or each.condition.key in ordered
         ]
         if not ready:
-            problem = f"each exists only if another does: {', '.join(waiting)}"
-            raise RequestError([Fault(ONLY_IF, problem)])
+            raise refuse(ONLY_IF, f"each exists only if another does: {', '.join(waiting)}")
         for key in ready:
             ordered[key] = waiting.pop(key)
     return tuple(ordered.values())
@@ -218,8 +216,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
             problem = f"its default, {value}, is outside {parameter.text}"
             faults.append(Fault(f"{PARAMS}.{parameter.key}", problem))
         point[parameter.key] = value
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     return point
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.files import write_whole
 
 Array = npt.NDArray[Any]
@@ -114,8 +114,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"it is no checkpoint: {type(error).__name__}: {error}") from error
     if version != VERSION:
-        problem = f"{path} has format {version}; this version reads {VERSION}"
-        raise RequestError([Fault("resume", problem)])
+        raise refuse("resume", f"{path} has format {version}; this version reads {VERSION}")
     return Checkpoint(int(named["step"]), arrays, history, facts)
 
 

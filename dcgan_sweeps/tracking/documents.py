@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import decode as decode
 from dcgan_sweeps.files import read_text as read_text
 
@@ -112,7 +112,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RequestError([Fault(name, _describe_error(error))]) from error
+        raise refuse(name, _describe_error(error)) from error
 
 
 def _describe_error(error: Exception) -> str:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError, flatten_nested
+from dcgan_sweeps.config import flatten_nested, refuse
 from dcgan_sweeps.secrets import MASK, mask_secrets
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 
@@ -49,7 +49,7 @@ def _find_logged(known: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
     logged = known.get(LOGGED, {})
     if not isinstance(logged, dict):
         problem = f"{LOGGED} is {_show(logged)}; allowed: a mapping"
-        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
+        raise refuse(str(folder.root / RUN_FILE), problem)
     return logged
 
 

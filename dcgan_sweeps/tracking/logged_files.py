@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.config import Config, Fault, flatten, refuse, require_none
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
 from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
@@ -72,16 +72,14 @@ def read_provenance(folder: RunFolder) -> dict[str, Any]:
 
 def require_unedited(files: LoggedFiles) -> None:
     """Raise RequestError, naming each difference, where a run's files are not as they were."""
-    if files.edits:
-        raise RequestError(files.edits)
+    require_none(files.edits)
 
 
 def require_provenance(folder: RunFolder) -> None:
     """Raise RequestError where a run that has trained has no provenance: it was removed since, and
     with it the threads that the run has to have."""
     if not (folder.root / PROVENANCE).is_file():
-        problem = "is missing; put it back, or start a new run"
-        raise RequestError([Fault(str(folder.root / PROVENANCE), problem)])
+        raise refuse(str(folder.root / PROVENANCE), "is missing; put it back, or start a new run")
 
 
 def find_config_edits(

@@ -23,7 +23,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Fault, Tracking, refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.tracking.address import (
     find_file,
@@ -94,11 +94,11 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
     """Return a client of a store that is there already; raises RequestError where there is none."""
     store = find_store(uri, folder)
     if not store.exists and store.artifact_root is None:
-        raise RequestError([Fault("tracking.uri", f"got {store}; there is no such file")])
+        raise refuse("tracking.uri", f"got {store}; there is no such file")
     if store.artifact_root is not None:
         root = store.artifact_root.parent
         if not store.exists:
-            raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
+            raise refuse("tracking.dir", f"there is no {DATABASE_FILE} in {root}")
     prepare()
     with naming(str(store), store.key):
         require_store(store.uri, store.key)
@@ -130,8 +130,7 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        problem = f"the store failed: {find_reason(error)}"
-        raise RequestError([Fault("tracking.uri", problem)]) from error
+        raise refuse("tracking.uri", f"the store failed: {find_reason(error)}") from error
 
 
 class StoreFailedError(Exception):
@@ -194,7 +193,7 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
             return client.create_experiment(name, place, tags=KIND)
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
-        raise RequestError([Fault("tracking.experiment", problem)])
+        raise refuse("tracking.experiment", problem)
     return str(experiment.experiment_id)
 
 
@@ -219,7 +218,7 @@ def require_name(experiment: str) -> None:
     if not is_text or len(experiment) > LONGEST_NAME:
         shown = repr(experiment[:60]) + " ..." * (len(experiment) > 60)
         problem = f"got {shown}; allowed: 1 to {LONGEST_NAME} characters of text, not all blank"
-        raise RequestError([Fault("tracking.experiment", problem)])
+        raise refuse("tracking.experiment", problem)
 
 
 def name_folder(experiment: str) -> str:
