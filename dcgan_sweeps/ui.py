@@ -27,14 +27,7 @@ from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.runs.logged_run import RUN_ID, read_run
 from dcgan_sweeps.runs.selection import STUDY, find_parent, find_run, is_run_name
 from dcgan_sweeps.terminal import make_console, make_say, show_line
-from dcgan_sweeps.tracking.store import (
-    Client,
-    Store,
-    answering,
-    connect,
-    find_store,
-    open_store,
-)
+from dcgan_sweeps.tracking.store import Client, Store, answering, connect, find_store, open_store
 
 HOST = "127.0.0.1"
 KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models

@@ -25,12 +25,7 @@ from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.metrics import OWN
-from dcgan_sweeps.runs.logged_run import (
-    LoggedRun,
-    add_metrics,
-    download_keras_file,
-    find_generator,
-)
+from dcgan_sweeps.runs.logged_run import LoggedRun, add_metrics, download_keras_file, find_generator
 from dcgan_sweeps.runs.scores import TAG, name_prefix
 from dcgan_sweeps.scoring.fcd import Scorer
 from dcgan_sweeps.terminal import make_say

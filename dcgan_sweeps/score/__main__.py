@@ -58,12 +58,7 @@ def score(options: argparse.Namespace) -> int:
     """Score what was asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.runs.selection import find_all
     from dcgan_sweeps.terminal import make_console, make_say, make_table
-    from dcgan_sweeps.tracking.store import (
-        StoreFailedError,
-        answering,
-        open_store,
-        store_failures,
-    )
+    from dcgan_sweeps.tracking.store import StoreFailedError, answering, open_store, store_failures
 
     console = make_console()
     words = [word for word in options.words if "=" in word]

@@ -119,7 +119,4 @@ def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
     """Return the metrics of the test images, in the place of fakes."""
     distances, _ = find_nearest_neighbours(reals.test.features, reals.train_features, 1)
-    return {
-        **measure(reals, reals.test, shares_real),
-        "nearest_train": float(np.median(distances)),
-    }
+    return {**measure(reals, reals.test, shares_real), "nearest_train": float(np.median(distances))}

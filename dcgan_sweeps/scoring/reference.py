@@ -63,11 +63,7 @@ def encode_reference(reference: Reference, classifier_sha256: str, data_digest: 
     covariances = {f"{name}_covariance": each.covariance for name, each in moments.items()}
     file = io.BytesIO()
     np.savez_compressed(
-        file,
-        classifier_sha256=classifier_sha256,
-        data_digest=data_digest,
-        **means,
-        **covariances,
+        file, classifier_sha256=classifier_sha256, data_digest=data_digest, **means, **covariances
     )
     return file.getvalue()
 

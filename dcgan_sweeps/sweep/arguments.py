@@ -12,14 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Optional
 
-from dcgan_sweeps.config import (
-    Fault,
-    anything,
-    describe_allowed,
-    number,
-    one_of,
-    require_none,
-)
+from dcgan_sweeps.config import Fault, anything, describe_allowed, number, one_of, require_none
 
 # None of them has a seed: that of a study is hydra.sweeper.seed.
 

@@ -25,12 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from dcgan_sweeps.config import Fault, Tracking, refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
-from dcgan_sweeps.tracking.address import (
-    find_file,
-    read_address,
-    show_address,
-    write_sqlite,
-)
+from dcgan_sweeps.tracking.address import find_file, read_address, show_address, write_sqlite
 from dcgan_sweeps.tracking.inspection import (
     PATIENCE_S,
     answer_within,
