@@ -14,6 +14,7 @@ from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
+from dcgan_sweeps.terminal import make_console, make_say
 
 MOST = 100_000
 LARGEST_SEED = 2**32 - 1
@@ -51,7 +52,6 @@ def read_options() -> argparse.Namespace:
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.runs.selection import find_run
-    from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
 
     say = make_say(make_console())

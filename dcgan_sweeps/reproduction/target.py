@@ -79,26 +79,22 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
     Raises RequestError for an artifact that is damaged.
     """
 
-    def read(path: str, largest: int) -> str | None:
-        return read_artifact(client, run.run_id, path, largest)
+    def read(path: str, absent: str, largest: int = LARGEST) -> tuple[str, str]:
+        """Return the text of an artifact, or `absent`, and what faults of it are named by."""
+        text = read_artifact(client, run.run_id, path, largest)
+        return absent if text is None else text, name_artifact(run.run_id, path)
 
-    config_path, overrides_path = f"config/{CONFIG}", f"config/{OVERRIDES}"
-    config_text, overrides_text = read(config_path, LARGEST), read(overrides_path, LARGEST)
-    provenance_text, diff = read(PROVENANCE, LARGEST), read(DIFF, LARGEST_TEXT)
-    history_text = read("history.jsonl", LARGEST_TEXT)
-    name = name_artifact
+    config_path = f"config/{CONFIG}"
+    config_text = read_artifact(client, run.run_id, config_path, LARGEST)
     if config_text is None:
         raise refuse("TARGET", f"run {run.run_id} logged no {config_path}")
-    nested = parse_mapping(config_text, name(run.run_id, config_path))
-    provenance: Mapping[str, Any] = {}
-    if provenance_text is not None:
-        provenance = parse_mapping(provenance_text, name(run.run_id, PROVENANCE))
-        check_facts(provenance, name(run.run_id, PROVENANCE))
-    overrides: tuple[str, ...] = ()
-    if overrides_text is not None:
-        overrides = parse_texts(overrides_text, name(run.run_id, overrides_path))
-    config = read_logged(nested)
-    names = [name for name in run.metrics if name.startswith(REPEATABLE)]
+    diff = read_artifact(client, run.run_id, DIFF, LARGEST_TEXT)
+    provenance = parse_mapping(*read(PROVENANCE, "{}"))
+    check_facts(provenance, name_artifact(run.run_id, PROVENANCE))
+    overrides = parse_texts(*read(f"config/{OVERRIDES}", "[]"))
+    history = read_history(*read("history.jsonl", "", LARGEST_TEXT))
+    config = read_logged(parse_mapping(config_text, name_artifact(run.run_id, config_path)))
+    series = read_series(client, run.run_id, [x for x in run.metrics if x.startswith(REPEATABLE)])
     return Original(
         run.run_id,
         found if run.outcome == "complete" else f"{found} ({run.outcome or run.status.lower()})",
@@ -106,10 +102,7 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
         overrides,
         provenance,
         diff or "",
-        History(
-            read_series(client, run.run_id, names),
-            read_history(history_text or "", name(run.run_id, "history.jsonl")).digests,
-        ),
+        History(series, history.digests),
         find_edited_params(flatten(config), run.params),
         find_altered(run, {OVERRIDES: overrides, PROVENANCE: provenance}, diff),
     )
@@ -135,14 +128,8 @@ def read_file(path: Path, place: Place) -> Original:
     Raises RequestError for a damaged file.
     """
     nested = read_mapping(path)
-    folder = next(
-        (
-            RunFolder(each)
-            for each in (path.parent, path.parent.parent)
-            if RunFolder(each).history.is_file()
-        ),
-        None,
-    )
+    folders = map(RunFolder, (path.parent, path.parent.parent))
+    folder = next((each for each in folders if each.history.is_file()), None)
     if folder is None:
         return _find_by_config_hash(path, nested, place)
     provenance = read_provenance(folder)
