@@ -23,10 +23,8 @@ STUDY_NAMES = "letters, digits, '.', '_' and '-', at most 120, the first a lette
 
 
 def resolve_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute; it need not be there.
-
-    Raises RequestError, as a fault of `key`, for a name that no folder can have.
-    """
+    """Return a folder that was asked for, absolute; it need not be there. Raises RequestError, as a
+    fault of `key`, for a name that no folder can have."""
     try:
         # Path.resolve() raises RuntimeError for links that lead in a circle; here the first use of
         # the folder says so, as the system does.
@@ -38,10 +36,8 @@ def resolve_folder(key: str, folder: str) -> Path:
 
 
 def require_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute, which is there or can be made.
-
-    Raises RequestError, as a fault of `key`, with what the system has against it.
-    """
+    """Return a folder that was asked for, absolute, which is there or can be made; raises
+    RequestError, as a fault of `key`, with what the system has against it."""
     path = resolve_folder(key, folder)
     for place in (path, *path.parents):
         try:
@@ -68,10 +64,8 @@ def shorten_path(path: str) -> str:
 
 
 def resolve_places(config: Any, folder: Path) -> Any:
-    """Return a configuration whose paths are absolute, those that were relative below `folder`.
-
-    Raises RequestError for a ~ that stands for nobody's home.
-    """
+    """Return a configuration whose paths are absolute, those that were relative below `folder`;
+    raises RequestError for a ~ that stands for nobody's home."""
     faults: list[Fault] = []
     for group, key in PATHS:
         part: Any = getattr(config, group, None)
@@ -94,9 +88,7 @@ def resolve_places(config: Any, folder: Path) -> Any:
 
 def resolve_path(path: str, folder: Path) -> Path:
     """Return an absolute path, a relative one being below `folder`; links are left as they are.
-
-    Raises RuntimeError for a ~ that stands for nobody's home.
-    """
+    Raises RuntimeError for a ~ that stands for nobody's home."""
     return folder / Path(path).expanduser()
 
 

@@ -64,10 +64,8 @@ class Images:
 
 
 def load_images(data: Data, say: Callable[[str], None]) -> Images:
-    """Return the data set that `data` names; `say` gets progress lines while it is fetched.
-
-    Raises DataError, naming the file, what was found and what was expected.
-    """
+    """Return the data set that `data` names; `say` gets progress lines while it is fetched. Raises
+    DataError, naming the file, what was found and what was expected."""
     if data.name == "synthetic":
         return draw_synthetic(data.count or 0)
     return find_fashion_mnist(data.dir, say)
@@ -113,10 +111,8 @@ def split_holdout(count: int) -> tuple[Indices, Indices]:
 
 
 def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
-    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all.
-
-    Raises RequestError where it is too many.
-    """
+    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all; raises
+    RequestError where it is too many."""
     if limit is None:
         return np.arange(count)
     if limit > count:

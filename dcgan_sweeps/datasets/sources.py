@@ -45,9 +45,7 @@ def find_cache_dir() -> Path | None:
 
 def find_source(data_dir: str | None) -> Source | None:
     """Return the first source that has all four files; with `data_dir` only that one is looked at.
-
-    Raises DataError where `data_dir` lacks one.
-    """
+    Raises DataError where `data_dir` lacks one."""
     if data_dir is not None:
         folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
@@ -68,9 +66,7 @@ def list_sources() -> list[Source]:
 
 def fetch(say: Say) -> Source:
     """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
-
-    Raises DataError with what each way of fetching answered.
-    """
+    Raises DataError with what each way of fetching answered."""
     cache = find_cache_dir()
     if cache is None:
         raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")

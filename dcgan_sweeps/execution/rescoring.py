@@ -49,10 +49,8 @@ class Loaded:
 def load_all(
     client: Client, runs: Sequence[LoggedRun], config: Config, console: Console
 ) -> list[Loaded]:
-    """Return each run with its generator and what it is scored with, before any is scored.
-
-    Raises RequestError with a fault for each that cannot be loaded.
-    """
+    """Return each run with its generator and what it is scored with, before any is scored; raises
+    RequestError with a fault for each that cannot be loaded."""
     scorers: dict[tuple[str, int | None], Scorer] = {}
     loaded: list[Loaded] = []
     faults: list[Fault] = []
@@ -83,10 +81,8 @@ def _compose_images(run: LoggedRun) -> Config:
 
 
 def load_generator(client: Client, run: LoggedRun) -> Generator:
-    """Return the newest generator that a run has logged.
-
-    Raises RequestError where there is none, or what there is draws no images.
-    """
+    """Return the newest generator that a run has logged; raises RequestError where there is none,
+    or what there is draws no images."""
     logged = find_generator(client, run)
     if logged is None:
         raise refuse("TARGET", f"got {run.run_id}, which logged no generator")

@@ -60,10 +60,8 @@ class Original:
 
 
 def find_original(target: str, place: Place) -> Original:
-    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file.
-
-    Raises RequestError for what cannot be found, or cannot be read under today's schema.
-    """
+    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file. Raises
+    RequestError for what cannot be found, or cannot be read under today's schema."""
     if not is_run_name(target):
         path = resolve_folder("TARGET", target)
         if path.is_file():
@@ -74,10 +72,8 @@ def find_original(target: str, place: Place) -> Original:
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
-    """Return a run of a store, from its artifacts and metrics.
-
-    Raises RequestError for an artifact that is damaged.
-    """
+    """Return a run of a store, from its artifacts and metrics; raises RequestError for an artifact
+    that is damaged."""
 
     def read(path: str, absent: str, largest: int = LARGEST) -> tuple[str, str]:
         """Return the text of an artifact, or `absent`, and what faults of it are named by."""
@@ -124,9 +120,7 @@ def find_altered(run: LoggedRun, contents: Mapping[str, Any], diff: str | None) 
 
 def read_file(path: Path, place: Place) -> Original:
     """Return the run that a config file is of: the one beside it, else one of its config hash.
-
-    Raises RequestError for a damaged file.
-    """
+    Raises RequestError for a damaged file."""
     nested = read_mapping(path)
     folders = map(RunFolder, (path.parent, path.parent.parent))
     folder = next((each for each in folders if each.history.is_file()), None)

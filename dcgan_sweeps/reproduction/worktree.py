@@ -79,10 +79,8 @@ def handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def checked_out(commit: str, diff: str) -> Iterator[Path]:
-    """Make a worktree of `commit` with `diff` applied, and remove it afterwards.
-
-    Raises RequestError where the diff does not apply.
-    """
+    """Make a worktree of `commit` with `diff` applied, and remove it afterwards; raises
+    RequestError where the diff does not apply."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "code"
         _git("worktree", "add", "--quiet", "--detach", str(tree), commit)

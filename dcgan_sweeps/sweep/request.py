@@ -105,8 +105,7 @@ def read_study_request(
     say: Callable[[str], None],
 ) -> StudyRequest:
     """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while
-    data are fetched. Raises RequestError.
-    """
+    data are fetched. Raises RequestError."""
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
     asked = read_overrides([*of_params, *overrides], config_loader)
@@ -235,10 +234,8 @@ def check_search(settings: StudySettings, config: Config) -> None:
 
 
 def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
-    """Return every combination once, the last key varying fastest, as Hydra has it.
-
-    Raises RequestError where there are too many.
-    """
+    """Return every combination once, the last key varying fastest, as Hydra has it; raises
+    RequestError where there are too many."""
     count = math.prod(len(domain.texts) for domain in swept.values())
     if count > MOST_POINTS:
         problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"

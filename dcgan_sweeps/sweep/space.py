@@ -202,10 +202,8 @@ def shorten(overrides: Sequence[str]) -> str:
 
 
 def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the point of a space that the default configuration is.
-
-    Raises RequestError for every default that lies outside.
-    """
+    """Return the point of a space that the default configuration is; raises RequestError for every
+    default that lies outside."""
     point: dict[str, Any] = {}
     faults = []
     for parameter in space:

@@ -39,10 +39,8 @@ UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
 def read_address(uri: str) -> str:
-    """Return the address of an MLflow store as MLflow is given it, a SQLite file's absolute.
-
-    Raises RequestError for what MLflow cannot open here, such as a database without its driver.
-    """
+    """Return the address of an MLflow store as MLflow is given it, a SQLite file's absolute; raises
+    RequestError for what MLflow cannot open here, such as a database without its driver."""
     if not uri.strip():
         raise refuse_address(KEY, uri, "allowed: an address, or none")
     scheme = uri.partition(":")[0].lower()

@@ -48,10 +48,8 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, remove all but the last two, and return its path.
-
-    Raises CheckpointError where the disk does not take it.
-    """
+    """Write a checkpoint, remove all but the last two, and return its path; raises CheckpointError
+    where the disk does not take it."""
     content = _encode(checkpoint)
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"step_{checkpoint.step:09d}_{digest}.npz"

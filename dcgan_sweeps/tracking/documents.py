@@ -57,10 +57,8 @@ def read_texts(path: Path) -> tuple[str, ...]:
 
 
 def parse_mapping(text: str, name: str) -> dict[str, Any]:
-    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML.
-
-    Raises RequestError naming `name`.
-    """
+    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML; raises
+    RequestError naming `name`."""
     content = parse_json(text, name) if name.endswith(".json") else parse_yaml(text, name)
     with _naming(name):
         if not isinstance(content, dict):

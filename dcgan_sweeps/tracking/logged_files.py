@@ -40,10 +40,8 @@ class LoggedFiles:
 
 
 def read_files(folder: RunFolder) -> LoggedFiles:
-    """Return the files of a run.
-
-    Raises RequestError for a damaged file, and for a configuration that this version cannot read.
-    """
+    """Return the files of a run; raises RequestError for a damaged file, and for a configuration
+    that this version cannot read."""
     provenance = read_provenance(folder)
     config = read_logged(read_mapping(folder.root / CONFIG))
     overrides = read_texts(folder.root / OVERRIDES)
@@ -61,10 +59,8 @@ def read_files(folder: RunFolder) -> LoggedFiles:
 
 
 def read_provenance(folder: RunFolder) -> dict[str, Any]:
-    """Return the provenance of a run, {} where it died before it was written.
-
-    Raises RequestError for a damaged one.
-    """
+    """Return the provenance of a run, {} where it died before it was written; raises RequestError
+    for a damaged one."""
     provenance = folder.read_mapping(PROVENANCE)
     check_facts(provenance, str(folder.root / PROVENANCE))
     return provenance

@@ -75,10 +75,8 @@ class Store:
 
 
 def find_store(uri: str | None, folder: str) -> Store:
-    """Return the store of `uri`, or the SQLite one in `folder` where it is None.
-
-    Raises RequestError for what cannot be a store.
-    """
+    """Return the store of `uri`, or the SQLite one in `folder` where it is None; raises
+    RequestError for what cannot be a store."""
     if uri is not None:
         return Store(read_address(uri), None)
     root = resolve_folder("tracking.dir", folder)
@@ -142,10 +140,8 @@ def store_failures() -> Iterator[None]:
 
 
 def connect(store: Store) -> MlflowClient:
-    """Return a client of a store, made where there is none, that has answered in seconds.
-
-    Raises RequestError naming it otherwise, before anything of it is made or changed.
-    """
+    """Return a client of a store, made where there is none, that has answered in seconds; raises
+    RequestError naming it otherwise, before anything of it is made or changed."""
     prepare()
     with naming(str(store), store.key):
         require_store(store.uri, store.key)
@@ -175,10 +171,8 @@ def _contact(store: Store) -> MlflowClient:
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
-    """Return the id of an experiment, made where it is missing.
-
-    Raises RequestError for one that was deleted, and for a name that MLflow does not take.
-    """
+    """Return the id of an experiment, made where it is missing; raises RequestError for one that
+    was deleted, and for a name that MLflow does not take."""
     require_name(name)
     with _alone(store):
         experiment = client.get_experiment_by_name(name)

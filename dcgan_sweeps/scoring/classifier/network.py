@@ -76,9 +76,7 @@ def encode_weights(model: keras.Model) -> bytes:
 
 def decode_weights(content: bytes) -> Classifier:
     """Return the classifier in such an npz, its shape read from the arrays; nothing is unpickled.
-
-    Raises one of DAMAGED where the arrays are no classifier's.
-    """
+    Raises one of DAMAGED where the arrays are no classifier's."""
     weights = decode_arrays(content)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
     kernels = [each for each in weights if each.ndim == 2]
