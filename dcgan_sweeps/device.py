@@ -22,6 +22,7 @@ BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix un
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
 DATA_FORMAT, FLOAT, EPSILON = "channels_last", "float32", 1e-7
 ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
+FOUND = {"cpu": "no GPU is visible", "gpu": "found"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def set_up_device(runner: Runner) -> Device:
         threads=tf.config.threading.get_intra_op_parallelism_threads(),
         deterministic=runner.deterministic or not gpus,
         reasons={
-            "device": "asked for" if runner.device != "auto" else _found(kind),
+            "device": "asked for" if runner.device != "auto" else FOUND[kind],
             "precision": precision_reason,
             "jit": jit_reason,
             "threads": "asked for" if runner.threads else "all cores of this process",
@@ -142,10 +143,6 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _found(kind: str) -> str:
-    return "found" if kind == "gpu" else "no GPU is visible"
 
 
 def import_keras() -> None:

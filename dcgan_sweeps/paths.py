@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,15 @@ def require_folder(key: str, folder: str) -> Path:
     path = resolve_folder(key, folder)
     for place in (path, *path.parents):
         try:
-            place.stat()
+            is_folder = stat.S_ISDIR(place.stat().st_mode)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise refuse(key, f"got {shorten_path(folder)}; {error.strerror}") from error
-        problem = "" if place.is_dir() else f"{place} is no folder"
-        if not problem and not os.access(place, os.W_OK | os.X_OK):
-            problem = f"{place} cannot be written to"
-        if problem:
-            raise refuse(key, f"got {shorten_path(folder)}; {problem}")
+        if not is_folder:
+            raise refuse(key, f"got {shorten_path(folder)}; {place} is no folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise refuse(key, f"got {shorten_path(folder)}; {place} cannot be written to")
         break
     return path
 

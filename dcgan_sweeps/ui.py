@@ -101,13 +101,11 @@ def find_page(client: Client, options: argparse.Namespace) -> str:
         experiment = client.get_experiment_by_name(options.experiment)
         return "" if experiment is None else f"/#/experiments/{experiment.experiment_id}/runs{KIND}"
     if options.target.startswith(STUDY):
-        study = options.target.removeprefix(STUDY)
-        run = find_parent(client, options.experiment, study)
+        run = find_parent(client, options.experiment, options.target.removeprefix(STUDY))
+    elif RUN_ID.fullmatch(options.target):
+        run = read_run(client, options.target, "TARGET")  # that of a study's parent too
     else:
-        if RUN_ID.fullmatch(options.target):
-            run = read_run(client, options.target, "TARGET")  # that of a study's parent too
-        else:
-            run, _ = find_run(client, options.experiment, options.target)
+        run, _ = find_run(client, options.experiment, options.target)
     return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}{KIND}"
 
 
@@ -122,20 +120,22 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
         command += ["--default-artifact-root", store.artifact_root.as_uri()]
     servers = [Server("MLflow UI", command, environment, f"http://{HOST}:{port}")]
     if options.optuna is not None:
-        from dcgan_sweeps.sweep.storage import open_storage
-
-        journal = find_journal(options)
-        try:
-            open_storage(options.optuna or None, journal)
-        except RequestError as error:
-            faults = [Fault("--optuna", fault.problem) for fault in error.faults]
-            raise RequestError(faults) from error
-        port = choose_port(port + 1)
-        command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
-        named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
-        address = f"http://{HOST}:{port}"
-        servers.append(Server("optuna-dashboard", command, os.environ | named, address))
+        servers.append(plan_dashboard(options, choose_port(port + 1)))
     return servers
+
+
+def plan_dashboard(options: argparse.Namespace, port: int) -> Server:
+    """Return optuna-dashboard on the storage that was asked for; raises RequestError."""
+    from dcgan_sweeps.sweep.storage import open_storage
+
+    journal = find_journal(options)
+    try:
+        open_storage(options.optuna or None, journal)
+    except RequestError as error:
+        raise RequestError([Fault("--optuna", each.problem) for each in error.faults]) from error
+    command = [sys.executable, "-m", "dcgan_sweeps.sweep.dashboard", str(journal), str(port)]
+    environment = os.environ | {"DCGAN_SWEEPS_STORAGE": options.optuna}
+    return Server("optuna-dashboard", command, environment, f"http://{HOST}:{port}")
 
 
 def find_journal(options: argparse.Namespace) -> Path:
@@ -155,15 +155,8 @@ def find_journal(options: argparse.Namespace) -> Path:
 
 
 def choose_port(first: int) -> int:
-    """Return the first free port from one on, and say where that is another."""
-    port = find_free_port(first)
-    if port != first:
-        print(f"port {first} is taken; using {port}")
-    return port
-
-
-def find_free_port(first: int) -> int:
-    """Return the first port from `first` on that nobody listens at; raises RequestError."""
+    """Return the first port from `first` on that nobody listens at, and say where that is another;
+    raises RequestError."""
     for port in range(first, 65536):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -171,7 +164,9 @@ def find_free_port(first: int) -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-            return port
+        if port != first:
+            print(f"port {first} is taken; using {port}")
+        return port
     raise refuse("--port", f"got {first}; there is no free port from there on")
 
 
