@@ -7,11 +7,11 @@ A single run is refused for the same faults; nothing here loads TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from dcgan_sweeps.config import Config, Conflict, Fault, RequestError
-from dcgan_sweeps.datasets.images import Images, load_images
+from dcgan_sweeps.config import Config, Conflict, RequestError, require_none
+from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.execution.components import choose_rows
 from dcgan_sweeps.scoring.identity import read_arrays
 
@@ -23,39 +23,29 @@ def check_inputs(configs: Sequence[Config], say: Say) -> None:
 
     Values that conflict with others in some trials alone are each trial's own matter.
     """
-    images: dict[object, Images | RequestError] = {}
-    classifiers = {each.score.classifier: None for each in configs if each.score.name != "none"}
-    checks: list[Callable[[], object]] = [partial(read_arrays, each) for each in classifiers]
-    checks += [partial(_check_images, each, images, say) for each in configs]
-    faults: dict[str, Fault] = {}
-    conflicts: list[RequestError] = []
-    for check in checks:
-        try:
-            check()
-        except RequestError as error:
-            found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
-            faults |= {str(fault): fault for fault in found}
-            conflicts += [] if found else [error]
-    if faults:
-        raise RequestError(list(faults.values()))
-    if len(conflicts) == len(configs):  # no trial could be
-        raise conflicts[0]
+    errors: list[RequestError] = []
+    for folder in {each.score.classifier: None for each in configs if each.score.name != "none"}:
+        with _keeping(errors):
+            read_arrays(folder)
+    alike: dict[object, list[Config]] = {}
+    for each in configs:
+        alike.setdefault((each.data.name, each.data.dir, each.data.count), []).append(each)
+    for of_one_data_set in alike.values():
+        with _keeping(errors):
+            images = load_images(of_one_data_set[0].data, say)
+            for config in of_one_data_set:
+                with _keeping(errors):
+                    choose_rows(config, images)
+    found = [fault for error in errors for fault in error.faults]
+    faults = {str(fault): fault for fault in found if not isinstance(fault, Conflict)}
+    require_none(list(faults.values()))
+    if len(errors) == len(configs):  # no trial could be
+        raise errors[0]
 
 
-def _check_images(config: Config, images: dict[object, Images | RequestError], say: Say) -> None:
-    choose_rows(config, _load(config, images, say))
-
-
-def _load(config: Config, images: dict[object, Images | RequestError], say: Say) -> Images:
-    """Return the images of a configuration, read once for all that have the same."""
-    key = (config.data.name, config.data.dir, config.data.count)
-    if key not in images:
-        images.clear()  # one data set at a time is in memory
-        try:
-            images[key] = load_images(config.data, say)
-        except RequestError as error:
-            images[key] = error
-    found = images[key]
-    if isinstance(found, RequestError):
-        raise found
-    return found
+@contextmanager
+def _keeping(errors: list[RequestError]) -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        errors.append(error)

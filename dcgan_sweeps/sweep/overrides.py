@@ -56,10 +56,7 @@ def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
             override.config_loader = config_loader  # glob(...) looks its group up
             # +key and ++key are the same key.
             key = override.get_key_element().lstrip("+")
-            if override.is_sweep_override():
-                final[key] = read_domain(override)
-            else:
-                final[key] = word
+            final[key] = read_domain(override) if override.is_sweep_override() else word
         except (HydraException, ValueError) as error:
             problem = str(error).strip().partition("\n")[0]
             faults.append(Fault(word, f"cannot be read as key=value ({problem})"))
@@ -83,13 +80,10 @@ def read_domain(override: Override) -> Domain:
     if not texts:
         raise ValueError("it has no values")
     values = tuple(_as_value(each) for each in texts)
-    if isinstance(sweep, RangeSweep) and texts:
-        numbers = sorted(values)
-        return Domain(
-            text, texts, values, numbers[0], numbers[-1], abs(sweep.step or 1), "log" in sweep.tags
-        )
-    ordered = isinstance(sweep, ChoiceSweep) and "log" in sweep.tags
-    if ordered:
+    if isinstance(sweep, RangeSweep):
+        low, high, step = min(values), max(values), abs(sweep.step or 1)
+        return Domain(text, texts, values, low, high, step, "log" in sweep.tags)
+    if isinstance(sweep, ChoiceSweep) and "log" in sweep.tags:
         raise ValueError("tag(log, ...) goes with interval and range")
     return Domain(text, texts, values)
 

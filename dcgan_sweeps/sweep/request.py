@@ -31,7 +31,14 @@ from dcgan_sweeps.sweep.inputs import check_inputs
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
-from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
+from dcgan_sweeps.sweep.space import (
+    Condition,
+    Space,
+    choose_defaults,
+    list_ends,
+    make_space,
+    normalise,
+)
 from dcgan_sweeps.sweep.trial import compute_identity
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
@@ -110,11 +117,12 @@ def read_study_request(
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
     asked = read_overrides([*of_params, *overrides], config_loader)
     config = compose_fixed(asked.fixed, compose)
+    defaults = {**choices, **flatten(config)}
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
     points: tuple[Point, ...] = ()
     if is_search:
-        space = read_space(asked, settings, read_defaults(config, choices), config_loader)
+        space = read_space(asked, settings, defaults, config_loader)
         check_search(settings, config)
         ends = list_ends(space)
     else:
@@ -126,7 +134,6 @@ def read_study_request(
     compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
     mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
     require_none(mixed)
-    defaults = choose_defaults(space, read_defaults(config, choices))
     return StudyRequest(
         settings,
         tuple(overrides),
@@ -138,7 +145,7 @@ def read_study_request(
         asked.swept,
         points,
         space,
-        defaults,
+        choose_defaults(space, defaults),
     )
 
 
@@ -159,7 +166,7 @@ def read_space(
 
     Where a condition's key is fixed, it holds for every trial or for none.
     """
-    conditions: dict[str, Domain] = {}
+    conditions: dict[str, Condition] = {}
     swept = dict(asked.swept)
     for key, word in settings.only_if.items():
         other, sign, texts = word.partition("=")
@@ -173,7 +180,7 @@ def read_space(
         read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
-            conditions[key] = Domain(word, values=values)
+            conditions[key] = Condition(other, values)
         elif other not in defaults:
             raise refuse(name, f"got {word}; there is no such key")
         elif normalise(defaults[other]) not in map(normalise, values):
@@ -184,7 +191,6 @@ def read_space(
     return make_space(swept, conditions, whole)
 
 
-# What two trials must have alike for their scores to be of one identity.
 def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compose) -> list[Fault]:
     """Return a fault for each swept key that gives the trials scores of several identities, with
     these identities: who compares trials as they go compares one kind of score."""
@@ -196,11 +202,8 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
         configs = [compose([*fixed, f"{key}={text}"]) for text in texts[:MOST_CHECKED]]
         if len({_name_score(config) for config in configs}) == 1:
             continue
-        known = {
-            each.digest: each.describe()
-            for each in map(compute_identity, configs)
-            if each is not None
-        }
+        identities = [each for each in map(compute_identity, configs) if each is not None]
+        known = {each.digest: each.describe() for each in identities}
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
         elif any(config.score.name == "none" for config in configs):
@@ -209,6 +212,7 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
 
 
 def _name_score(config: Config) -> tuple[object, ...]:
+    """Return what two trials must have alike for their scores to be of one identity."""
     score, data = config.score, config.data
     return (score.name, score.count, score.seed, score.classifier, data.name, data.count)
 
@@ -273,8 +277,3 @@ def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compos
     if faults:
         raise RequestError(list(faults.values()))
     return configs
-
-
-def read_defaults(config: Config, choices: Mapping[str, str]) -> dict[str, Any]:
-    """Return {key: default} of keys and groups."""
-    return {**choices, **flatten(config)}
