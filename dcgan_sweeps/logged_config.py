@@ -24,12 +24,12 @@ from dcgan_sweeps.config import (
     describe_allowed,
     escape_values,
     flatten,
+    flatten_nested,
     freeze,
     make_node,
     require_none,
     walk,
 )
-from dcgan_sweeps.config import flatten_nested as flatten_nested
 from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys whose nearest is named

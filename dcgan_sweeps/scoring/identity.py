@@ -74,10 +74,10 @@ def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
 
 @contextmanager
 def naming_damage(folder: str | None) -> Iterator[None]:
-    """Turn one of DAMAGED into a RequestError that names the file of a classifier."""
+    """Turn one of DAMAGED, or an OSError, into a RequestError that names a classifier's file."""
     try:
         yield
-    except DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
         path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"
         raise refuse("score.classifier", problem) from error
@@ -109,9 +109,5 @@ def find_classifier_dir(folder: str | None) -> Path:
 def read_weights(folder: str | None) -> bytes:
     """Return the file of the classifier in `folder`, or of the shipped one; raises RequestError
     naming a file that cannot be read."""
-    path = find_classifier_dir(folder) / WEIGHTS_FILE
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        problem = f"got {path}, which holds no classifier ({error})"
-        raise refuse("score.classifier", problem) from error
+    with naming_damage(folder):
+        return (find_classifier_dir(folder) / WEIGHTS_FILE).read_bytes()

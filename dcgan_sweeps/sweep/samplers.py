@@ -89,8 +89,8 @@ class Arguments:
 
 def find_arguments(kind: Any) -> dict[str, Field[Any]]:
     """Return {name: field} of the arguments of one of Optuna's classes that may be set."""
-    known = {leaf.name: leaf for leaf in fields(Arguments)}
-    return {name: known[name] for name in inspect.signature(kind).parameters if name in known}
+    names = inspect.signature(kind).parameters
+    return {leaf.name: leaf for leaf in fields(Arguments) if leaf.name in names}
 
 
 def _check_arguments(kind: Any, arguments: Mapping[str, Any], key: str) -> None:

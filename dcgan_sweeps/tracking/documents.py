@@ -20,8 +20,7 @@ from typing import Any
 import yaml
 
 from dcgan_sweeps.config import refuse
-from dcgan_sweeps.files import decode as decode
-from dcgan_sweeps.files import read_text as read_text
+from dcgan_sweeps.files import read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run

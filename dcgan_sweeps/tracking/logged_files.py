@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config import Config, Fault, flatten, refuse, require_none
+from dcgan_sweeps.files import read_text
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
 from dcgan_sweeps.secrets import MASK
-from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
     DIFF,

@@ -86,15 +86,13 @@ def find_store(uri: str | None, folder: str) -> Store:
 def open_store(uri: str | None, folder: str) -> MlflowClient:
     """Return a client of a store that is there already; raises RequestError where there is none."""
     store = find_store(uri, folder)
-    if not store.exists and store.artifact_root is None:
-        raise refuse("tracking.uri", f"got {store}; there is no such file")
-    if store.artifact_root is not None:
-        root = store.artifact_root.parent
-        if not store.exists:
-            raise refuse("tracking.dir", f"there is no {DATABASE_FILE} in {root}")
-    prepare()
-    with naming(str(store), store.key):
-        require_store(store.uri, store.key)
+    if not store.exists:
+        root = store.artifact_root
+        nothing = f"got {store}; there is no such file"
+        if root is not None:
+            nothing = f"there is no {DATABASE_FILE} in {root.parent}"
+        raise refuse(store.key, nothing)
+    with _checking(store):
         if store.artifact_root is not None:
             measure_tables(store.artifact_root.parent / DATABASE_FILE)
         return _contact(store)
@@ -117,15 +115,6 @@ def import_stores() -> None:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
-@contextmanager
-def answering() -> Iterator[None]:
-    """Turn what a store that went away raises into a RequestError, passwords masked."""
-    try:
-        yield
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        raise refuse("tracking.uri", f"the store failed: {find_reason(error)}") from error
-
-
 class StoreFailedError(Exception):
     """The MLflow store went away while work went on; the message names what it said."""
 
@@ -139,12 +128,20 @@ def store_failures() -> Iterator[None]:
         raise StoreFailedError(f"the store failed: {find_reason(error)}") from error
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what a store that went away raises into a RequestError, passwords masked."""
+    try:
+        with store_failures():
+            yield
+    except StoreFailedError as error:
+        raise refuse("tracking.uri", str(error)) from error
+
+
 def connect(store: Store) -> MlflowClient:
     """Return a client of a store, made where there is none, that has answered in seconds; raises
     RequestError naming it otherwise, before anything of it is made or changed."""
-    prepare()
-    with naming(str(store), store.key):
-        require_store(store.uri, store.key)
+    with _checking(store):
         if not store.exists:
             _make(store)
         if store.artifact_root is not None:
@@ -162,6 +159,15 @@ def prepare() -> None:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     # It warns of each way to credentials that is not there; that there is none, it raises.
     logging.getLogger("mlflow.utils.databricks_utils").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _checking(store: Store) -> Iterator[None]:
+    """Raise RequestError for what is no store of this MLflow's, and for what fails meanwhile."""
+    prepare()
+    with naming(str(store), store.key):
+        require_store(store.uri, store.key)
+        yield
 
 
 def _contact(store: Store) -> MlflowClient:
@@ -192,9 +198,8 @@ def require_places(tracking: Tracking) -> None:
     require_folder("tracking.dir", tracking.dir)
     require_name(tracking.experiment)
     if tracking.name != "none":
-        store = find_store(tracking.uri, tracking.dir)
-        with naming(str(store), store.key):
-            require_store(store.uri, store.key)
+        with _checking(find_store(tracking.uri, tracking.dir)):
+            pass
 
 
 def require_name(experiment: str) -> None:

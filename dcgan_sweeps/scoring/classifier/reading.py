@@ -5,18 +5,13 @@ read_rows(classifier, images.train_u8, rows, batch_size=500, say=print)
 
 from __future__ import annotations
 
-import hashlib
-import io
 import time
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.files import write_whole
-from dcgan_sweeps.scoring.cache import FEW, find_features_dir
+from dcgan_sweeps.scoring.cache import FEW, Arrays, load_arrays, name_arrays
 from dcgan_sweeps.scoring.classifier.network import Classifier
 
 ImagesU8 = npt.NDArray[np.uint8]
@@ -45,34 +40,14 @@ def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say:
     changes the last bit, such as the number of threads, has a file of its own.
     """
     first = classifier.read(images_u8[:batch_size], batch_size)
-    folder = find_features_dir()
-    if folder is None:
-        return classifier.read(images_u8, batch_size)
-    path = folder / f"{_name(classifier, images_u8, batch_size, first)}.npz"
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return arrays["features"], arrays["logits"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # none there, or not whole
-    begin = time.perf_counter()
-    say(f"reading {len(images_u8):,} real images, once for this machine ...")
-    read = classifier.read(images_u8, batch_size)
-    say(f"  done after {time.perf_counter() - begin:.0f} s")
-    try:
-        _keep(path, read)
-    except OSError as error:
-        say(f"  they will be read anew next time: {path} cannot be written ({error.strerror})")
-    return read
 
+    def measure() -> Arrays:
+        begin = time.perf_counter()
+        say(f"reading {len(images_u8):,} real images, once for this machine ...")
+        features, logits = classifier.read(images_u8, batch_size)
+        say(f"  done after {time.perf_counter() - begin:.0f} s")
+        return {"features": features, "logits": logits}
 
-def _name(classifier: Classifier, images_u8: ImagesU8, batch_size: int, first: Read) -> str:
-    sha256 = hashlib.sha256(f"{classifier.sha256} {batch_size}".encode())
-    for array in (images_u8, *first):
-        sha256.update(array.tobytes())
-    return sha256.hexdigest()[:32]
-
-
-def _keep(path: Path, read: Read) -> None:
-    file = io.BytesIO()
-    np.savez(file, features=read[0], logits=read[1])
-    write_whole(path, file.getvalue())
+    name = f"{classifier.sha256[:16]}_{batch_size}_{name_arrays(images_u8, *first)}"
+    kept = load_arrays(name, measure, say)
+    return kept["features"], kept["logits"]
