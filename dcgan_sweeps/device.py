@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from dcgan_sweeps.config import Runner, refuse
 
@@ -50,21 +51,11 @@ class Device:
 
 
 def set_up_device(runner: Runner) -> Device:
-    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there.
+    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there. A
+    process is set up once: TensorFlow fixes its threads with its first operation."""
+    gpus = find_gpus(runner.device)
+    import tensorflow as tf
 
-    A process is set up once: TensorFlow fixes its threads with its first operation.
-    """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if runner.device == "cpu":
-        # Set before TensorFlow is imported, so that it does not even open the driver.
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    with quiet_import():
-        import_keras()
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-    if runner.device == "gpu" and not gpus:
-        raise refuse("runner.device", "got gpu; TensorFlow sees none here")
     for gpu in gpus:
         limit_memory(gpu, runner.gpu_memory_mib)
     kind = "gpu" if gpus else "cpu"
@@ -95,6 +86,23 @@ def set_up_device(runner: Runner) -> Device:
             "deterministic": "asked for" if gpus else "a CPU is",
         },
     )
+
+
+def find_gpus(asked: str) -> list[Any]:
+    """Return the GPUs that TensorFlow sees, which is imported; raises RequestError for none where
+    one was asked for."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if asked == "cpu":
+        # Set before TensorFlow is imported, so that it does not even open the driver.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    with quiet_import():
+        import_keras()
+        import tensorflow as tf
+
+        gpus: list[Any] = tf.config.list_physical_devices("GPU")
+    if asked == "gpu" and not gpus:
+        raise refuse("runner.device", "got gpu; TensorFlow sees none here")
+    return gpus
 
 
 def limit_blas(threads: int) -> None:

@@ -109,19 +109,13 @@ def check_slots(config: Config) -> str:
 
 
 def check_data(config: Config) -> str:
-    from dcgan_sweeps.datasets.idx import DataError
-    from dcgan_sweeps.datasets.images import read_fashion_mnist
-    from dcgan_sweeps.datasets.sources import find_source, list_sources
+    from dcgan_sweeps.datasets.images import read_local
 
-    named = find_source(config.data.dir) if config.data.dir is not None else None
-    damaged: list[str] = []
-    for source in [named] if named is not None else list_sources():
-        try:
-            passed = "".join(f"; passed over: {each}" for each in damaged)
-            return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}{passed}"
-        except DataError as error:
-            damaged.append(error.what)
-    raise NotWorking("; ".join(damaged) or "Fashion-MNIST is not on this machine")
+    said: list[str] = []
+    images = read_local(config.data.dir, said.append)
+    if images is None:
+        raise NotWorking("; ".join(said) or "Fashion-MNIST is not on this machine")
+    return "; ".join([f"Fashion-MNIST, verified, from {images.source}", *said])
 
 
 def check_classifier(config: Config) -> str:

@@ -13,6 +13,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from dcgan_sweeps.config import Fault, refuse, require_none
 
 # Group and key of everything that names a file or folder; of tracking.uri, SQLite's file.
@@ -112,3 +114,11 @@ def show_path(path: str) -> str:
     """Return a path as one types it here: relative where it is below the current folder."""
     absolute, here = Path(path).expanduser().absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def find_cache(name: str) -> Path | None:
+    """Return a folder of our cache, which need not exist; None where this user has no home."""
+    try:
+        return platformdirs.user_cache_path("dcgan_sweeps") / name
+    except RuntimeError:
+        return None

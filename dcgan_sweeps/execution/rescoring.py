@@ -113,10 +113,8 @@ def score_all(client: Client, loaded: Sequence[Loaded], console: Console) -> lis
 
 
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
-    """Return {name: value} of the scores and extra metrics, logged where the run lacks them.
-
-    They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
-    """
+    """Return {name: value} of the scores and extra metrics, logged where the run lacks them. They
+    are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another."""
     run, generator, scorer = loaded.run, loaded.generator, loaded.scorer
     begin = time.perf_counter()
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)

@@ -53,10 +53,8 @@ class Verdict:
 
 
 def compare_histories(expected: History, got: History, last_epoch: int | None) -> list[Comparison]:
-    """Return a comparison for each series that was expected, losses first.
-
-    With `last_epoch`, points after it are left out; the last step got says where it ends.
-    """
+    """Return a comparison for each series that was expected, losses first. With `last_epoch`,
+    points after it are left out; the last step got says where it ends."""
     losses = [points for name, points in got.metrics.items() if not name.startswith(PER_EPOCH)]
     last_step = max((step for points in losses for step in points), default=0)
     comparisons = []

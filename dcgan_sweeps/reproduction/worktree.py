@@ -93,19 +93,16 @@ def checked_out(commit: str, diff: str) -> Iterator[Path]:
 
 
 def _apply(tree: Path, diff: str) -> None:
-    done = subprocess.run(
-        ["git", "-C", str(tree), "apply", "--index", "-"],
-        input=diff.encode(),
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        problem = f"the run's diff does not apply: {done.stderr.decode(errors='replace').strip()}"
-        raise refuse("--code", problem)
+    try:
+        _git("apply", "--index", "-", tree=tree, content=diff)
+    except subprocess.CalledProcessError as error:
+        problem = f"the run's diff does not apply: {error.stderr.strip()}"
+        raise refuse("--code", problem) from error
 
 
-def _git(*words: str) -> str:
+def _git(*words: str, tree: Path | None = None, content: str | None = None) -> str:
+    command = ["git", "-C", str(tree or find_tree()), *words]
     done = subprocess.run(
-        ["git", "-C", str(find_tree()), *words], capture_output=True, text=True, check=True
+        command, input=content, capture_output=True, encoding="utf-8", errors="replace", check=True
     )
     return done.stdout

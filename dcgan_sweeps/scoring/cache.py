@@ -8,17 +8,17 @@ written is not kept.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
 from dcgan_sweeps.files import write_whole
+from dcgan_sweeps.paths import find_cache
 from dcgan_sweeps.scoring.identity import DAMAGED
 
 Metrics = Mapping[str, float]
@@ -27,13 +27,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 FEW = 2000  # images are read and measured as fast as what is kept of them is found
 
 
-def find_features_dir() -> Path | None:
-    """Return the folder of the cache, which need not exist; None where this user has no home
-    folder."""
-    try:
-        return platformdirs.user_cache_path("dcgan_sweeps") / "features"
-    except RuntimeError:
-        return None
+find_features_dir = functools.partial(find_cache, "features")
 
 
 def name_arrays(*arrays: npt.NDArray[Any]) -> str:

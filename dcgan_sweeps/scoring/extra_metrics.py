@@ -32,7 +32,6 @@ from dcgan_sweeps.scoring.neighbours import (
 
 Features = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
-ImagesU8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 

@@ -23,10 +23,8 @@ MOST_POINTS = 100_000  # values of a key, and trials of a grid
 
 @dataclass(frozen=True)
 class Domain:
-    """What a swept key may be: so many values, or the numbers from `low` to `high`.
-
-    A range has both: its values, and its numbers with their step.
-    """
+    """What a swept key may be: so many values, or the numbers from `low` to `high`. A range has
+    both: its values, and its numbers with their step."""
 
     text: str  # as it was written
     texts: tuple[str, ...] = ()  # each value, as an override has it
@@ -89,10 +87,8 @@ def read_domain(override: Override) -> Domain:
 
 
 def check_length(sweep: RangeSweep) -> None:
-    """Raise ValueError for a range of no values, or of more than anybody can mean.
-
-    Before it is expanded, which takes the time and memory of all its values.
-    """
+    """Raise ValueError for a range of no values, or of more than anybody can mean. Before it is
+    expanded, which takes the time and memory of all its values."""
     start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step or 1
     count = math.ceil((stop - start) / step)
     if not 1 <= count <= MOST_POINTS:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,12 @@ from dcgan_sweeps.config import (
     require_none,
     walk,
 )
+from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.execution.components import choose_rows
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.scoring.identity import read_arrays
 from dcgan_sweeps.secrets import mask_secrets
-from dcgan_sweeps.sweep.inputs import check_inputs
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
@@ -43,8 +46,12 @@ from dcgan_sweeps.sweep.trial import compute_identity
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
 Compose = Callable[[Sequence[str]], Config]
+Say = Callable[[str], None]
 # Composing takes some 0.1 s; of longer lists the rest is found out when its trial begins.
 MOST_CHECKED = 100
+# What a study may be asked otherwise when it goes on: places, and limits.
+PLACES = ("tracking.dir=", "data.dir=", "tracking.uri=")
+LIMITS = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,11 @@ class StudyRequest:
         of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
         return {
-            "fixed": [mask_secrets(word) for word in self.fixed if not _may_change(word)],
+            "fixed": [
+                mask_secrets(word)
+                for word in self.fixed
+                if not word.lstrip("+").startswith((*PLACES, *LIMITS))
+            ],
             # In their order, which numbers the points of a grid.
             "swept": [
                 [key, text if isinstance(text, str) else list(text)] for key, text in swept.items()
@@ -97,26 +108,20 @@ class StudyRequest:
         }
 
 
-def _may_change(word: str) -> bool:
-    places = ("tracking.dir=", "data.dir=", "tracking.uri=")
-    limits = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
-    return word.lstrip("+").startswith((*places, *limits))
-
-
 def read_study_request(
     overrides: Sequence[str],
     settings: StudySettings,
     choices: Mapping[str, str],
     config_loader: Any,
     compose: Compose,
-    say: Callable[[str], None],
+    say: Say,
 ) -> StudyRequest:
     """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while
     data are fetched. Raises RequestError."""
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
     asked = read_overrides([*of_params, *overrides], config_loader)
-    config = compose_fixed(asked.fixed, compose)
+    config = compose_checked(asked.fixed, asked.fixed, compose)
     defaults = {**choices, **flatten(config)}
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
@@ -129,11 +134,10 @@ def read_study_request(
         points = list_points(asked.swept)
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
-    configs = check_values(asked.fixed, ends, compose)
-    check_inputs(configs or [config], say)
+    check_inputs(check_values(asked.fixed, ends, compose) or [config], say)
     compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
-    mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
-    require_none(mixed)
+    if is_search or compares:
+        require_none(find_mixed(asked.swept, asked.fixed, compose))
     return StudyRequest(
         settings,
         tuple(overrides),
@@ -149,23 +153,22 @@ def read_study_request(
     )
 
 
-def compose_fixed(fixed: Sequence[str], compose: Compose) -> Config:
-    """Return the configuration that every trial varies; raises RequestError with every fault."""
+def compose_checked(words: Sequence[str], named: Sequence[str], compose: Compose) -> Config:
+    """Return the configuration of some overrides; raises RequestError, also for what Hydra raises,
+    of which those that are `named` are looked at."""
     try:
-        return compose(fixed)
+        return compose(words)
     except RequestError:
         raise
     except Exception as error:  # Hydra raises ValueError too
-        raise RequestError(find_request_faults("config", fixed, error)) from error
+        raise RequestError(find_request_faults("config", named, error)) from error
 
 
 def read_space(
     asked: Asked, settings: StudySettings, defaults: Mapping[str, Any], config_loader: Any
 ) -> Space:
-    """Return the search space of a request; raises RequestError.
-
-    Where a condition's key is fixed, it holds for every trial or for none.
-    """
+    """Return the search space of a request; raises RequestError. Where a condition's key is fixed,
+    it holds for every trial or for none."""
     conditions: dict[str, Condition] = {}
     swept = dict(asked.swept)
     for key, word in settings.only_if.items():
@@ -267,13 +270,40 @@ def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compos
     configs: list[Config] = []
     for word in overrides[:MOST_CHECKED]:
         try:
-            configs.append(compose([*fixed, word]))
+            configs.append(compose_checked([*fixed, word], [word], compose))
         except RequestError as error:
             found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
             faults |= {str(fault): fault for fault in found}
-        except Exception as error:  # Hydra raises ValueError too
-            found = find_request_faults("config", [word], error)
-            faults |= {str(fault): fault for fault in found}
-    if faults:
-        raise RequestError(list(faults.values()))
+    require_none(list(faults.values()))
     return configs
+
+
+def check_inputs(configs: Sequence[Config], say: Say) -> None:
+    """Raise RequestError with every fault that would keep a run of one of these from its start.
+    Values that conflict with others in some trials alone are each trial's own matter."""
+    errors: list[RequestError] = []
+    for folder in {each.score.classifier: None for each in configs if each.score.name != "none"}:
+        with _keeping(errors):
+            read_arrays(folder)
+    alike: dict[object, list[Config]] = {}
+    for each in configs:
+        alike.setdefault((each.data.name, each.data.dir, each.data.count), []).append(each)
+    for of_one_data_set in alike.values():
+        with _keeping(errors):
+            images = load_images(of_one_data_set[0].data, say)
+            for config in of_one_data_set:
+                with _keeping(errors):
+                    choose_rows(config, images)
+    found = [fault for error in errors for fault in error.faults]
+    faults = {str(fault): fault for fault in found if not isinstance(fault, Conflict)}
+    require_none(list(faults.values()))
+    if len(errors) == len(configs):  # no trial could be
+        raise errors[0]
+
+
+@contextmanager
+def _keeping(errors: list[RequestError]) -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        errors.append(error)

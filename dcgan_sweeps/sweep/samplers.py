@@ -49,10 +49,8 @@ SAMPLER, PRUNER = "hydra.sweeper.sampler", "hydra.sweeper.pruner"
 
 @dataclass(frozen=True)
 class Arguments:
-    """What an argument may be, whichever of the classes have it.
-
-    What is not here is no one's to set, such as the seed: that of a study is hydra.sweeper.seed.
-    """
+    """What an argument may be, whichever of the classes have it. What is not here is no one's to
+    set, such as the seed: that of a study is hydra.sweeper.seed."""
 
     # Of samplers.
     n_startup_trials: int = number(0)  # of the median pruner too

@@ -46,10 +46,8 @@ Space = tuple[Parameter, ...]
 def make_space(
     swept: Mapping[str, Domain], only_if: Mapping[str, Condition], whole: frozenset[str]
 ) -> Space:
-    """Return the space of swept keys, each after the one that its condition names.
-
-    `whole` are the keys of whole numbers. Raises RequestError.
-    """
+    """Return the space of swept keys, each after the one that its condition names. `whole` are the
+    keys of whole numbers. Raises RequestError."""
     faults: list[Fault] = []
     parameters: dict[str, Parameter] = {}
     for key, domain in swept.items():

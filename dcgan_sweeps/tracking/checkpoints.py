@@ -117,10 +117,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_grids(checkpoint: Checkpoint) -> dict[int, str]:
-    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint.
-
-    Empty for a checkpoint of an earlier version, which does not say.
-    """
+    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint. Empty
+    for a checkpoint of an earlier version, which does not say."""
     return {int(epoch): sha256 for epoch, sha256 in checkpoint.facts.get("grids", {}).items()}
 
 

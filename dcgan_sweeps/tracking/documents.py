@@ -88,10 +88,8 @@ def parse_json(text: str, name: str) -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """Return the content of YAML; raises RequestError naming `name`.
-
-    Only what we write ourselves is allowed: one document, without aliases, anchors and tags.
-    """
+    """Return the content of YAML; raises RequestError naming `name`. Only what we write ourselves
+    is allowed: one document, without aliases, anchors and tags."""
     with _naming(name):
         _check_events(text)
         content = yaml.load(text, Loader=_Loader)

@@ -227,9 +227,7 @@ def name_folder(experiment: str) -> str:
 
 def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
     """Return a fault for each experiment whose artifacts are elsewhere than the local store is.
-
-    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own.
-    """
+    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own."""
     if store.artifact_root is None:
         return []
     root = store.artifact_root.as_uri()

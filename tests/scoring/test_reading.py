@@ -5,7 +5,7 @@ import pytest
 
 from dcgan_sweeps.scoring import cache
 from dcgan_sweeps.scoring.classifier.network import load_classifier
-from dcgan_sweeps.scoring.classifier.reading import read_kept, read_rows
+from dcgan_sweeps.scoring.fcd import read_kept, read_rows
 
 
 @pytest.fixture

@@ -87,10 +87,8 @@ def decode_weights(content: bytes) -> Classifier:
 
 
 def load_classifier(folder: str | None) -> Classifier:
-    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file.
-
-    A classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it.
-    """
+    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file. A
+    classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it."""
     content = read_weights(folder)
     with naming_damage(folder):
         return decode_weights(content)
