@@ -118,7 +118,5 @@ def show_path(path: str) -> str:
 
 def find_cache(name: str) -> Path | None:
     """Return a folder of our cache, which need not exist; None where this user has no home."""
-    try:
-        return platformdirs.user_cache_path("dcgan_sweeps") / name
-    except RuntimeError:
-        return None
+    folder = platformdirs.user_cache_path("dcgan_sweeps") / name
+    return None if folder.is_relative_to(os.devnull) else folder  # the package's stand-in for one
