@@ -19,7 +19,6 @@ from omegaconf.errors import OmegaConfBaseException
 from dcgan_sweeps.config import (
     Config,
     Fault,
-    RequestError,
     compose,
     describe_allowed,
     escape_values,
@@ -142,9 +141,8 @@ def require_single_keys(nested: Mapping[str, Any]) -> None:
     for value in nested.values():
         names += value if isinstance(value, Mapping) else ()
     dotted = sorted(name for name in map(str, names) if "." in name)
-    if dotted:
-        problem = "has a dot in its name; allowed: each part of a key in a mapping of its own"
-        raise RequestError([Fault(name, problem) for name in dotted[:NAMED]])
+    problem = "has a dot in its name; allowed: each part of a key in a mapping of its own"
+    require_none([Fault(name, problem) for name in dotted[:NAMED]])
 
 
 def replace_keys(config: Config, values: Mapping[str, Any]) -> Config:
