@@ -48,6 +48,17 @@ class RequestError(Exception):
         self.faults = tuple(faults)
 
 
+def refuse(key: str, problem: str) -> RequestError:
+    """Return the error of a request that has one fault."""
+    return RequestError([Fault(key, problem)])
+
+
+def require_none(faults: Sequence[Fault]) -> None:
+    """Raise RequestError where there are faults."""
+    if faults:
+        raise RequestError(faults)
+
+
 @dataclass(frozen=True)
 class Allowed:
     """A set of values, and what they are in words; `is_whole` words name the type as well."""
@@ -359,9 +370,36 @@ TYPE_NAMES = {
     "int": "a whole number",
     "float": "a number",
     "list[int]": "a list of whole numbers",
+    "list[str]": "a list of texts",
     "dict[str, Any]": "a mapping",
     "dict[str, str]": "a mapping of texts",
 }
+# What is of a type as it stands.
+TYPES: dict[str, Any] = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "list[str]": list,
+    "dict[str, Any]": dict,
+}
+
+
+def read_type(leaf: Field[Any]) -> tuple[str, bool]:
+    """Return the type of a field as it is written, and whether it may be null."""
+    kind = str(leaf.type)
+    optional = kind.startswith("Optional[")
+    return kind.removeprefix("Optional[").removesuffix("]" * optional), optional
+
+
+def is_allowed(value: Any, leaf: Field[Any]) -> bool:
+    """Return whether a value that no schema has converted is one that a field allows."""
+    kind, optional = read_type(leaf)
+    if value is None:
+        return optional
+    if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "bool"):
+        return False
+    return value in leaf.metadata.get("allowed", [value])
 
 
 def describe_allowed(leaf: Field[Any]) -> str:
@@ -369,8 +407,8 @@ def describe_allowed(leaf: Field[Any]) -> str:
     allowed = leaf.metadata.get("allowed")
     if allowed is not None and allowed.is_whole:
         return str(allowed.words)
-    optional = str(leaf.type).startswith("Optional[")
-    words = [TYPE_NAMES[str(leaf.type).removeprefix("Optional[").removesuffix("]" * optional)]]
+    kind, optional = read_type(leaf)
+    words = [TYPE_NAMES[kind]]
     words += [allowed.words] if allowed is not None else []
     words += ["or null"] if optional else []
     return ", ".join(words)

@@ -14,14 +14,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError, Runner
+from dcgan_sweeps.config import Runner, refuse
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
 # Keras's own defaults, which a keras.json in anybody's home could change.
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
 DATA_FORMAT, FLOAT, EPSILON = "channels_last", "float32", 1e-7
 ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
+FOUND = {"cpu": "no GPU is visible", "gpu": "found"}
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,11 @@ class Device:
 
 
 def set_up_device(runner: Runner) -> Device:
-    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there.
+    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there. A
+    process is set up once: TensorFlow fixes its threads with its first operation."""
+    gpus = find_gpus(runner.device)
+    import tensorflow as tf
 
-    A process is set up once: TensorFlow fixes its threads with its first operation.
-    """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if runner.device == "cpu":
-        # Set before TensorFlow is imported, so that it does not even open the driver.
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    with quiet_import():
-        import_keras()
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-    if runner.device == "gpu" and not gpus:
-        raise RequestError([Fault("runner.device", "got gpu; TensorFlow sees none here")])
     for gpu in gpus:
         limit_memory(gpu, runner.gpu_memory_mib)
     kind = "gpu" if gpus else "cpu"
@@ -87,13 +79,30 @@ def set_up_device(runner: Runner) -> Device:
         threads=tf.config.threading.get_intra_op_parallelism_threads(),
         deterministic=runner.deterministic or not gpus,
         reasons={
-            "device": "asked for" if runner.device != "auto" else _found(kind),
+            "device": "asked for" if runner.device != "auto" else FOUND[kind],
             "precision": precision_reason,
             "jit": jit_reason,
             "threads": "asked for" if runner.threads else "all cores of this process",
             "deterministic": "asked for" if gpus else "a CPU is",
         },
     )
+
+
+def find_gpus(asked: str) -> list[Any]:
+    """Return the GPUs that TensorFlow sees, which is imported; raises RequestError for none where
+    one was asked for."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if asked == "cpu":
+        # Set before TensorFlow is imported, so that it does not even open the driver.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    with quiet_import():
+        import_keras()
+        import tensorflow as tf
+
+        gpus: list[Any] = tf.config.list_physical_devices("GPU")
+    if asked == "gpu" and not gpus:
+        raise refuse("runner.device", "got gpu; TensorFlow sees none here")
+    return gpus
 
 
 def limit_blas(threads: int) -> None:
@@ -144,10 +153,6 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _found(kind: str) -> str:
-    return "found" if kind == "gpu" else "no GPU is visible"
-
-
 def import_keras() -> None:
     """Import TensorFlow, and Keras on it, as both come: no keras.json and no variable changes them.
 
@@ -167,7 +172,7 @@ def import_keras() -> None:
         os.environ |= kept | KERAS
     if keras.backend.backend() != KERAS["KERAS_BACKEND"]:
         problem = f"got {keras.backend.backend()}, imported before; allowed: tensorflow"
-        raise RequestError([Fault("KERAS_BACKEND", problem)])
+        raise refuse("KERAS_BACKEND", problem)
     keras.config.set_image_data_format(DATA_FORMAT)
     keras.config.set_floatx(FLOAT)
     keras.config.set_epsilon(EPSILON)

@@ -8,7 +8,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -25,22 +24,13 @@ PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # A documented run writes 25 MB, its checkpoints included.
 LEAST_FREE_GIB = 1.0
 SHOWN = 10  # runs that are not delivered
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the table."""
-
-    name: str
-    works: bool
-    finding: str
-    remedy: str  # "" where nothing is to be done
+WORKS = "ok"
 
 
 class NotWorking(Exception):
-    """A check that failed: what was found, and what to do about it."""
+    """A check that failed: what was found, and what to do about it where CHECKS does not say."""
 
-    def __init__(self, finding: str, remedy: str):
+    def __init__(self, finding: str, remedy: str | None = None):
         super().__init__(finding)
         self.remedy = remedy
 
@@ -57,52 +47,43 @@ def main() -> int:
         action="store_true",
         help="end the runs whose process is gone as interrupted; they can still be resumed",
     )
-    return answer(lambda: examine(read_words(parser)), "interrupted")
+    return answer(lambda: examine(parser), "interrupted")
 
 
-def read_words(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Return the options, each @FILE of overrides read; raises RequestError."""
-    expand_files(sys.argv)
-    return parser.parse_args()
-
-
-def examine(options: argparse.Namespace) -> int:
+def examine(parser: argparse.ArgumentParser) -> int:
     """Print the table of all checks and return the exit status; raises RequestError."""
+    expand_files(sys.argv)
+    options = parser.parse_args()
     config = compose_request("config", options.overrides)
     say_variables(config.tracking)
     if options.close_stale:
         close(config)
-    checks = [run_check(name, check, config) for name, check in CHECKS.items()]
-    table = make_table(
-        ("", "check", "found", "remedy"),
-        [("ok" if each.works else "NO", each.name, each.finding, each.remedy) for each in checks],
-    )
+    rows = [run_check(name, config) for name in CHECKS]
+    table = make_table(("", "check", "found", "remedy"), rows)
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
     print_table(make_console(), table)
-    return OK if all(check.works for check in checks) else FAILURE
+    return OK if all(row[0] == WORKS for row in rows) else FAILURE
 
 
-def run_check(name: str, check: Callable[[Config], str], config: Config) -> Check:
-    """Return what a check found, and the remedy where it failed."""
+def run_check(name: str, config: Config) -> tuple[str, str, str, str]:
+    """Return the row of a check: what it found, and the remedy where it failed."""
+    check, remedy = CHECKS[name]
     try:
-        return Check(name, True, check(config), "")
-    except NotWorking as failure:
-        return Check(name, False, str(failure), failure.remedy)
-    except (RequestError, OSError) as error:
-        return Check(name, False, str(error), REMEDIES[name])
+        return WORKS, name, check(config), ""
+    except (NotWorking, RequestError, OSError) as failure:
+        return "NO", name, str(failure), getattr(failure, "remedy", None) or remedy
 
 
 def check_versions(config: Config) -> str:
-    wanted = [Requirement(text) for text in metadata.requires("dcgan-sweeps") or ()]
     off = []
-    for each in wanted:
+    for each in map(Requirement, metadata.requires("dcgan-sweeps") or ()):
         if each.marker is None or each.marker.evaluate({"extra": ""}):
             found = _find_version(each.name)
             if found is None or not each.specifier.contains(found, prereleases=True):
                 off.append(f"{each.name} {found or 'missing'}, wanted {each.specifier}")
     if off:
-        raise NotWorking("; ".join(off), REMEDIES["versions"])
+        raise NotWorking("; ".join(off))
     versions = [f"{name} {metadata.version(name)}" for name in PACKAGES]
     return ", ".join([f"Python {platform.python_version()}", *versions])
 
@@ -128,19 +109,13 @@ def check_slots(config: Config) -> str:
 
 
 def check_data(config: Config) -> str:
-    from dcgan_sweeps.datasets.idx import DataError
-    from dcgan_sweeps.datasets.images import read_fashion_mnist
-    from dcgan_sweeps.datasets.sources import find_source, list_sources
+    from dcgan_sweeps.datasets.images import read_local
 
-    named = find_source(config.data.dir) if config.data.dir is not None else None
-    damaged: list[str] = []
-    for source in [named] if named is not None else list_sources():
-        try:
-            passed = "".join(f"; passed over: {each}" for each in damaged)
-            return f"Fashion-MNIST, verified, from {read_fashion_mnist(source).source}{passed}"
-        except DataError as error:
-            damaged.append(error.what)
-    raise NotWorking("; ".join(damaged) or "Fashion-MNIST is not on this machine", REMEDIES["data"])
+    said: list[str] = []
+    images = read_local(config.data.dir, said.append)
+    if images is None:
+        raise NotWorking("; ".join(said) or "Fashion-MNIST is not on this machine")
+    return "; ".join([f"Fashion-MNIST, verified, from {images.source}", *said])
 
 
 def check_classifier(config: Config) -> str:
@@ -154,7 +129,7 @@ def check_classifier(config: Config) -> str:
         return f"sha256 {sha256}; its reference is measured at the start of each run"
     if expected != sha256:
         finding = f"sha256 {sha256}, but the reference beside it was measured with {expected}"
-        raise NotWorking(finding, REMEDIES["classifier"])
+        raise NotWorking(finding)
     return f"sha256 {sha256}, that of the reference beside it"
 
 
@@ -169,8 +144,7 @@ def check_store(config: Config) -> str:
     except RequestError as error:
         if "out-of-date" not in str(error):
             raise
-        remedy = f"a copy first, then: mlflow db upgrade {store}"
-        raise NotWorking(str(error), remedy) from error
+        raise NotWorking(str(error), f"a copy first, then: mlflow db upgrade {store}") from error
     moved = find_moved_experiments(client, store)
     if moved:
         remedy = "move the folder back, or start a new store: tracking.dir=FOLDER"
@@ -189,7 +163,7 @@ def check_artifacts(config: Config) -> str:
         with tempfile.TemporaryFile(dir=place):
             return f"{root} can be written to"
     except OSError as error:
-        raise NotWorking(f"{place}: {error.strerror}", REMEDIES["artifacts"]) from error
+        raise NotWorking(f"{place}: {error.strerror}") from error
 
 
 def check_stale(config: Config) -> str:
@@ -203,12 +177,12 @@ def check_stale(config: Config) -> str:
         found = find_stale(connect(store), Path(config.tracking.dir))
     if found.stale:
         names = "; ".join(f"{run.run_id} ({run.name})" for run in found.stale)
-        raise NotWorking(f"RUNNING, but their process is gone: {names}", REMEDIES["stale runs"])
-    unknown = (
-        f", {len(found.unknown)} of which have no folder of theirs below {config.tracking.dir}"
-    )
-    elsewhere = unknown * bool(found.unknown)
-    return f"none; {len(found.alive) + len(found.unknown)} running{elsewhere}"
+        raise NotWorking(f"RUNNING, but their process is gone: {names}")
+    running = f"none; {len(found.alive) + len(found.unknown)} running"
+    if not found.unknown:
+        return running
+    where = f"no folder of theirs below {config.tracking.dir}"
+    return f"{running}, {len(found.unknown)} of which have {where}"
 
 
 def check_delivery(config: Config) -> str:
@@ -220,7 +194,7 @@ def check_delivery(config: Config) -> str:
     if pending:
         names = "; ".join(str(each.folder.root) for each in pending[:SHOWN])
         more = f"; and {len(pending) - SHOWN} more" if len(pending) > SHOWN else ""
-        raise NotWorking(f"not in MLflow, or not whole there: {names}{more}", REMEDIES["delivery"])
+        raise NotWorking(f"not in MLflow, or not whole there: {names}{more}")
     return "all that was tracked is in MLflow"
 
 
@@ -229,7 +203,7 @@ def check_disk(config: Config) -> str:
     free_gib = shutil.disk_usage(place).free / 2**30
     finding = f"{free_gib:.1f} GiB free at {place}"
     if free_gib < LEAST_FREE_GIB:
-        raise NotWorking(finding, REMEDIES["disk"])
+        raise NotWorking(finding)
     return finding
 
 
@@ -257,31 +231,29 @@ def close(config: Config) -> None:
             say(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
 
 
-CHECKS = {
-    "versions": check_versions,
-    "device": check_device,
-    "slots": check_slots,
-    "data": check_data,
-    "classifier": check_classifier,
-    "store": check_store,
-    "artifacts": check_artifacts,
-    "stale runs": check_stale,
-    "delivery": check_delivery,
-    "disk": check_disk,
-}
-REMEDIES = {
-    "versions": "make setup",
-    "device": "runner.device=cpu, or make LOCK=gpu setup for an NVIDIA GPU",
-    "slots": "fewer: runner.slots=1, or free the GPU",
-    "data": "python -m dcgan_sweeps.data, or data.dir=FOLDER with the four IDX files",
-    "classifier": "score.classifier=null for the shipped one, or train one:"
-    " python -m dcgan_sweeps.score.classifier",
-    "store": "is its server up? tracking.uri=null is the local store",
-    "artifacts": "make it writable, or tracking.dir=FOLDER",
-    "stale runs": "go on with one: python -m dcgan_sweeps.run resume=RUN_ID (a trial: its study's"
-    " command again), or close them: python -m dcgan_sweeps.doctor --close-stale",
-    "delivery": "python -m dcgan_sweeps.sync",
-    "disk": "free some, or tracking.dir=FOLDER on another disk",
+# The check by each name, and what to do where it fails.
+CHECKS: dict[str, tuple[Callable[[Config], str], str]] = {
+    "versions": (check_versions, "make setup"),
+    "device": (check_device, "runner.device=cpu, or make LOCK=gpu setup for an NVIDIA GPU"),
+    "slots": (check_slots, "fewer: runner.slots=1, or free the GPU"),
+    "data": (
+        check_data,
+        "python -m dcgan_sweeps.data, or data.dir=FOLDER with the four IDX files",
+    ),
+    "classifier": (
+        check_classifier,
+        "score.classifier=null for the shipped one, or train one:"
+        " python -m dcgan_sweeps.score.classifier",
+    ),
+    "store": (check_store, "is its server up? tracking.uri=null is the local store"),
+    "artifacts": (check_artifacts, "make it writable, or tracking.dir=FOLDER"),
+    "stale runs": (
+        check_stale,
+        "go on with one: python -m dcgan_sweeps.run resume=RUN_ID (a trial: its study's "
+        "command again), or close them: python -m dcgan_sweeps.doctor --close-stale",
+    ),
+    "delivery": (check_delivery, "python -m dcgan_sweeps.sync"),
+    "disk": (check_disk, "free some, or tracking.dir=FOLDER on another disk"),
 }
 
 

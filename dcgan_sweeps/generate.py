@@ -11,9 +11,10 @@ import sys
 
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
+from dcgan_sweeps.terminal import make_console, make_say
 
 MOST = 100_000
 LARGEST_SEED = 2**32 - 1
@@ -51,7 +52,6 @@ def read_options() -> argparse.Namespace:
 def generate(options: argparse.Namespace) -> int:
     """Write the images that were asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.runs.selection import find_run
-    from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering, open_store
 
     say = make_say(make_console())
@@ -80,10 +80,10 @@ def generate(options: argparse.Namespace) -> int:
         for path in write_images(generator, stem, wish):
             say(str(path))
     except Diverged as error:
-        raise RequestError([Fault("TARGET", f"got {run.run_id}: {error}")]) from error
+        raise refuse("TARGET", f"got {run.run_id}: {error}") from error
     except OSError as error:
         problem = f"got {folder}; it cannot be written to ({error.strerror})"
-        raise RequestError([Fault("--out", problem)]) from error
+        raise refuse("--out", problem) from error
     return OK
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
+import platformdirs
+
+from dcgan_sweeps.config import Fault, refuse, require_none
 
 # Group and key of everything that names a file or folder; of tracking.uri, SQLite's file.
 PATHS = (("tracking", "dir"), ("data", "dir"), ("score", "classifier"))
@@ -23,40 +26,33 @@ STUDY_NAMES = "letters, digits, '.', '_' and '-', at most 120, the first a lette
 
 
 def resolve_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute; it need not be there.
-
-    Raises RequestError, as a fault of `key`, for a name that no folder can have.
-    """
+    """Return a folder that was asked for, absolute; it need not be there. Raises RequestError, as a
+    fault of `key`, for a name that no folder can have."""
     try:
         # Path.resolve() raises RuntimeError for links that lead in a circle; here the first use of
         # the folder says so, as the system does.
         path = Path(os.path.realpath(Path(folder).expanduser()))
         str(path).encode()  # addresses and databases are UTF-8
     except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
-        raise RequestError([Fault(key, f"got {folder!r}; no folder has that name")]) from error
+        raise refuse(key, f"got {folder!r}; no folder has that name") from error
     return path
 
 
 def require_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute, which is there or can be made.
-
-    Raises RequestError, as a fault of `key`, with what the system has against it.
-    """
+    """Return a folder that was asked for, absolute, which is there or can be made; raises
+    RequestError, as a fault of `key`, with what the system has against it."""
     path = resolve_folder(key, folder)
     for place in (path, *path.parents):
         try:
-            place.stat()
+            is_folder = stat.S_ISDIR(place.stat().st_mode)
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise RequestError(
-                [Fault(key, f"got {shorten_path(folder)}; {error.strerror}")]
-            ) from error
-        problem = "" if place.is_dir() else f"{place} is no folder"
-        if not problem and not os.access(place, os.W_OK | os.X_OK):
-            problem = f"{place} cannot be written to"
-        if problem:
-            raise RequestError([Fault(key, f"got {shorten_path(folder)}; {problem}")])
+            raise refuse(key, f"got {shorten_path(folder)}; {error.strerror}") from error
+        if not is_folder:
+            raise refuse(key, f"got {shorten_path(folder)}; {place} is no folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise refuse(key, f"got {shorten_path(folder)}; {place} cannot be written to")
         break
     return path
 
@@ -70,10 +66,8 @@ def shorten_path(path: str) -> str:
 
 
 def resolve_places(config: Any, folder: Path) -> Any:
-    """Return a configuration whose paths are absolute, those that were relative below `folder`.
-
-    Raises RequestError for a ~ that stands for nobody's home.
-    """
+    """Return a configuration whose paths are absolute, those that were relative below `folder`;
+    raises RequestError for a ~ that stands for nobody's home."""
     faults: list[Fault] = []
     for group, key in PATHS:
         part: Any = getattr(config, group, None)
@@ -86,8 +80,7 @@ def resolve_places(config: Any, folder: Path) -> Any:
             faults.append(Fault(f"{group}.{key}", f"got {path}; {error}"))
             continue
         config = dataclasses.replace(config, **{group: dataclasses.replace(part, **changed)})
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     tracking = config.tracking
     if tracking.uri is None:
         return config
@@ -97,9 +90,7 @@ def resolve_places(config: Any, folder: Path) -> Any:
 
 def resolve_path(path: str, folder: Path) -> Path:
     """Return an absolute path, a relative one being below `folder`; links are left as they are.
-
-    Raises RuntimeError for a ~ that stands for nobody's home.
-    """
+    Raises RuntimeError for a ~ that stands for nobody's home."""
     return folder / Path(path).expanduser()
 
 
@@ -123,3 +114,9 @@ def show_path(path: str) -> str:
     """Return a path as one types it here: relative where it is below the current folder."""
     absolute, here = Path(path).expanduser().absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def find_cache(name: str) -> Path | None:
+    """Return a folder of our cache, which need not exist; None where this user has no home."""
+    folder = platformdirs.user_cache_path("dcgan_sweeps") / name
+    return None if folder.is_relative_to(os.devnull) else folder  # the package's stand-in for one

@@ -56,10 +56,8 @@ class _ChooseFolder(argparse.Action):
 
 
 def read_variable(key: str) -> str | None:
-    """Return the uri or the experiment that the environment names, None where it names none.
-
-    The path of a relative SQLite file is made absolute, as in a configuration.
-    """
+    """Return the uri or the experiment that the environment names, None where it names none. The
+    path of a relative SQLite file is made absolute, as in a configuration."""
     value = os.environ.get(VARIABLES[key], "").strip() or None
     return resolve_url(value, Path.cwd()) if value is not None and key == "uri" else value
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import FAILURE, OK, USAGE, Parser, answer
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
+from dcgan_sweeps.execution.components import prepare
+from dcgan_sweeps.execution.spec import RunSpec, restore_runner
+from dcgan_sweeps.logged_config import replace_keys
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
+from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
+from dcgan_sweeps.terminal import make_console, make_say, make_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dcgan_sweeps.execution.components import Components
-    from dcgan_sweeps.execution.spec import RunSpec
     from dcgan_sweeps.reproduction.target import Original
     from dcgan_sweeps.runs.selection import Place
 
@@ -74,7 +77,6 @@ def reproduce(options: argparse.Namespace) -> int:
     """Do what was asked for and return the exit status; raises RequestError."""
     from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.runs.selection import Place
-    from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.store import answering
 
     console = make_console()
@@ -89,9 +91,6 @@ def reproduce(options: argparse.Namespace) -> int:
         say(f"edited since: {edit}")
     if options.code:
         return reproduce_with_its_code(options, original, place.dir, console)
-
-    from dcgan_sweeps.execution.components import prepare
-
     spec = build_reproduction_spec(original, place, options.epochs)
     components = prepare(spec.config, spec.runner, console)
     is_same = print_differences(spec, components, original, console)
@@ -102,23 +101,23 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def build_reproduction_spec(original: Original, place: Place, epochs: int | None) -> RunSpec:
     """Return the spec of the same run, tracked at `place`, on what its machine had."""
-    from dcgan_sweeps.execution.spec import RunSpec, restore_runner
-
     config = original.config
     if epochs is not None and epochs > config.train.epochs:
         problem = f"got {epochs}; allowed: at most those of the run, {config.train.epochs}"
-        raise RequestError([Fault("--epochs", problem)])
-    tracking = dataclasses.replace(
-        config.tracking, dir=place.dir, uri=place.uri, experiment=place.experiment, run_name=None
-    )
-    train = config.train if epochs is None else dataclasses.replace(config.train, epochs=epochs)
-    data = config.data
-    if data.dir is not None and not Path(data.dir).is_dir():
-        data = dataclasses.replace(data, dir=None)
-    config = dataclasses.replace(config, tracking=tracking, train=train, data=data, resume=None)
+        raise refuse("--epochs", problem)
+    folder = config.data.dir
+    changed = {
+        "tracking.dir": place.dir,
+        "tracking.uri": place.uri,
+        "tracking.experiment": place.experiment,
+        "tracking.run_name": None,
+        "train.epochs": config.train.epochs if epochs is None else epochs,
+        "data.dir": folder if folder is not None and Path(folder).is_dir() else None,
+        "resume": None,
+    }
     runner = restore_runner(config.runner, original.provenance)
-    name = f"reproduction of {original.name}"
-    return RunSpec(config, original.overrides, name, runner, {"reproduces": original.name})
+    name, tags = f"reproduction of {original.name}", {"reproduces": original.name}
+    return RunSpec(replace_keys(config, changed), original.overrides, name, runner, tags)
 
 
 def reproduce_with_its_code(
@@ -126,7 +125,6 @@ def reproduce_with_its_code(
 ) -> int:
     """Show the code of a run, and run it once --yes says that it was read."""
     from dcgan_sweeps.reproduction.worktree import digest_code, run_code, show_code
-    from dcgan_sweeps.terminal import make_say
 
     say = make_say(console)
     say(show_code(original))
@@ -136,7 +134,7 @@ def reproduce_with_its_code(
         return USAGE
     if options.yes not in ("", digest):
         problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
-        raise RequestError([Fault("--yes", problem)])
+        raise refuse("--yes", problem)
     words = [original.name, f"--dir={folder}", f"--experiment={options.experiment}"]
     words += [f"--tolerance={options.tolerance}"]
     words += [] if options.uri is None else [f"--uri={options.uri}"]
@@ -151,7 +149,6 @@ def print_differences(
     """Print how this machine and code differ from the run's; return whether none is decisive."""
     from dcgan_sweeps.execution.start import gather_facts
     from dcgan_sweeps.runs.differences import compare_facts
-    from dcgan_sweeps.terminal import make_say
     from dcgan_sweeps.tracking.provenance import read_code
 
     say = make_say(console)
@@ -162,10 +159,8 @@ def print_differences(
     for difference in differences:
         say(str(difference))
     decisive = sum(each.decisive for each in differences)
-    if decisive == 0:
-        say("provenance: nothing differs that can change the result")
-    else:
-        say(f"provenance: {decisive} facts differ that can change the result")
+    differ = f"{decisive} facts differ" if decisive else "nothing differs"
+    say(f"provenance: {differ} that can change the result")
     return decisive == 0 and not original.edited and not original.altered
 
 
@@ -178,8 +173,6 @@ def train_and_judge(
 ) -> int:
     """Train again, compare, print the table and the verdict; return the exit status."""
     from dcgan_sweeps.execution.outcome import execute
-    from dcgan_sweeps.reproduction.verdict import COLUMNS, compare_histories, judge, tabulate
-    from dcgan_sweeps.terminal import make_say, make_table
     from dcgan_sweeps.tracking.history import read_history
     from dcgan_sweeps.tracking.mirror import is_delivered
     from dcgan_sweeps.tracking.outcome import Outcome

@@ -21,20 +21,13 @@ from types import FrameType
 from typing import IO
 
 from dcgan_sweeps.command import Parser, answer, started
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.runs.logged_run import RUN_ID, read_run
 from dcgan_sweeps.runs.selection import STUDY, find_parent, find_run, is_run_name
 from dcgan_sweeps.terminal import make_console, make_say, show_line
-from dcgan_sweeps.tracking.store import (
-    Client,
-    Store,
-    answering,
-    connect,
-    find_store,
-    open_store,
-)
+from dcgan_sweeps.tracking.store import Client, Store, answering, connect, find_store, open_store
 
 HOST = "127.0.0.1"
 KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models
@@ -69,8 +62,7 @@ def open_ui(options: argparse.Namespace) -> int:
     say_variables(options)
     store = find_store(options.uri, options.dir)
     if store.uri.lower().startswith(("http://", "https://")):
-        problem = f"{store} is a server already; open it in a browser"
-        raise RequestError([Fault("--uri", problem)])
+        raise refuse("--uri", f"{store} is a server already; open it in a browser")
     # Without a target the UI may wait for the first run of a store that is made here.
     client = open_store(options.uri, options.dir) if options.target else connect(store)
     with answering():
@@ -109,13 +101,11 @@ def find_page(client: Client, options: argparse.Namespace) -> str:
         experiment = client.get_experiment_by_name(options.experiment)
         return "" if experiment is None else f"/#/experiments/{experiment.experiment_id}/runs{KIND}"
     if options.target.startswith(STUDY):
-        study = options.target.removeprefix(STUDY)
-        run = find_parent(client, options.experiment, study)
+        run = find_parent(client, options.experiment, options.target.removeprefix(STUDY))
+    elif RUN_ID.fullmatch(options.target):
+        run = read_run(client, options.target, "TARGET")  # that of a study's parent too
     else:
-        if RUN_ID.fullmatch(options.target):
-            run = read_run(client, options.target, "TARGET")  # that of a study's parent too
-        else:
-            run, _ = find_run(client, options.experiment, options.target)
+        run, _ = find_run(client, options.experiment, options.target)
     return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}{KIND}"
 
 
@@ -130,20 +120,22 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
         command += ["--default-artifact-root", store.artifact_root.as_uri()]
     servers = [Server("MLflow UI", command, environment, f"http://{HOST}:{port}")]
     if options.optuna is not None:
-        from dcgan_sweeps.sweep.storage import open_storage
-
-        journal = find_journal(options)
-        try:
-            open_storage(options.optuna or None, journal)
-        except RequestError as error:
-            faults = [Fault("--optuna", fault.problem) for fault in error.faults]
-            raise RequestError(faults) from error
-        port = choose_port(port + 1)
-        command = [sys.executable, "-m", "dcgan_sweeps.dashboard", str(journal), str(port)]
-        named = {"DCGAN_SWEEPS_STORAGE": options.optuna}
-        address = f"http://{HOST}:{port}"
-        servers.append(Server("optuna-dashboard", command, os.environ | named, address))
+        servers.append(plan_dashboard(options, choose_port(port + 1)))
     return servers
+
+
+def plan_dashboard(options: argparse.Namespace, port: int) -> Server:
+    """Return optuna-dashboard on the storage that was asked for; raises RequestError."""
+    from dcgan_sweeps.sweep.storage import open_storage
+
+    journal = find_journal(options)
+    try:
+        open_storage(options.optuna or None, journal)
+    except RequestError as error:
+        raise RequestError([Fault("--optuna", each.problem) for each in error.faults]) from error
+    command = [sys.executable, "-m", "dcgan_sweeps.dashboard", str(journal), str(port)]
+    environment = os.environ | {"DCGAN_SWEEPS_STORAGE": options.optuna}
+    return Server("optuna-dashboard", command, environment, f"http://{HOST}:{port}")
 
 
 def find_journal(options: argparse.Namespace) -> Path:
@@ -153,25 +145,18 @@ def find_journal(options: argparse.Namespace) -> Path:
     study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
     if study and not STUDY_NAME.fullmatch(study):  # it might be a path
         problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", problem)
     journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
         got = f"there is no {journal}" if study else f"got {target or 'no study'}"
         problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"
-        raise RequestError([Fault("--optuna", problem)])
+        raise refuse("--optuna", problem)
     return journal
 
 
 def choose_port(first: int) -> int:
-    """Return the first free port from one on, and say where that is another."""
-    port = find_free_port(first)
-    if port != first:
-        print(f"port {first} is taken; using {port}")
-    return port
-
-
-def find_free_port(first: int) -> int:
-    """Return the first port from `first` on that nobody listens at; raises RequestError."""
+    """Return the first port from `first` on that nobody listens at, and say where that is another;
+    raises RequestError."""
     for port in range(first, 65536):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,8 +164,10 @@ def find_free_port(first: int) -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-            return port
-    raise RequestError([Fault("--port", f"got {first}; there is no free port from there on")])
+        if port != first:
+            print(f"port {first} is taken; using {port}")
+        return port
+    raise refuse("--port", f"got {first}; there is no free port from there on")
 
 
 def serve(servers: Sequence[Server], page: str, store: str) -> int:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from studies import is_gone, wait_until
 
-from dcgan_sweeps.ui import Server, find_free_port, start, wait_until_answers
+from dcgan_sweeps.ui import Server, choose_port, start, wait_until_answers
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_the_servers_end_where_it_is_killed(ui):
 
 
 def test_the_dashboard_refuses_a_foreign_host_and_ends_with_its_lifeline(tmp_path):
-    port = find_free_port(5450)
+    port = choose_port(5450)
     module = ["-m", "dcgan_sweeps.dashboard", str(tmp_path / "journal"), str(port)]
     server = Server("dashboard", [sys.executable, *module], os.environ, f"http://127.0.0.1:{port}")
     started = start(server)
@@ -95,4 +95,4 @@ def test_the_dashboard_refuses_a_foreign_host_and_ends_with_its_lifeline(tmp_pat
         started.process.stdin.close()
         started.process.wait(30)
         started.errors.close()
-    assert find_free_port(port) == port
+    assert choose_port(port) == port

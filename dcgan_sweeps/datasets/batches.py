@@ -12,9 +12,7 @@ def draw_batches(
     image_count: int, batch_size: int, shuffle_buffer: int | None, random: np.random.Generator
 ) -> Indices:
     """Return one epoch's image indices, shape (steps, batch_size); an incomplete batch is dropped.
-
-    With `shuffle_buffer` the order is that of a buffer of so many images, as in tf.data.
-    """
+    With `shuffle_buffer` the order is that of a buffer of so many images, as in tf.data."""
     if shuffle_buffer is None:
         order = random.permutation(image_count).astype(np.int32)
     else:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Data, Fault, RequestError
-from dcgan_sweeps.datasets import idx, synthetic
+from dcgan_sweeps.config import Data, refuse
+from dcgan_sweeps.datasets import idx
 from dcgan_sweeps.datasets.idx import DataError
 from dcgan_sweeps.datasets.sources import Source, fetch, find_source, list_sources
 from dcgan_sweeps.randomness import stream
@@ -24,6 +24,10 @@ Labels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 HOLDOUT_SEED = 0
+SIDE = 28
+# Distance from the centre to the outline, by class: p-norms and turns give ten shapes.
+NORMS = (0.7, 1.0, 1.5, 2.0, 8.0, 0.7, 1.0, 1.5, 2.0, 8.0)
+RING_FROM = 5  # from this class on, only the rim is drawn
 FASHION_CLASSES = (
     "top",
     "trousers",
@@ -64,21 +68,23 @@ class Images:
 
 
 def load_images(data: Data, say: Callable[[str], None]) -> Images:
-    """Return the data set that `data` names; `say` gets progress lines while it is fetched.
-
-    Raises DataError, naming the file, what was found and what was expected.
-    """
+    """Return the data set that `data` names; `say` gets progress lines while it is fetched. Raises
+    DataError, naming the file, what was found and what was expected."""
     if data.name == "synthetic":
         return draw_synthetic(data.count or 0)
     return find_fashion_mnist(data.dir, say)
 
 
 def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Images:
-    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are whole; where
-    none is, it is fetched. `say` gets what is wrong with a source that is passed over.
+    """Return Fashion-MNIST as `read_local` does; where there is none that is whole, it is fetched.
+    Raises DataError for a folder that was named, or where nothing could be fetched."""
+    found = read_local(data_dir, say)
+    return read_fashion_mnist(fetch(say)) if found is None else found
 
-    Raises DataError for a folder that was named, or where nothing could be fetched.
-    """
+
+def read_local(data_dir: str | None, say: Callable[[str], None]) -> Images | None:
+    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are whole, None
+    without one; `say` gets what is wrong with a source that is passed over."""
     named = find_source(data_dir) if data_dir is not None else None
     if named is not None:
         return read_fashion_mnist(named)
@@ -87,7 +93,7 @@ def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Imag
             return read_fashion_mnist(source)
         except DataError as error:
             say(f"{source.name} is passed over: {error.what}")
-    return read_fashion_mnist(fetch(say))
+    return None
 
 
 def read_fashion_mnist(source: Source) -> Images:
@@ -98,27 +104,41 @@ def read_fashion_mnist(source: Source) -> Images:
 
 def draw_synthetic(count: int) -> Images:
     """Return `count` training images of small shapes, and a sixth as many test images."""
-    train = synthetic.draw_shapes(count, stream(0, "synthetic/train"))
-    test = synthetic.draw_shapes(count // 6, stream(0, "synthetic/test"))
+    train = draw_shapes(count, stream(0, "synthetic/train"))
+    test = draw_shapes(count // 6, stream(0, "synthetic/test"))
     return Images("synthetic", "drawn", *train, *test)
 
 
-def split_holdout(count: int) -> tuple[Indices, Indices]:
-    """Return the indices of the first five sixths and of the last sixth, seeded.
+def draw_shapes(count: int, random: np.random.Generator) -> tuple[ImagesU8, Labels]:
+    """Return `count` images (n, 28, 28) of small shapes and their labels (n,), in turn."""
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
+    images = np.empty((count, SIDE, SIDE), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        centre = random.uniform(11, 16, size=2)
+        radius, brightness = random.uniform(6, 11), random.uniform(150, 255)
+        y, x = np.abs(rows - centre[0]), np.abs(columns - centre[1])
+        norm = NORMS[label]
+        distance = (y**norm + x**norm) ** (1 / norm)
+        coverage = np.clip(radius - distance + 0.5, 0, 1)
+        if label >= RING_FROM:
+            coverage -= np.clip(radius - 3 - distance + 0.5, 0, 1)
+        image[:] = np.round(brightness * coverage)
+    return images, labels
 
-    The scoring classifier is trained on the first; a generator is scored against the second.
-    """
+
+def split_holdout(count: int) -> tuple[Indices, Indices]:
+    """Return the indices of the first five sixths and of the last sixth, seeded. The scoring
+    classifier is trained on the first; a generator is scored against the second."""
     order = np.random.default_rng(HOLDOUT_SEED).permutation(count)
     return order[: count - count // 6], order[count - count // 6 :]
 
 
 def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
-    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all.
-
-    Raises RequestError where it is too many.
-    """
+    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all; raises
+    RequestError where it is too many."""
     if limit is None:
         return np.arange(count)
     if limit > count:
-        raise RequestError([Fault("data.limit", f"got {limit}; allowed: at most {count}")])
+        raise refuse("data.limit", f"got {limit}; allowed: at most {count}")
     return stream(seed, "subset").permutation(count)[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -12,11 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from dcgan_sweeps.datasets.idx import FILES, DataError, find_file, parse_verified, unpack
 from dcgan_sweeps.files import write_whole
-from dcgan_sweeps.paths import resolve_folder
+from dcgan_sweeps.paths import find_cache, resolve_folder
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
@@ -34,20 +33,12 @@ class Source:
     folder: Path
 
 
-def find_cache_dir() -> Path | None:
-    """Return the folder that fetched files are kept in, which need not exist; None where this user
-    has no home folder."""
-    try:
-        return platformdirs.user_cache_path("dcgan_sweeps") / "fashion-mnist"
-    except RuntimeError:
-        return None
+find_cache_dir = functools.partial(find_cache, "fashion-mnist")
 
 
 def find_source(data_dir: str | None) -> Source | None:
     """Return the first source that has all four files; with `data_dir` only that one is looked at.
-
-    Raises DataError where `data_dir` lacks one.
-    """
+    Raises DataError where `data_dir` lacks one."""
     if data_dir is not None:
         folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
@@ -68,9 +59,7 @@ def list_sources() -> list[Source]:
 
 def fetch(say: Say) -> Source:
     """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
-
-    Raises DataError with what each way of fetching answered.
-    """
+    Raises DataError with what each way of fetching answered."""
     cache = find_cache_dir()
     if cache is None:
         raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")

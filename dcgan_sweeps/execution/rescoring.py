@@ -1,49 +1,39 @@
 """Scores the generator of a run that has ended, and logs that beside what the run has already.
 
-    loaded = Loaded(run, load_generator(client, run), Judged(scorer, train_rows))
-    rescore(client, loaded, console)["fcd"]
+    loaded = load_all(client, runs, config, console)
+    score_all(client, loaded, console)   # a row of each under COLUMNS
 
 TensorFlow is imported with this module: the device must have been set up before.
 """
 
 from __future__ import annotations
 
-import re
+import dataclasses
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
-from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.datasets.images import Indices
+from dcgan_sweeps.composition.command_line import compose_request
+from dcgan_sweeps.composition.grammar import quote
+from dcgan_sweeps.config import Config, Fault, RequestError, refuse, require_none
+from dcgan_sweeps.datasets.images import Indices, choose_subset, load_images
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
-from dcgan_sweeps.metrics import OWN
-from dcgan_sweeps.runs.logged_run import (
-    LoggedRun,
-    add_metrics,
-    download_keras_file,
-    find_generator,
-)
+from dcgan_sweeps.metrics import OWN, SCORE
+from dcgan_sweeps.runs.logged_run import LoggedRun, add_metrics, download_keras_file, find_generator
 from dcgan_sweeps.runs.scores import TAG, name_prefix
-from dcgan_sweeps.scoring.fcd import Scorer
-from dcgan_sweeps.terminal import make_say
-from dcgan_sweeps.tracking.pictures import write_png
+from dcgan_sweeps.scoring.fcd import Scorer, prepare_scorer
+from dcgan_sweeps.terminal import format_duration, make_say
 from dcgan_sweeps.tracking.store import Client
 
-
-@dataclass(frozen=True)
-class Judged:
-    """What a generator is scored with: the scorer, and which images it was trained on."""
-
-    scorer: Scorer
-    train_rows: Indices
+# What says which images a run was trained on.
+IMAGES = ("data.name", "data.count", "data.limit", "seed")
+COLUMNS = ("run", "name", "identity", "fcd", "fcd_test", "share", "own fcd")
 
 
 @dataclass(frozen=True)
@@ -52,35 +42,81 @@ class Loaded:
 
     run: LoggedRun
     generator: Generator
-    judged: Judged
+    scorer: Scorer
+    train_rows: Indices  # of the images that it was trained on
+
+
+def load_all(
+    client: Client, runs: Sequence[LoggedRun], config: Config, console: Console
+) -> list[Loaded]:
+    """Return each run with its generator and what it is scored with, before any is scored; raises
+    RequestError with a fault for each that cannot be loaded."""
+    scorers: dict[tuple[str, int | None], Scorer] = {}
+    loaded: list[Loaded] = []
+    faults: list[Fault] = []
+    for run in runs:
+        try:
+            generator = load_generator(client, run)
+            asked = _compose_images(run)
+            key = (asked.data.name, asked.data.count)
+            if key not in scorers:
+                data = dataclasses.replace(asked.data, dir=config.data.dir)
+                scorers[key] = prepare_scorer(config.score, load_images(data, make_say(console)))
+            count = len(scorers[key].images.train_u8)
+            rows = choose_subset(count, asked.data.limit, asked.seed)
+            loaded.append(Loaded(run, generator, scorers[key], rows))
+        except RequestError as error:
+            faults += error.faults
+    require_none(faults)
+    return loaded
+
+
+def _compose_images(run: LoggedRun) -> Config:
+    """Return a configuration with the images that a run says it was trained on."""
+    logged = {key: quote(run.params[key]) for key in IMAGES if run.params[key] != "None"}
+    config: Config = compose_request(
+        "config", [f"{key.removesuffix('.name')}={text}" for key, text in logged.items()]
+    )
+    return config
 
 
 def load_generator(client: Client, run: LoggedRun) -> Generator:
-    """Return the newest generator that a run has logged.
-
-    Raises RequestError where there is none, or what there is draws no images.
-    """
+    """Return the newest generator that a run has logged; raises RequestError where there is none,
+    or what there is draws no images."""
     logged = find_generator(client, run)
     if logged is None:
-        problem = f"got {run.run_id}, which logged no generator"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", f"got {run.run_id}, which logged no generator")
     with tempfile.TemporaryDirectory() as folder:
         try:
             return read_generator(download_keras_file(client, logged, folder))
         except ValueError as error:
             problem = f"got {run.run_id}, whose generator cannot be loaded: {error}"
-            raise RequestError([Fault("TARGET", problem)]) from error
+            raise refuse("TARGET", problem) from error
+
+
+def score_all(client: Client, loaded: Sequence[Loaded], console: Console) -> list[tuple[str, ...]]:
+    """Score each run and return its row under COLUMNS."""
+    say = make_say(console)
+    begin = time.perf_counter()
+    rows: list[tuple[str, ...]] = []
+    for number, each in enumerate(loaded, 1):
+        run = each.run
+        say(f"{number} of {len(loaded)}: {run.run_id[:8]}, {run.name}")
+        named = rescore(client, each, console)
+        if number < len(loaded):
+            left_s = (time.perf_counter() - begin) / number * (len(loaded) - number)
+            say(f"  {format_duration(left_s)} left")
+        own = f"{run.metrics[SCORE]:.2f}" if SCORE in run.metrics else "none"
+        scores = (f"{named['fcd']:.2f}", f"{named['fcd_test']:.2f}", f"{named['fcd_share']:.1%}")
+        rows.append((run.run_id[:8], run.name, each.scorer.identity.digest, *scores, own))
+    return rows
 
 
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
-    """Return {name: value} of the scores and extra metrics, logged where the run lacks them.
-
-    They are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another.
-    Raises RequestError for a run that does not say how long it was trained.
-    """
-    run, generator, judged = loaded.run, loaded.generator, loaded.judged
-    last_epoch = read_last_epoch(run)
-    scorer, begin = judged.scorer, time.perf_counter()
+    """Return {name: value} of the scores and extra metrics, logged where the run lacks them. They
+    are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another."""
+    run, generator, scorer = loaded.run, loaded.generator, loaded.scorer
+    begin = time.perf_counter()
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     fakes = scorer.draw(sample, generator.latent_dim)
     scores = name_scores(scorer, scorer.score(fakes))
@@ -89,39 +125,20 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     digest = scorer.identity.digest
     prefix = name_prefix(run, digest)
     if scorer.settings.extra_metrics != "never":
-        examination = scorer.examine(fakes, judged.train_rows, make_say(console))
+        examination = scorer.examine(fakes, loaded.train_rows, make_say(console))
         metrics = name_metrics(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:
             walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
             pictures = draw_pictures(
-                scorer.images, judged.train_rows, fakes.images_u8, examination, walks_u8
+                scorer.images, loaded.train_rows, fakes.images_u8, examination, walks_u8
             )
-            add_pictures(client, run, pictures, prefix.rstrip("/"))
+            for name, picture in pictures.items():
+                client.log_image(run.run_id, picture, f"{prefix}{name}.png")
     named = {
         name.removeprefix(OWN): value for name, value in {**bounds, **scores, **metrics}.items()
     }
     values = {f"{prefix}{name}": value for name, value in named.items()}
-    add_metrics(client, run, values, last_epoch)
+    add_metrics(client, run, values, int(run.params["train.epochs"]))
     client.set_tag(run.run_id, f"{TAG}{digest}", scorer.identity.describe())
     make_say(console)(f"  scored in {time.perf_counter() - begin:.1f} s")
     return named
-
-
-def read_last_epoch(run: LoggedRun) -> int:
-    """Return how many epochs a run has trained; raises RequestError where its params do not say."""
-    text = run.params["train.epochs"]
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        problem = f"got {run.run_id}, which logged train.epochs as {text}; allowed: a whole number"
-        raise RequestError([Fault("TARGET", problem)])
-    return int(text)
-
-
-def add_pictures(
-    client: Client, run: LoggedRun, pictures: Mapping[str, np.ndarray], folder: str
-) -> None:
-    """Log {name: picture} as artifacts in `folder` of a run."""
-    with tempfile.TemporaryDirectory() as place:
-        for name, picture in pictures.items():
-            path = Path(place) / f"{name}.png"
-            write_png(path, picture)
-            client.log_artifact(run.run_id, str(path), folder)

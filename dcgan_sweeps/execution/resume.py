@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten
+from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten, require_none
 from dcgan_sweeps.execution.spec import (
     ResumePoint,
     RunSpec,
@@ -40,7 +40,6 @@ from dcgan_sweeps.tracking.logged_files import (
     read_files,
     read_provenance,
     require_provenance,
-    require_unedited,
 )
 from dcgan_sweeps.tracking.mirror import is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -66,7 +65,7 @@ def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
     """
     folder = find_recorded(str(request.config.resume), request.config.tracking)
     files = read_files(folder)
-    require_unedited(files)
+    require_none(files.edits)
     with released_on_refusal(hold(folder)) as lock:
         logged = files.config
         changes = find_changed_keys(request, logged)
@@ -94,7 +93,7 @@ def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
         return read_provenance(folder)
     files = read_files(folder)
-    require_unedited(files)
+    require_none(files.edits)
     changes = find_changes(flatten(files.config), flatten(config))
     faults = [
         Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")

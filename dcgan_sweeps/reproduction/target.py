@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.config import Config, flatten, refuse
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import (
@@ -60,46 +60,37 @@ class Original:
 
 
 def find_original(target: str, place: Place) -> Original:
-    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file.
-
-    Raises RequestError for what cannot be found, or cannot be read under today's schema.
-    """
+    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file. Raises
+    RequestError for what cannot be found, or cannot be read under today's schema."""
     if not is_run_name(target):
         path = resolve_folder("TARGET", target)
         if path.is_file():
             return read_file(path, place)
-        problem = f"got {target}; {ALLOWED}, or a config file (.yaml)"
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", f"got {target}; {ALLOWED}, or a config file (.yaml)")
     client = open_store(place.uri, place.dir)
     return read_tracked(client, *find_run(client, place.experiment, target))
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
-    """Return a run of a store, from its artifacts and metrics.
+    """Return a run of a store, from its artifacts and metrics; raises RequestError for an artifact
+    that is damaged."""
 
-    Raises RequestError for an artifact that is damaged.
-    """
+    def read(path: str, absent: str, largest: int = LARGEST) -> tuple[str, str]:
+        """Return the text of an artifact, or `absent`, and what faults of it are named by."""
+        text = read_artifact(client, run.run_id, path, largest)
+        return absent if text is None else text, name_artifact(run.run_id, path)
 
-    def read(path: str, largest: int) -> str | None:
-        return read_artifact(client, run.run_id, path, largest)
-
-    config_path, overrides_path = f"config/{CONFIG}", f"config/{OVERRIDES}"
-    config_text, overrides_text = read(config_path, LARGEST), read(overrides_path, LARGEST)
-    provenance_text, diff = read(PROVENANCE, LARGEST), read(DIFF, LARGEST_TEXT)
-    history_text = read("history.jsonl", LARGEST_TEXT)
-    name = name_artifact
+    config_path = f"config/{CONFIG}"
+    config_text = read_artifact(client, run.run_id, config_path, LARGEST)
     if config_text is None:
-        raise RequestError([Fault("TARGET", f"run {run.run_id} logged no {config_path}")])
-    nested = parse_mapping(config_text, name(run.run_id, config_path))
-    provenance: Mapping[str, Any] = {}
-    if provenance_text is not None:
-        provenance = parse_mapping(provenance_text, name(run.run_id, PROVENANCE))
-        check_facts(provenance, name(run.run_id, PROVENANCE))
-    overrides: tuple[str, ...] = ()
-    if overrides_text is not None:
-        overrides = parse_texts(overrides_text, name(run.run_id, overrides_path))
-    config = read_logged(nested)
-    names = [name for name in run.metrics if name.startswith(REPEATABLE)]
+        raise refuse("TARGET", f"run {run.run_id} logged no {config_path}")
+    diff = read_artifact(client, run.run_id, DIFF, LARGEST_TEXT)
+    provenance = parse_mapping(*read(PROVENANCE, "{}"))
+    check_facts(provenance, name_artifact(run.run_id, PROVENANCE))
+    overrides = parse_texts(*read(f"config/{OVERRIDES}", "[]"))
+    history = read_history(*read("history.jsonl", "", LARGEST_TEXT))
+    config = read_logged(parse_mapping(config_text, name_artifact(run.run_id, config_path)))
+    series = read_series(client, run.run_id, [x for x in run.metrics if x.startswith(REPEATABLE)])
     return Original(
         run.run_id,
         found if run.outcome == "complete" else f"{found} ({run.outcome or run.status.lower()})",
@@ -107,10 +98,7 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
         overrides,
         provenance,
         diff or "",
-        History(
-            read_series(client, run.run_id, names),
-            read_history(history_text or "", name(run.run_id, "history.jsonl")).digests,
-        ),
+        History(series, history.digests),
         find_edited_params(flatten(config), run.params),
         find_altered(run, {OVERRIDES: overrides, PROVENANCE: provenance}, diff),
     )
@@ -132,18 +120,10 @@ def find_altered(run: LoggedRun, contents: Mapping[str, Any], diff: str | None) 
 
 def read_file(path: Path, place: Place) -> Original:
     """Return the run that a config file is of: the one beside it, else one of its config hash.
-
-    Raises RequestError for a damaged file.
-    """
+    Raises RequestError for a damaged file."""
     nested = read_mapping(path)
-    folder = next(
-        (
-            RunFolder(each)
-            for each in (path.parent, path.parent.parent)
-            if RunFolder(each).history.is_file()
-        ),
-        None,
-    )
+    folders = map(RunFolder, (path.parent, path.parent.parent))
+    folder = next((each for each in folders if each.history.is_file()), None)
     if folder is None:
         return _find_by_config_hash(path, nested, place)
     provenance = read_provenance(folder)
@@ -201,6 +181,6 @@ def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) ->
             f"got {path}; there is no history.jsonl beside it, and no complete run of its "
             f"config hash {config_hash} in the store: nothing to compare with"
         )
-        raise RequestError([Fault("TARGET", problem)])
+        raise refuse("TARGET", problem)
     run = runs[0]
     return read_tracked(client, run, f"{path}, of the config hash of run {run.run_id}, {run.name}")

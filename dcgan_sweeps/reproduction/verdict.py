@@ -53,12 +53,10 @@ class Verdict:
 
 
 def compare_histories(expected: History, got: History, last_epoch: int | None) -> list[Comparison]:
-    """Return a comparison for each series that was expected, losses first.
-
-    With `last_epoch`, points after it are left out; the last step got says where it ends.
-    """
-    steps = [step for name, points in got.metrics.items() for step in points if _is_loss(name)]
-    last_step = max(steps, default=0)
+    """Return a comparison for each series that was expected, losses first. With `last_epoch`,
+    points after it are left out; the last step got says where it ends."""
+    losses = [points for name, points in got.metrics.items() if not name.startswith(PER_EPOCH)]
+    last_step = max((step for points in losses for step in points), default=0)
     comparisons = []
     there: dict[str, Mapping[int, Value]] = {**got.metrics, **got.digests}
     wished: dict[str, Mapping[int, Value]] = {**expected.metrics, **expected.digests}
@@ -70,10 +68,6 @@ def compare_histories(expected: History, got: History, last_epoch: int | None) -
         if wanted:
             comparisons.append(compare_series(name, wanted, there.get(name, {})))
     return sorted(comparisons, key=lambda each: (each.name.startswith(PER_EPOCH), each.name))
-
-
-def _is_loss(name: str) -> bool:
-    return not name.startswith(PER_EPOCH)
 
 
 def compare_series(

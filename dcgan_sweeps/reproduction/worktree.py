@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.reproduction.target import Original
 from dcgan_sweeps.tracking.provenance import find_tree
 
@@ -35,16 +35,15 @@ def require_commit(original: Original) -> str:
     """Return the commit of a run; raises RequestError where this checkout cannot make its code."""
     commit = str(original.provenance.get("commit"))
     if not COMMIT.fullmatch(commit):
-        problem = f"{original.name} logged no commit (got {commit})"
-        raise RequestError([Fault("--code", problem)])
+        raise refuse("--code", f"{original.name} logged no commit (got {commit})")
     try:
         _git("cat-file", "-e", f"{commit}^{{commit}}")
     except (subprocess.CalledProcessError, OSError) as error:
         problem = f"commit {commit} is not in {find_tree()}; fetch it first"
-        raise RequestError([Fault("--code", problem)]) from error
+        raise refuse("--code", problem) from error
     if original.diff.startswith(("# cut:", "# masked:")):
         problem = f"the run's diff was not kept whole ({original.diff.splitlines()[0]})"
-        raise RequestError([Fault("--code", problem)])
+        raise refuse("--code", problem)
     return commit
 
 
@@ -80,10 +79,8 @@ def handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def checked_out(commit: str, diff: str) -> Iterator[Path]:
-    """Make a worktree of `commit` with `diff` applied, and remove it afterwards.
-
-    Raises RequestError where the diff does not apply.
-    """
+    """Make a worktree of `commit` with `diff` applied, and remove it afterwards; raises
+    RequestError where the diff does not apply."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "code"
         _git("worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -96,19 +93,16 @@ def checked_out(commit: str, diff: str) -> Iterator[Path]:
 
 
 def _apply(tree: Path, diff: str) -> None:
-    done = subprocess.run(
-        ["git", "-C", str(tree), "apply", "--index", "-"],
-        input=diff.encode(),
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        problem = f"the run's diff does not apply: {done.stderr.decode(errors='replace').strip()}"
-        raise RequestError([Fault("--code", problem)])
+    try:
+        _git("apply", "--index", "-", tree=tree, content=diff)
+    except subprocess.CalledProcessError as error:
+        problem = f"the run's diff does not apply: {error.stderr.strip()}"
+        raise refuse("--code", problem) from error
 
 
-def _git(*words: str) -> str:
+def _git(*words: str, tree: Path | None = None, content: str | None = None) -> str:
+    command = ["git", "-C", str(tree or find_tree()), *words]
     done = subprocess.run(
-        ["git", "-C", str(find_tree()), *words], capture_output=True, text=True, check=True
+        command, input=content, capture_output=True, encoding="utf-8", errors="replace", check=True
     )
     return done.stdout

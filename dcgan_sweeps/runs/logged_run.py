@@ -22,9 +22,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
-from dcgan_sweeps.tracking.documents import decode
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 PAGE = 500  # runs in one answer of the store

@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Mapping
 
+from rich.console import Console
+
 from dcgan_sweeps.command import (
     FAILURE,
     INTERRUPTED,
@@ -16,8 +18,13 @@ from dcgan_sweeps.command import (
     describe_refusal,
     run_command,
 )
+from dcgan_sweeps.config import ClassifierConfig
+from dcgan_sweeps.datasets.images import Images, load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
+from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
+from dcgan_sweeps.tracking.outcome import Outcome
+from dcgan_sweeps.tracking.recorder import Recorder, open_recorder
 
 READ_BATCH = 500
 
@@ -27,26 +34,12 @@ def main() -> int:
 
 
 def train(request: Request) -> int:
-    """Train, write the two files of a classifier, log both; return the exit status."""
-    config = request.config
+    """Train a classifier, tracked, and return the exit status."""
+    config: ClassifierConfig = request.config
     console = make_console()
-    runner = dataclasses.replace(config.runner, precision="float32", jit="off")
     say = make_say(console)
+    runner = dataclasses.replace(config.runner, precision="float32", jit="off")
     say(set_up_device(runner).describe())
-
-    from dcgan_sweeps.datasets.images import load_images
-    from dcgan_sweeps.scoring.classifier.network import decode_weights, encode_weights
-    from dcgan_sweeps.scoring.classifier.training import (
-        build_for,
-        measure_accuracy,
-        train_classifier,
-    )
-    from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
-    from dcgan_sweeps.scoring.reference import REFERENCE_FILE, encode_reference, measure_reference
-    from dcgan_sweeps.tracking.delivery import Delivery, require_tracker
-    from dcgan_sweeps.tracking.outcome import Outcome
-    from dcgan_sweeps.tracking.recorder import open_recorder
-
     images = load_images(config.data, say)
     begin = time.perf_counter()
     require_tracker(config.tracking)
@@ -56,26 +49,7 @@ def train(request: Request) -> int:
     try:
         recorder.add_request({}, dataclasses.asdict(config), list(request.overrides))
         delivery.open()
-        model = build_for(config)
-        for epoch in train_classifier(model, images, config):
-            metrics = {
-                "loss": epoch.loss,
-                "accuracy/train": epoch.train_accuracy,
-                "accuracy/test": epoch.test_accuracy,
-            }
-            recorder.add_scores(epoch.number, metrics)
-            console.print(
-                show_epoch(epoch.number, config.epochs, metrics, time.perf_counter() - begin)
-            )
-        content = encode_weights(model)
-        classifier = decode_weights(content)
-        accuracy = measure_accuracy(classifier, images, READ_BATCH)
-        reference = measure_reference(classifier, images, READ_BATCH)
-        recorder.add_scores(config.epochs, {"accuracy/stored": accuracy})
-        recorder.add_file(WEIGHTS_FILE, content)
-        recorder.add_file(
-            REFERENCE_FILE, encode_reference(reference, classifier.sha256, images.digest)
-        )
+        facts = train_and_keep(config, images, recorder, console)
         outcome = Outcome.COMPLETE
     except KeyboardInterrupt:
         outcome, reason = Outcome.INTERRUPTED, f"at {format_duration(time.perf_counter() - begin)}"
@@ -86,23 +60,53 @@ def train(request: Request) -> int:
     finally:
         recorder.finish(outcome, reason, delivery.cpu_s)
         delivery.flush(config.tracking.flush_timeout_s, lambda: False, say)
-    print_facts(
-        console,
-        {
-            "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, as stored",
-            "sha256": classifier.sha256,
-            "size": f"{len(content):,} bytes",
-            "floor": f"{reference.floor:.4f}, real images against real",
-            "time": format_duration(time.perf_counter() - begin),
-            "run": delivery.run_id or "not tracked",
-            "folder": str(recorder.folder.root),
-            "use": f"python -m dcgan_sweeps.run score.classifier={recorder.folder.root}",
-            **delivery.describe([recorder.folder], str(recorder.folder.root)),
-        },
-    )
+    folder = recorder.folder.root
+    facts |= {
+        "time": format_duration(time.perf_counter() - begin),
+        "run": delivery.run_id or "not tracked",
+        "folder": str(folder),
+        "use": f"python -m dcgan_sweeps.run score.classifier={folder}",
+    }
+    print_facts(console, {**facts, **delivery.describe([recorder.folder], str(folder))})
     for failure in recorder.failures:
         say(f"not written: {failure}")
     return FAILURE if recorder.failures else OK
+
+
+def train_and_keep(
+    config: ClassifierConfig, images: Images, recorder: Recorder, console: Console
+) -> dict[str, str]:
+    """Train, write the two files of a classifier, and return what there is to say of it."""
+    from dcgan_sweeps.scoring.classifier import training
+    from dcgan_sweeps.scoring.classifier.network import decode_weights, encode_weights
+    from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
+    from dcgan_sweeps.scoring.reference import REFERENCE_FILE, encode_reference, measure_reference
+
+    begin = time.perf_counter()
+    model = training.build_for(config)
+    for epoch in training.train_classifier(model, images, config):
+        metrics = {
+            "loss": epoch.loss,
+            "accuracy/train": epoch.train_accuracy,
+            "accuracy/test": epoch.test_accuracy,
+        }
+        recorder.add_scores(epoch.number, metrics)
+        wall_s = time.perf_counter() - begin
+        console.print(show_epoch(epoch.number, config.epochs, metrics, wall_s))
+    content = encode_weights(model)
+    classifier = decode_weights(content)
+    accuracy = training.measure_accuracy(classifier, images, READ_BATCH)
+    reference = measure_reference(classifier, images, READ_BATCH)
+    recorder.add_scores(config.epochs, {"accuracy/stored": accuracy})
+    recorder.add_file(WEIGHTS_FILE, content)
+    encoded = encode_reference(reference, classifier.sha256, images.digest)
+    recorder.add_file(REFERENCE_FILE, encoded)
+    return {
+        "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, as stored",
+        "sha256": classifier.sha256,
+        "size": f"{len(content):,} bytes",
+        "floor": f"{reference.floor:.4f}, real images against real",
+    }
 
 
 def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:

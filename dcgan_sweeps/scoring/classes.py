@@ -25,10 +25,8 @@ def count_shares(logits: Logits) -> Float64:
 
 
 def measure_js_bits(shares: Float64, others: Float64) -> float:
-    """Return the Jensen-Shannon distance of two histograms, to base 2: 0 equal, 1 disjoint.
-
-    It is the square root of the divergence in bits (Endres and Schindelin 2003).
-    """
+    """Return the Jensen-Shannon distance of two histograms, to base 2: 0 equal, 1 disjoint. It is
+    the square root of the divergence in bits (Endres and Schindelin 2003)."""
     return float(jensenshannon(shares, others, base=2))
 
 

@@ -32,7 +32,6 @@ from dcgan_sweeps.scoring.neighbours import (
 
 Features = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
-ImagesU8 = npt.NDArray[np.uint8]
 Float64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -119,7 +118,4 @@ def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
     """Return the metrics of the test images, in the place of fakes."""
     distances, _ = find_nearest_neighbours(reals.test.features, reals.train_features, 1)
-    return {
-        **measure(reals, reals.test, shares_real),
-        "nearest_train": float(np.median(distances)),
-    }
+    return {**measure(reals, reals.test, shares_real), "nearest_train": float(np.median(distances))}

@@ -9,6 +9,7 @@ Scoring draws from streams of its own and moves no weight, so training does not 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +17,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError, Score
-from dcgan_sweeps.datasets.images import Images, split_holdout
+from dcgan_sweeps.config import Score, refuse
+from dcgan_sweeps.datasets.images import Images, ImagesU8, Indices, split_holdout
 from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.scoring.cache import FEW, Arrays, load_arrays, name_arrays
 from dcgan_sweeps.scoring.classifier.network import Classifier, load_classifier
-from dcgan_sweeps.scoring.classifier.reading import Say, read_rows
 from dcgan_sweeps.scoring.extra_metrics import Examination, Reals, Set, examine
 from dcgan_sweeps.scoring.frechet import (
     estimate_error,
@@ -32,8 +33,8 @@ from dcgan_sweeps.scoring.identity import Identity, find_classifier_dir, identif
 from dcgan_sweeps.scoring.reference import Reference, load_reference, measure_reference
 
 Latents = npt.NDArray[np.float32]
-ImagesU8 = npt.NDArray[np.uint8]
-Indices = npt.NDArray[np.int64]
+Read = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # features, logits
+Say = Callable[[str], None]
 Sampler = Callable[[Latents], ImagesU8]
 
 
@@ -96,9 +97,7 @@ class Scorer:
 
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
         """Return what the extra metrics say of a generator that was trained on some of the images.
-
-        Of the first fakes, as many as there are reals: the metrics depend on the number.
-        """
+        Of the first fakes, as many as there are reals: the metrics depend on the number."""
         reals = self.read_reals(train_rows, say)
         count = len(reals.holdout.features)
         few = Set(fakes.read.features[:count], fakes.read.logits[:count])
@@ -145,5 +144,39 @@ def prepare_scorer(settings: Score, images: Images) -> Scorer:
         reference = measure_reference(classifier, images, settings.batch_size)
     if reference.ceiling <= reference.floor:
         problem = f"got {settings.classifier}, which cannot tell noise from real images"
-        raise RequestError([Fault("score.classifier", problem)])
+        raise refuse("score.classifier", problem)
     return Scorer(classifier, images, reference, identify(settings, digest), settings)
+
+
+def read_rows(
+    classifier: Classifier,
+    images_u8: ImagesU8,
+    rows: Indices,
+    batch_size: int,
+    say: Say,
+) -> Read:
+    """Return features (n, d) and logits (n, 10) of some of the images (m, 28, 28) of a data set."""
+    if len(rows) <= FEW:
+        return classifier.read(images_u8[rows], batch_size)
+    features, logits = read_kept(classifier, images_u8, batch_size, say)
+    return features[rows], logits[rows]
+
+
+def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say: Say) -> Read:
+    """Return features and logits of images (n, 28, 28), from the cache where they are in it.
+
+    The first batch is always read, and is a part of the name that they are kept under: whatever
+    changes the last bit, such as the number of threads, has a file of its own.
+    """
+    first = classifier.read(images_u8[:batch_size], batch_size)
+
+    def measure() -> Arrays:
+        begin = time.perf_counter()
+        say(f"reading {len(images_u8):,} real images, once for this machine ...")
+        features, logits = classifier.read(images_u8, batch_size)
+        say(f"  done after {time.perf_counter() - begin:.0f} s")
+        return {"features": features, "logits": logits}
+
+    name = f"{classifier.sha256[:16]}_{batch_size}_{name_arrays(images_u8, *first)}"
+    kept = load_arrays(name, measure, say)
+    return kept["features"], kept["logits"]

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError, Score
+from dcgan_sweeps.config import Score, refuse
 from dcgan_sweeps.datasets.images import HOLDOUT_SEED
 from dcgan_sweeps.paths import resolve_folder
 
@@ -65,10 +65,8 @@ class Identity:
 
 
 def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
-    """Return the weights of the classifier in `folder`, or of the shipped one, in their order.
-
-    Raises RequestError naming a file that holds no classifier.
-    """
+    """Return the weights of the classifier in `folder`, or of the shipped one, in their order;
+    raises RequestError naming a file that holds no classifier."""
     content = read_weights(folder)
     with naming_damage(folder):
         return decode_arrays(content)
@@ -76,20 +74,18 @@ def read_arrays(folder: str | None) -> list[npt.NDArray[np.float32]]:
 
 @contextmanager
 def naming_damage(folder: str | None) -> Iterator[None]:
-    """Turn one of DAMAGED into a RequestError that names the file of a classifier."""
+    """Turn one of DAMAGED, or an OSError, into a RequestError that names a classifier's file."""
     try:
         yield
-    except DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
         path = find_classifier_dir(folder) / WEIGHTS_FILE
         problem = f"got {path}, which holds no classifier ({error})"
-        raise RequestError([Fault("score.classifier", problem)]) from error
+        raise refuse("score.classifier", problem) from error
 
 
 def decode_arrays(content: bytes) -> list[npt.NDArray[np.float32]]:
-    """Return the weights in a classifier's file, in their order; nothing is unpickled.
-
-    Raises one of DAMAGED where they are no classifier's.
-    """
+    """Return the weights in a classifier's file, in their order; nothing is unpickled. Raises one
+    of DAMAGED where they are no classifier's."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         weights = [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
     dense = [each for each in weights if each.ndim == 2]
@@ -99,10 +95,8 @@ def decode_arrays(content: bytes) -> list[npt.NDArray[np.float32]]:
 
 
 def identify(settings: Score, data_digest: str) -> Identity:
-    """Return the identity of the scores that `settings` ask for on a data set.
-
-    Raises RequestError where there is no such classifier.
-    """
+    """Return the identity of the scores that `settings` ask for on a data set; raises RequestError
+    where there is no such classifier."""
     sha256 = hashlib.sha256(read_weights(settings.classifier)).hexdigest()
     return Identity(sha256, data_digest, settings.count, settings.seed)
 
@@ -113,13 +107,7 @@ def find_classifier_dir(folder: str | None) -> Path:
 
 
 def read_weights(folder: str | None) -> bytes:
-    """Return the file of the classifier in `folder`, or of the shipped one.
-
-    Raises RequestError naming a file that cannot be read.
-    """
-    path = find_classifier_dir(folder) / WEIGHTS_FILE
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        problem = f"got {path}, which holds no classifier ({error})"
-        raise RequestError([Fault("score.classifier", problem)]) from error
+    """Return the file of the classifier in `folder`, or of the shipped one; raises RequestError
+    naming a file that cannot be read."""
+    with naming_damage(folder):
+        return (find_classifier_dir(folder) / WEIGHTS_FILE).read_bytes()

@@ -47,9 +47,7 @@ def measure_kid(real: Features, fake: Features, random: np.random.Generator) -> 
 
 def square_mmd(real: Features, fake: Features) -> float:
     """Return the unbiased squared maximum mean discrepancy of two sets of n features, n > 1.
-
-    Gretton et al. 2012, lemma 6, under the kernel (x . y / d + 1)^3.
-    """
+    Gretton et al. 2012, lemma 6, under the kernel (x . y / d + 1)^3."""
     reals, fakes = real.astype(np.float64), fake.astype(np.float64)
     count = len(reals)
     within = sum(

@@ -40,10 +40,8 @@ class Overlap:
 
 
 def measure_overlap(real: Features, fake: Features) -> Overlap:
-    """Return how features (n, d) of fakes lie among those of reals (m, d).
-
-    A set of k points or fewer has balls that reach to its farthest one.
-    """
+    """Return how features (n, d) of fakes lie among those of reals (m, d). A set of k points or
+    fewer has balls that reach to its farthest one."""
     reach = measure_radii(real, PRECISION_K), measure_radii(real, DENSITY_K)
     reach_of_fakes = measure_radii(fake, PRECISION_K)
     precise, dense = 0, 0

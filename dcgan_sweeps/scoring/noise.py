@@ -14,10 +14,8 @@ TRAINING_NOISE = 0.08
 
 
 def is_tied(score: float, other: float) -> bool:
-    """Return whether two runs differ by less than two seeds of one configuration would.
-
-    By one standard deviation of such a difference, the root of two times that of one score.
-    """
+    """Return whether two runs differ by less than two seeds of one configuration would. By one
+    standard deviation of such a difference, the root of two times that of one score."""
     return abs(score - other) <= math.sqrt(2) * TRAINING_NOISE * (score + other) / 2
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,36 +64,33 @@ def encode_reference(reference: Reference, classifier_sha256: str, data_digest: 
     covariances = {f"{name}_covariance": each.covariance for name, each in moments.items()}
     file = io.BytesIO()
     np.savez_compressed(
-        file,
-        classifier_sha256=classifier_sha256,
-        data_digest=data_digest,
-        **means,
-        **covariances,
+        file, classifier_sha256=classifier_sha256, data_digest=data_digest, **means, **covariances
     )
     return file.getvalue()
 
 
 def load_reference(folder: Path, classifier: Classifier, data_digest: str) -> Reference | None:
     """Return the reference in `folder` where it is of this classifier and data, else None."""
-    path = folder / REFERENCE_FILE
-    if not path.is_file():
+    arrays = _read_arrays(folder)
+    expected = {"classifier_sha256": classifier.sha256, "data_digest": data_digest}
+    if any(arrays.get(name) != value for name, value in expected.items()):
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        expected = {"classifier_sha256": classifier.sha256, "data_digest": data_digest}
-        if any(arrays[name] != value for name, value in expected.items()):
-            return None
-        if any(f"{name}_mean" not in arrays for name in SETS):  # written before there was noise
-            return None
-        return Reference(
-            *(Moments(arrays[f"{name}_mean"], arrays[f"{name}_covariance"]) for name in SETS)
-        )
+    if any(f"{name}_mean" not in arrays for name in SETS):  # written before there was noise
+        return None
+    return Reference(
+        *(Moments(arrays[f"{name}_mean"], arrays[f"{name}_covariance"]) for name in SETS)
+    )
 
 
 def read_classifier_digest(folder: Path) -> str | None:
-    """Return the SHA-256 of the classifier whose reference lies in `folder`, None where none
-    does."""
+    """Return the SHA-256 of the classifier whose reference lies in `folder`, None without one."""
+    arrays = _read_arrays(folder)
+    return str(arrays["classifier_sha256"]) if arrays else None
+
+
+def _read_arrays(folder: Path) -> dict[str, Any]:
     path = folder / REFERENCE_FILE
     if not path.is_file():
-        return None
+        return {}
     with np.load(path, allow_pickle=False) as arrays:
-        return str(arrays["classifier_sha256"])
+        return dict(arrays)

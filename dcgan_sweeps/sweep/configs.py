@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.sweep.folder import Configs
 
 MOST_FILES = 2000  # a folder of more is none of configs
@@ -36,47 +36,31 @@ def read_configs(sources: Sequence[Source]) -> Configs:
     """
     configs: dict[str, bytes] = {}
     for source in sources:
+        root: Traversable
         if source.scheme == "file":
-            found = _read_folder(Path(source.path))
+            root = Path(source.path)
         elif source.scheme == "pkg" and source.provider.startswith("hydra.searchpath"):
-            found = _read_package(source.path)
+            root = importlib.resources.files(source.path.replace("/", "."))
         else:
             continue
-        for number, (name, content) in enumerate(found, 1):
+        for number, (name, content) in enumerate(_read_tree(root, "", set()), 1):
             configs.setdefault(name, content)
             if number > MOST_FILES:
                 problem = f"got {source.path}; allowed: at most {MOST_FILES} YAML files"
-                raise RequestError([Fault("--config-dir", problem)])
+                raise refuse("--config-dir", problem)
     return configs
 
 
-def _read_folder(root: Path) -> Iterator[tuple[str, bytes]]:
-    seen: set[str] = set()
-    for folder, below, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        # Links may lead in a circle; what begins with a dot, and a run's own, is no config.
-        below[:] = [] if real in seen else sorted(name for name in below if _is_searched(name))
-        if real in seen:
-            continue
-        seen.add(real)
-        for name in sorted(files):
-            if name.endswith(".yaml"):
-                path = Path(folder) / name
-                yield str(path.relative_to(root)), path.read_bytes()
-
-
-def _is_searched(name: str) -> bool:
-    return not name.startswith(".") and name != "mlruns"
-
-
-def _read_package(path: str) -> Iterator[tuple[str, bytes]]:
-    root = importlib.resources.files(path.replace("/", "."))
-    yield from _read_tree(root, "")
-
-
-def _read_tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for each in folder.iterdir():
+def _read_tree(folder: Traversable, prefix: str, seen: set[str]) -> Iterator[tuple[str, bytes]]:
+    real = os.path.realpath(str(folder))
+    is_closed = isinstance(folder, Path) and not os.access(folder, os.R_OK | os.X_OK)
+    if real in seen or is_closed:  # links may lead in a circle
+        return
+    seen.add(real)
+    for each in sorted(folder.iterdir(), key=lambda each: each.name):
         if each.is_dir():
-            yield from _read_tree(each, f"{prefix}{each.name}/")
+            # What begins with a dot, and a run's own, is no config.
+            if not each.name.startswith(".") and each.name != "mlruns":
+                yield from _read_tree(each, f"{prefix}{each.name}/", seen)
         elif each.name.endswith(".yaml"):
             yield f"{prefix}{each.name}", each.read_bytes()

@@ -42,15 +42,10 @@ def _print_space(console: Console, request: StudyRequest) -> None:
     settings = request.settings
     say = make_say(console)
     say(f"  sampler {settings.sampler}, pruner {settings.pruner}, seed {settings.seed}")
-    rows = [
-        [
-            each.key,
-            each.text,
-            str(request.defaults.get(each.key, "")),
-            "" if each.condition is None else settings.only_if[each.key],
-        ]
-        for each in request.space
-    ]
+    rows = []
+    for each in request.space:
+        condition = "" if each.condition is None else settings.only_if[each.key]
+        rows.append([each.key, each.text, str(request.defaults.get(each.key, "")), condition])
     console.print(make_table(("key", "domain", "trial 0", "only if"), rows))
 
 
@@ -70,21 +65,19 @@ def estimate(request: StudyRequest, n_jobs: int) -> str:
 def find_alike(config: Config) -> LoggedRun | None:
     """Return the newest complete run of as many optimizer steps, None where there is none."""
     tracking = config.tracking
-    if tracking.name == "none":
+    if tracking.name == "none" or count_steps(config) == 0:
         return None
     if tracking.uri is None and not (Path(tracking.dir).expanduser() / DATABASE_FILE).is_file():
         return None
-    client = open_store(tracking.uri, tracking.dir)
-    runs = find_runs(client, tracking.experiment, "tags.outcome = 'complete'")
-    return next((run for run in reversed(runs) if _is_alike(run, config)), None)
-
-
-def _is_alike(run: LoggedRun, config: Config) -> bool:
     same = {
         "data.limit": config.data.limit,
         "train.epochs": config.train.epochs,
         "train.batch_size": config.train.batch_size,
         "model.discriminator_filters": config.model.discriminator_filters,
     }
-    fits = all(run.params.get(key) == str(value) for key, value in same.items())
-    return fits and run.end_ms > run.start_ms and count_steps(config) > 0
+    client = open_store(tracking.uri, tracking.dir)
+    for run in reversed(find_runs(client, tracking.experiment, "tags.outcome = 'complete'")):
+        fits = all(run.params.get(key) == str(value) for key, value in same.items())
+        if fits and run.end_ms > run.start_ms:
+            return run
+    return None

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, require_none
 
 Number = int | float
 MOST_POINTS = 100_000  # values of a key, and trials of a grid
@@ -23,10 +23,8 @@ MOST_POINTS = 100_000  # values of a key, and trials of a grid
 
 @dataclass(frozen=True)
 class Domain:
-    """What a swept key may be: so many values, or the numbers from `low` to `high`.
-
-    A range has both: its values, and its numbers with their step.
-    """
+    """What a swept key may be: so many values, or the numbers from `low` to `high`. A range has
+    both: its values, and its numbers with their step."""
 
     text: str  # as it was written
     texts: tuple[str, ...] = ()  # each value, as an override has it
@@ -56,15 +54,11 @@ def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
             override.config_loader = config_loader  # glob(...) looks its group up
             # +key and ++key are the same key.
             key = override.get_key_element().lstrip("+")
-            if override.is_sweep_override():
-                final[key] = read_domain(override)
-            else:
-                final[key] = word
+            final[key] = read_domain(override) if override.is_sweep_override() else word
         except (HydraException, ValueError) as error:
             problem = str(error).strip().partition("\n")[0]
             faults.append(Fault(word, f"cannot be read as key=value ({problem})"))
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     fixed = tuple(word for word in final.values() if isinstance(word, str))
     swept = {key: domain for key, domain in final.items() if isinstance(domain, Domain)}
     return Asked(fixed, swept)
@@ -84,22 +78,17 @@ def read_domain(override: Override) -> Domain:
     if not texts:
         raise ValueError("it has no values")
     values = tuple(_as_value(each) for each in texts)
-    if isinstance(sweep, RangeSweep) and texts:
-        numbers = sorted(values)
-        return Domain(
-            text, texts, values, numbers[0], numbers[-1], abs(sweep.step or 1), "log" in sweep.tags
-        )
-    ordered = isinstance(sweep, ChoiceSweep) and "log" in sweep.tags
-    if ordered:
+    if isinstance(sweep, RangeSweep):
+        low, high, step = min(values), max(values), abs(sweep.step or 1)
+        return Domain(text, texts, values, low, high, step, "log" in sweep.tags)
+    if isinstance(sweep, ChoiceSweep) and "log" in sweep.tags:
         raise ValueError("tag(log, ...) goes with interval and range")
     return Domain(text, texts, values)
 
 
 def check_length(sweep: RangeSweep) -> None:
-    """Raise ValueError for a range of no values, or of more than anybody can mean.
-
-    Before it is expanded, which takes the time and memory of all its values.
-    """
+    """Raise ValueError for a range of no values, or of more than anybody can mean. Before it is
+    expanded, which takes the time and memory of all its values."""
     start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step or 1
     count = math.ceil((stop - start) / step)
     if not 1 <= count <= MOST_POINTS:

@@ -9,26 +9,49 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.composition.command_line import find_request_faults
-from dcgan_sweeps.config import Config, Conflict, Fault, RequestError, flatten, walk
+from dcgan_sweeps.config import (
+    Config,
+    Conflict,
+    Fault,
+    RequestError,
+    flatten,
+    refuse,
+    require_none,
+    walk,
+)
+from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.execution.components import choose_rows
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.scoring.identity import read_arrays
 from dcgan_sweeps.secrets import mask_secrets
-from dcgan_sweeps.sweep.inputs import check_inputs
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
 from dcgan_sweeps.sweep.settings import PREFIX, StudySettings, describe_policy
-from dcgan_sweeps.sweep.space import Space, choose_defaults, list_ends, make_space, normalise
+from dcgan_sweeps.sweep.space import (
+    Condition,
+    Space,
+    choose_defaults,
+    list_ends,
+    make_space,
+    normalise,
+)
 from dcgan_sweeps.sweep.trial import compute_identity
 
 REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
 Compose = Callable[[Sequence[str]], Config]
+Say = Callable[[str], None]
 # Composing takes some 0.1 s; of longer lists the rest is found out when its trial begins.
 MOST_CHECKED = 100
+# What a study may be asked otherwise when it goes on: places, and limits.
+PLACES = ("tracking.dir=", "data.dir=", "tracking.uri=")
+LIMITS = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
 
 
 @dataclass(frozen=True)
@@ -72,7 +95,11 @@ class StudyRequest:
         of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
         return {
-            "fixed": [mask_secrets(word) for word in self.fixed if not _may_change(word)],
+            "fixed": [
+                mask_secrets(word)
+                for word in self.fixed
+                if not word.lstrip("+").startswith((*PLACES, *LIMITS))
+            ],
             # In their order, which numbers the points of a grid.
             "swept": [
                 [key, text if isinstance(text, str) else list(text)] for key, text in swept.items()
@@ -81,45 +108,36 @@ class StudyRequest:
         }
 
 
-def _may_change(word: str) -> bool:
-    places = ("tracking.dir=", "data.dir=", "tracking.uri=")
-    limits = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
-    return word.lstrip("+").startswith((*places, *limits))
-
-
 def read_study_request(
     overrides: Sequence[str],
     settings: StudySettings,
     choices: Mapping[str, str],
     config_loader: Any,
     compose: Compose,
-    say: Callable[[str], None],
+    say: Say,
 ) -> StudyRequest:
     """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while
-    data are fetched. Raises RequestError.
-    """
+    data are fetched. Raises RequestError."""
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
     asked = read_overrides([*of_params, *overrides], config_loader)
-    config = compose_fixed(asked.fixed, compose)
+    config = compose_checked(asked.fixed, asked.fixed, compose)
+    defaults = {**choices, **flatten(config)}
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
     space: Space = ()
     points: tuple[Point, ...] = ()
     if is_search:
-        space = read_space(asked, settings, read_defaults(config, choices), config_loader)
+        space = read_space(asked, settings, defaults, config_loader)
         check_search(settings, config)
         ends = list_ends(space)
     else:
         points = list_points(asked.swept)
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
-    configs = check_values(asked.fixed, ends, compose)
-    check_inputs(configs or [config], say)
+    check_inputs(check_values(asked.fixed, ends, compose) or [config], say)
     compares = settings.pruner.get("name", "none") != "none" or settings.target_score is not None
-    mixed = find_mixed(asked.swept, asked.fixed, compose) if is_search or compares else []
-    if mixed:
-        raise RequestError(mixed)
-    defaults = choose_defaults(space, read_defaults(config, choices))
+    if is_search or compares:
+        require_none(find_mixed(asked.swept, asked.fixed, compose))
     return StudyRequest(
         settings,
         tuple(overrides),
@@ -131,45 +149,43 @@ def read_study_request(
         asked.swept,
         points,
         space,
-        defaults,
+        choose_defaults(space, defaults),
     )
 
 
-def compose_fixed(fixed: Sequence[str], compose: Compose) -> Config:
-    """Return the configuration that every trial varies; raises RequestError with every fault."""
+def compose_checked(words: Sequence[str], named: Sequence[str], compose: Compose) -> Config:
+    """Return the configuration of some overrides; raises RequestError, also for what Hydra raises,
+    of which those that are `named` are looked at."""
     try:
-        return compose(fixed)
+        return compose(words)
     except RequestError:
         raise
     except Exception as error:  # Hydra raises ValueError too
-        raise RequestError(find_request_faults("config", fixed, error)) from error
+        raise RequestError(find_request_faults("config", named, error)) from error
 
 
 def read_space(
     asked: Asked, settings: StudySettings, defaults: Mapping[str, Any], config_loader: Any
 ) -> Space:
-    """Return the search space of a request; raises RequestError.
-
-    Where a condition's key is fixed, it holds for every trial or for none.
-    """
-    conditions: dict[str, Domain] = {}
+    """Return the search space of a request; raises RequestError. Where a condition's key is fixed,
+    it holds for every trial or for none."""
+    conditions: dict[str, Condition] = {}
     swept = dict(asked.swept)
     for key, word in settings.only_if.items():
         other, sign, texts = word.partition("=")
         name = f"{PREFIX}only_if.{key}"
         if not (other and sign and texts):
-            raise RequestError([Fault(name, f"got {word}; allowed: OTHER_KEY=VALUE")])
+            raise refuse(name, f"got {word}; allowed: OTHER_KEY=VALUE")
         if key not in {**asked.swept, **settings.params}:
             allowed = ", ".join(asked.swept) or "none"
-            raise RequestError([Fault(name, f"is no key of the search space: {allowed}")])
+            raise refuse(name, f"is no key of the search space: {allowed}")
         # As a choice, also where there is one value alone.
         read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
-            conditions[key] = Domain(word, values=values)
+            conditions[key] = Condition(other, values)
         elif other not in defaults:
-            problem = f"got {word}; there is no such key"
-            raise RequestError([Fault(name, problem)])
+            raise refuse(name, f"got {word}; there is no such key")
         elif normalise(defaults[other]) not in map(normalise, values):
             swept.pop(key, None)
     whole = frozenset(
@@ -178,7 +194,6 @@ def read_space(
     return make_space(swept, conditions, whole)
 
 
-# What two trials must have alike for their scores to be of one identity.
 def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compose) -> list[Fault]:
     """Return a fault for each swept key that gives the trials scores of several identities, with
     these identities: who compares trials as they go compares one kind of score."""
@@ -190,11 +205,8 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
         configs = [compose([*fixed, f"{key}={text}"]) for text in texts[:MOST_CHECKED]]
         if len({_name_score(config) for config in configs}) == 1:
             continue
-        known = {
-            each.digest: each.describe()
-            for each in map(compute_identity, configs)
-            if each is not None
-        }
+        identities = [each for each in map(compute_identity, configs) if each is not None]
+        known = {each.digest: each.describe() for each in identities}
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
         elif any(config.score.name == "none" for config in configs):
@@ -203,6 +215,7 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
 
 
 def _name_score(config: Config) -> tuple[object, ...]:
+    """Return what two trials must have alike for their scores to be of one identity."""
     score, data = config.score, config.data
     return (score.name, score.count, score.seed, score.classifier, data.name, data.count)
 
@@ -224,19 +237,16 @@ def check_search(settings: StudySettings, config: Config) -> None:
             check()
         except RequestError as error:
             faults += error.faults
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
 
 
 def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
-    """Return every combination once, the last key varying fastest, as Hydra has it.
-
-    Raises RequestError where there are too many.
-    """
+    """Return every combination once, the last key varying fastest, as Hydra has it; raises
+    RequestError where there are too many."""
     count = math.prod(len(domain.texts) for domain in swept.values())
     if count > MOST_POINTS:
         problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"
-        raise RequestError([Fault(", ".join(swept), problem)])
+        raise refuse(", ".join(swept), problem)
     sides = [
         [(key, text, value) for text, value in zip(domain.texts, domain.values, strict=True)]
         for key, domain in swept.items()
@@ -260,18 +270,40 @@ def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compos
     configs: list[Config] = []
     for word in overrides[:MOST_CHECKED]:
         try:
-            configs.append(compose([*fixed, word]))
+            configs.append(compose_checked([*fixed, word], [word], compose))
         except RequestError as error:
             found = [fault for fault in error.faults if not isinstance(fault, Conflict)]
             faults |= {str(fault): fault for fault in found}
-        except Exception as error:  # Hydra raises ValueError too
-            found = find_request_faults("config", [word], error)
-            faults |= {str(fault): fault for fault in found}
-    if faults:
-        raise RequestError(list(faults.values()))
+    require_none(list(faults.values()))
     return configs
 
 
-def read_defaults(config: Config, choices: Mapping[str, str]) -> dict[str, Any]:
-    """Return {key: default} of keys and groups."""
-    return {**choices, **flatten(config)}
+def check_inputs(configs: Sequence[Config], say: Say) -> None:
+    """Raise RequestError with every fault that would keep a run of one of these from its start.
+    Values that conflict with others in some trials alone are each trial's own matter."""
+    errors: list[RequestError] = []
+    for folder in {each.score.classifier: None for each in configs if each.score.name != "none"}:
+        with _keeping(errors):
+            read_arrays(folder)
+    alike: dict[object, list[Config]] = {}
+    for each in configs:
+        alike.setdefault((each.data.name, each.data.dir, each.data.count), []).append(each)
+    for of_one_data_set in alike.values():
+        with _keeping(errors):
+            images = load_images(of_one_data_set[0].data, say)
+            for config in of_one_data_set:
+                with _keeping(errors):
+                    choose_rows(config, images)
+    found = [fault for error in errors for fault in error.faults]
+    faults = {str(fault): fault for fault in found if not isinstance(fault, Conflict)}
+    require_none(list(faults.values()))
+    if len(errors) == len(configs):  # no trial could be
+        raise errors[0]
+
+
+@contextmanager
+def _keeping(errors: list[RequestError]) -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        errors.append(error)

@@ -2,38 +2,107 @@
 
 sampler = make_sampler({"name": "tpe", "n_startup_trials": 6}, seed=0, number=7)
 pruner = make_pruner({"name": "median"})
+
+Optuna itself checks only some of the arguments, and most only when it asks for a trial.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import Field, dataclass, fields
+from typing import Any, Optional
 
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import (
+    Fault,
+    anything,
+    describe_allowed,
+    is_allowed,
+    number,
+    one_of,
+    refuse,
+    require_none,
+)
 from dcgan_sweeps.randomness import seed_int
-from dcgan_sweeps.sweep import arguments as schemas
 
-# Name: Optuna's class, and what its arguments may be.
-SAMPLERS: dict[str, tuple[Any, type]] = {
-    "tpe": (samplers.TPESampler, schemas.Tpe),
-    "random": (samplers.RandomSampler, schemas.Random),
-    "cmaes": (samplers.CmaEsSampler, schemas.Cmaes),
-    "qmc": (samplers.QMCSampler, schemas.Qmc),
-    "gp": (samplers.GPSampler, schemas.Gp),
+SAMPLERS: dict[str, Any] = {
+    "tpe": samplers.TPESampler,
+    "random": samplers.RandomSampler,
+    "cmaes": samplers.CmaEsSampler,
+    "qmc": samplers.QMCSampler,
+    "gp": samplers.GPSampler,
 }
-PRUNERS: dict[str, tuple[Any, type]] = {
-    "none": (pruners.NopPruner, schemas.NoPruner),
-    "successive_halving": (pruners.SuccessiveHalvingPruner, schemas.SuccessiveHalving),
-    "hyperband": (pruners.HyperbandPruner, schemas.Hyperband),
-    "median": (pruners.MedianPruner, schemas.Median),
-    "patient": (pruners.PatientPruner, schemas.Patient),
+PRUNERS: dict[str, Any] = {
+    "none": pruners.NopPruner,
+    "successive_halving": pruners.SuccessiveHalvingPruner,
+    "hyperband": pruners.HyperbandPruner,
+    "median": pruners.MedianPruner,
+    "patient": pruners.PatientPruner,
 }
 SAMPLER, PRUNER = "hydra.sweeper.sampler", "hydra.sweeper.pruner"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What an argument may be, whichever of the classes have it. What is not here is no one's to
+    set, such as the seed: that of a study is hydra.sweeper.seed."""
+
+    # Of samplers.
+    n_startup_trials: int = number(0)  # of the median pruner too
+    n_ei_candidates: int = number(1)
+    prior_weight: float = number(0, low_open=True)
+    multivariate: Optional[bool] = anything()
+    group: bool = anything()
+    constant_liar: bool = anything()
+    consider_magic_clip: Optional[bool] = anything()
+    consider_endpoints: Optional[bool] = anything()
+    warn_independent_sampling: bool = anything()
+    warn_asynchronous_seeding: bool = anything()
+    sigma0: Optional[float] = number(0, low_open=True)
+    popsize: Optional[int] = number(2)
+    consider_pruned_trials: bool = anything()
+    use_separable_cma: bool = anything()
+    with_margin: bool = anything()
+    lr_adapt: bool = anything()
+    qmc_type: str = one_of("sobol", "halton")
+    scramble: bool = anything()
+    deterministic_objective: bool = anything()
+    # Of pruners.
+    min_resource: int = number(1)
+    max_resource: int = number(1)
+    reduction_factor: int = number(2)
+    min_early_stopping_rate: int = number(0)
+    bootstrap_count: int = number(0)
+    n_warmup_steps: int = number(0)
+    interval_steps: int = number(1)
+    n_min_trials: int = number(1)
+    patience: int = number(0)
+    min_delta: float = number(0)
+
+
+def find_arguments(kind: Any) -> dict[str, Field[Any]]:
+    """Return {name: field} of the arguments of one of Optuna's classes that may be set."""
+    names = inspect.signature(kind).parameters
+    return {leaf.name: leaf for leaf in fields(Arguments) if leaf.name in names}
+
+
+def _check_arguments(kind: Any, arguments: Mapping[str, Any], key: str) -> None:
+    leaves = find_arguments(kind)
+    allowed = ", ".join(leaves) or "none"
+    require_none(
+        [
+            Fault(f"{key}.{name}", f"there is no such argument; allowed: {allowed}")
+            if name not in leaves
+            else Fault(f"{key}.{name}", f"got {value}; allowed: {describe_allowed(leaves[name])}")
+            for name, value in arguments.items()
+            if name not in leaves or not is_allowed(value, leaves[name])
+        ]
+    )
 
 
 def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers.BaseSampler:
@@ -44,11 +113,10 @@ def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers
     """
     own = seed if options.get("name") == "qmc" else seed_int(seed, f"sampler/{number}")
     if not options.get("name"):
-        problem = f"a search has one; allowed: sampler={', sampler='.join(SAMPLERS)}"
-        raise RequestError([Fault("sampler", problem)])
+        raise refuse("sampler", f"a search has one; allowed: sampler={', sampler='.join(SAMPLERS)}")
     if options.get("name") == "gp" and importlib.util.find_spec("torch") is None:
         problem = "got gp, which needs PyTorch: pip install 'dcgan-sweeps[gp]'"
-        raise RequestError([Fault(f"{SAMPLER}.name", problem)])
+        raise refuse(f"{SAMPLER}.name", problem)
     made: samplers.BaseSampler = _make(SAMPLERS, options, SAMPLER, {"seed": own})
     return made
 
@@ -66,7 +134,7 @@ def make_pruner(options: Mapping[str, Any], key: str = PRUNER) -> pruners.BasePr
     made: pruners.BasePruner = _make(PRUNERS, options, key, wrapped)
     low, high = (options.get(name) for name in ("min_resource", "max_resource"))
     if low is not None and high is not None and low > high:
-        raise RequestError([Fault(f"{key}.max_resource", f"got {high}; allowed: at least {low}")])
+        raise refuse(f"{key}.max_resource", f"got {high}; allowed: at least {low}")
     return made
 
 
@@ -74,29 +142,24 @@ def _make_wrapped(options: Any, key: str) -> pruners.BasePruner | None:
     if options is None:
         return None
     if not isinstance(options, Mapping):
-        problem = f"got {options}; allowed: null, or a pruner such as {{name: median}}"
-        raise RequestError([Fault(key, problem)])
+        raise refuse(key, f"got {options}; allowed: null, or a pruner such as {{name: median}}")
     return make_pruner(options, key)
 
 
 def _make(
-    kinds: Mapping[str, tuple[Any, type]],
-    options: Mapping[str, Any],
-    key: str,
-    more: Mapping[str, Any],
+    kinds: Mapping[str, Any], options: Mapping[str, Any], key: str, more: Mapping[str, Any]
 ) -> Any:
     """Return the sampler or pruner that `options` name, with their arguments and `more`."""
     name = str(options.get("name", "none"))
     if name not in kinds:
-        raise RequestError([Fault(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")])
-    kind, schema = kinds[name]
+        raise refuse(f"{key}.name", f"got {name}; allowed: {', '.join(kinds)}")
     arguments = {argument: value for argument, value in options.items() if argument != "name"}
-    schemas.check_arguments(schema, arguments, key)
+    _check_arguments(kinds[name], arguments, key)
     try:
         with warnings.catch_warnings():
             # The arguments were chosen by name; that Optuna may still change them is known.
             warnings.simplefilter("ignore", ExperimentalWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            return kind(**arguments, **more)
+            return kinds[name](**arguments, **more)
     except (TypeError, ValueError) as error:  # two that cannot go together
-        raise RequestError([Fault(key, f"{name} refuses its arguments: {error}")]) from error
+        raise refuse(key, f"{name} refuses its arguments: {error}") from error

@@ -1,7 +1,7 @@
 """A search space: which keys a trial varies, each over what, and which only under a condition.
 
-space = make_space(asked.swept, only_if={"model.leaky_slope": "model.kernel_size=3"}, ...)
-values = suggest(trial, space)     # {"optimizer.lr": 0.0004, ...}
+space = make_space(asked.swept, {"model.leaky_slope": Condition("model.kernel_size", (3,))}, ...)
+values = suggest(trial, space)         # {"optimizer.lr": 0.0004, ...}
 as_overrides(space, values)            # ["optimizer.lr=0.0004", ...]
 """
 
@@ -11,19 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, refuse, require_none
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
 PARAMS, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Parameter:
 
     key: str
     text: str  # its domain, as it was written
-    distribution: BaseDistribution
+    distribution: Distribution
     condition: Condition | None
 
 
@@ -48,13 +44,10 @@ Space = tuple[Parameter, ...]
 
 
 def make_space(
-    swept: Mapping[str, Domain], only_if: Mapping[str, Domain], whole: frozenset[str]
+    swept: Mapping[str, Domain], only_if: Mapping[str, Condition], whole: frozenset[str]
 ) -> Space:
-    """Return the space of swept keys, each after those that its condition names.
-
-    `only_if` has under each key a one-key {other: values} in the form "other=values", read as a
-    domain whose text is that word; `whole` are the keys of whole numbers. Raises RequestError.
-    """
+    """Return the space of swept keys, each after the one that its condition names. `whole` are the
+    keys of whole numbers. Raises RequestError."""
     faults: list[Fault] = []
     parameters: dict[str, Parameter] = {}
     for key, domain in swept.items():
@@ -63,22 +56,15 @@ def make_space(
         except ValueError as error:
             faults.append(Fault(f"{PARAMS}.{key}", f"got {domain.text}; {error}"))
             continue
-        condition = None
-        if key in only_if:
-            other, _, _ = only_if[key].text.partition("=")
-            condition = Condition(other, only_if[key].values)
-        parameters[key] = Parameter(key, domain.text, distribution, condition)
-    faults += [
-        Fault(f"{ONLY_IF}.{key}", "is not a key of the space") for key in only_if.keys() - swept
-    ]
-    faults += [_find_fault(each, parameters) for each in parameters.values() if each.condition]
-    found = [fault for fault in faults if fault.problem]
-    if found:
-        raise RequestError(found)
+        parameters[key] = Parameter(key, domain.text, distribution, only_if.get(key))
+    for key, each in parameters.items():
+        problem = "" if each.condition is None else _find_problem(each.condition, parameters)
+        faults += [Fault(f"{ONLY_IF}.{key}", problem)] if problem else []
+    require_none(faults)
     return _order(parameters)
 
 
-def make_distribution(domain: Domain, whole: bool) -> BaseDistribution:
+def make_distribution(domain: Domain, whole: bool) -> Distribution:
     """Return what Optuna draws a domain from; raises ValueError for one that it cannot."""
     low, high = domain.low, domain.high
     if low is None or high is None:
@@ -93,17 +79,12 @@ def make_distribution(domain: Domain, whole: bool) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), domain.log, step)
 
 
-def _find_fault(parameter: Parameter, parameters: Mapping[str, Parameter]) -> Fault:
-    condition = parameter.condition
-    name = f"{ONLY_IF}.{parameter.key}"
-    if condition is None:
-        return Fault(name, "")
+def _find_problem(condition: Condition, parameters: Mapping[str, Parameter]) -> str:
     other = parameters.get(condition.key)
     if other is None:
-        return Fault(name, f"got {condition.key}, which is not a key of the space")
+        return f"got {condition.key}, which is not a key of the space"
     outside = [value for value in condition.values if not contains(other, value)]
-    problem = f"{condition.key} is never {outside[0]}: {other.text}" if outside else ""
-    return Fault(name, problem)
+    return f"{condition.key} is never {outside[0]}: {other.text}" if outside else ""
 
 
 def _order(parameters: Mapping[str, Parameter]) -> Space:
@@ -116,8 +97,7 @@ def _order(parameters: Mapping[str, Parameter]) -> Space:
             if each.condition is None or each.condition.key in ordered
         ]
         if not ready:
-            problem = f"each exists only if another does: {', '.join(waiting)}"
-            raise RequestError([Fault(ONLY_IF, problem)])
+            raise refuse(ONLY_IF, f"each exists only if another does: {', '.join(waiting)}")
         for key in ready:
             ordered[key] = waiting.pop(key)
     return tuple(ordered.values())
@@ -143,19 +123,16 @@ def find_choice(parameter: Parameter, value: Any) -> Any:
 
 def contains(parameter: Parameter, value: Any) -> bool:
     """Return whether a value is in a parameter's domain."""
-    distribution = parameter.distribution
-    if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
+    drawn = parameter.distribution
+    if isinstance(drawn, CategoricalDistribution):
+        return value in drawn.choices
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    if not isinstance(distribution, (IntDistribution, FloatDistribution)):
+    if not drawn.low <= value <= drawn.high:
         return False
-    if not distribution.low <= value <= distribution.high:
+    if isinstance(drawn, IntDistribution) and value != int(value):
         return False
-    if isinstance(distribution, IntDistribution) and value != int(value):
-        return False
-    step = distribution.step
-    steps = (value - distribution.low) / step if step else 0.0
+    steps = (value - drawn.low) / drawn.step if drawn.step else 0.0
     return abs(steps - round(steps)) < 1e-9
 
 
@@ -178,13 +155,11 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
 
 def _suggest(trial: Trial, parameter: Parameter) -> Any:
     key, drawn = parameter.key, parameter.distribution
-    if isinstance(drawn, IntDistribution):
-        return trial.suggest_int(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
-    if isinstance(drawn, FloatDistribution):
-        return trial.suggest_float(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
     if isinstance(drawn, CategoricalDistribution):
         return trial.suggest_categorical(key, drawn.choices)
-    raise TypeError(f"{type(drawn).__name__} of {key}")
+    if isinstance(drawn, IntDistribution):
+        return trial.suggest_int(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
+    return trial.suggest_float(key, drawn.low, drawn.high, step=drawn.step, log=drawn.log)
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
@@ -204,10 +179,8 @@ def shorten(overrides: Sequence[str]) -> str:
 
 
 def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the point of a space that the default configuration is.
-
-    Raises RequestError for every default that lies outside.
-    """
+    """Return the point of a space that the default configuration is; raises RequestError for every
+    default that lies outside."""
     point: dict[str, Any] = {}
     faults = []
     for parameter in space:
@@ -218,8 +191,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
             problem = f"its default, {value}, is outside {parameter.text}"
             faults.append(Fault(f"{PARAMS}.{parameter.key}", problem))
         point[parameter.key] = value
-    if faults:
-        raise RequestError(faults)
+    require_none(faults)
     return point
 
 
@@ -228,16 +200,10 @@ def list_ends(space: Space) -> list[str]:
     overrides: list[str] = []
     for parameter in space:
         drawn = parameter.distribution
+        ends: Sequence[Any]
         if isinstance(drawn, CategoricalDistribution):
-            ends: Sequence[Any] = drawn.choices
-        elif isinstance(drawn, (IntDistribution, FloatDistribution)):
-            ends = (drawn.low, drawn.high)
+            ends = drawn.choices
         else:
-            raise TypeError(f"{type(drawn).__name__} of {parameter.key}")
-        overrides += as_overrides_of(parameter.key, ends)
+            ends = (drawn.low, drawn.high)
+        overrides += [f"{parameter.key}={_as_text(value)}" for value in ends]
     return overrides
-
-
-def as_overrides_of(key: str, values: Sequence[Any]) -> list[str]:
-    """Return one override for each value of a key."""
-    return [f"{key}={_as_text(value)}" for value in values]

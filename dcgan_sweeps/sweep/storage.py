@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.tracking.address import read_database, show_address
 from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError
@@ -85,7 +85,7 @@ def _open_journal(journal: Path) -> BaseStorage:
         problem = (
             f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
         )
-        raise RequestError([Fault(KEY, problem)]) from error
+        raise refuse(KEY, problem) from error
 
 
 def _find_damage(journal: Path) -> str:
@@ -107,7 +107,7 @@ def _open_database(url: str) -> BaseStorage:
         return RDBStorage(address)
     except (sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError) as error:
         problem = f"got {show_address(address)}; it does not answer ({find_reason(error)})"
-        raise RequestError([Fault(KEY, problem)]) from error
+        raise refuse(KEY, problem) from error
 
 
 def require_storage(url: str) -> str:

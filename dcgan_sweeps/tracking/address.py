@@ -39,12 +39,10 @@ UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
 def read_address(uri: str) -> str:
-    """Return the address of an MLflow store as MLflow is given it, a SQLite file's absolute.
-
-    Raises RequestError for what MLflow cannot open here, such as a database without its driver.
-    """
+    """Return the address of an MLflow store as MLflow is given it, a SQLite file's absolute; raises
+    RequestError for what MLflow cannot open here, such as a database without its driver."""
     if not uri.strip():
-        raise refuse(KEY, uri, "allowed: an address, or none")
+        raise refuse_address(KEY, uri, "allowed: an address, or none")
     scheme = uri.partition(":")[0].lower()
     kind = scheme.partition("+")[0]
     if kind in (SQLITE, *DATABASES):
@@ -57,7 +55,7 @@ def read_address(uri: str) -> str:
     hint = ""
     if kind == "file" or "://" not in uri:
         hint = "; MLflow keeps no runs in plain folders any more: tracking.dir=FOLDER is a store"
-    raise refuse(KEY, uri, f"{ALLOWED}{hint}")
+    raise refuse_address(KEY, uri, f"{ALLOWED}{hint}")
 
 
 def write_sqlite(file: Path) -> str:
@@ -104,14 +102,14 @@ def _read_sqlite(url: sqlalchemy.URL, uri: str, key: str) -> str:
     file = url.database or ""
     allowed = "allowed: sqlite:///FILE, or sqlite:////FOLDER/FILE"
     if file in ("", ":memory:"):
-        raise refuse(key, uri, f"it is kept in memory and gone at the end; {allowed}")
+        raise refuse_address(key, uri, f"it is kept in memory and gone at the end; {allowed}")
     stray = set(url.query) - SQLITE_OPTIONS
     if url.drivername not in (SQLITE, "sqlite+pysqlite") or url.host or url.username or stray:
-        raise refuse(key, uri, allowed)
+        raise refuse_address(key, uri, allowed)
     try:
         url.get_dialect()().create_connect_args(url)
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise refuse(key, uri, f"an option after ? is wrong ({error})") from error
+        raise refuse_address(key, uri, f"an option after ? is wrong ({error})") from error
     absolute = write_sqlite(resolve_folder(key, file))
     return sqlalchemy.make_url(absolute).set(query=url.query).render_as_string()
 
@@ -120,11 +118,11 @@ def _require_driver(url: sqlalchemy.URL, uri: str, key: str) -> None:
     try:
         url.get_dialect().import_dbapi()
     except sqlalchemy.exc.NoSuchModuleError as error:
-        raise refuse(key, uri, f"SQLAlchemy knows no driver {url.drivername}") from error
+        raise refuse_address(key, uri, f"SQLAlchemy knows no driver {url.drivername}") from error
     except ImportError as error:
         name = error.name or url.get_driver_name()
         remedy = f"pip install {shlex.quote(PACKAGES.get(name, name))}"
-        raise refuse(key, uri, f"its driver {name} is not installed: {remedy}") from error
+        raise refuse_address(key, uri, f"its driver {name} is not installed: {remedy}") from error
 
 
 def _parse(uri: str, key: str) -> sqlalchemy.URL:
@@ -133,7 +131,7 @@ def _parse(uri: str, key: str) -> sqlalchemy.URL:
         if url.port is not None and not 0 < url.port < 65536:
             raise ValueError(f"port {url.port}")
     except (ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise refuse(key, uri, DATABASE) from error
+        raise refuse_address(key, uri, DATABASE) from error
     return url
 
 
@@ -144,10 +142,10 @@ def _read_http(uri: str) -> str:
     except ValueError:  # a port that is no number, or above 65535; half a [::1]
         is_whole = False
     if not is_whole or UNWRITABLE.search(uri):
-        raise refuse(KEY, uri, "allowed: http(s)://HOST:PORT")
+        raise refuse_address(KEY, uri, "allowed: http(s)://HOST:PORT")
     return uri
 
 
-def refuse(key: str, uri: str, problem: str) -> RequestError:
+def refuse_address(key: str, uri: str, problem: str) -> RequestError:
     """Return the fault of an address, which is shown without its password."""
     return RequestError([Fault(key, f"got {show_address(uri)}; {problem}")])

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.files import write_whole
 
 Array = npt.NDArray[Any]
@@ -48,10 +48,8 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, remove all but the last two, and return its path.
-
-    Raises CheckpointError where the disk does not take it.
-    """
+    """Write a checkpoint, remove all but the last two, and return its path; raises CheckpointError
+    where the disk does not take it."""
     content = _encode(checkpoint)
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"step_{checkpoint.step:09d}_{digest}.npz"
@@ -114,16 +112,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"it is no checkpoint: {type(error).__name__}: {error}") from error
     if version != VERSION:
-        problem = f"{path} has format {version}; this version reads {VERSION}"
-        raise RequestError([Fault("resume", problem)])
+        raise refuse("resume", f"{path} has format {version}; this version reads {VERSION}")
     return Checkpoint(int(named["step"]), arrays, history, facts)
 
 
 def read_grids(checkpoint: Checkpoint) -> dict[int, str]:
-    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint.
-
-    Empty for a checkpoint of an earlier version, which does not say.
-    """
+    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint. Empty
+    for a checkpoint of an earlier version, which does not say."""
     return {int(epoch): sha256 for epoch, sha256 in checkpoint.facts.get("grids", {}).items()}
 
 

@@ -19,9 +19,8 @@ from typing import Any
 
 import yaml
 
-from dcgan_sweeps.config import Fault, RequestError
-from dcgan_sweeps.files import decode as decode
-from dcgan_sweeps.files import read_text as read_text
+from dcgan_sweeps.config import refuse
+from dcgan_sweeps.files import read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
@@ -57,10 +56,8 @@ def read_texts(path: Path) -> tuple[str, ...]:
 
 
 def parse_mapping(text: str, name: str) -> dict[str, Any]:
-    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML.
-
-    Raises RequestError naming `name`.
-    """
+    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML; raises
+    RequestError naming `name`."""
     content = parse_json(text, name) if name.endswith(".json") else parse_yaml(text, name)
     with _naming(name):
         if not isinstance(content, dict):
@@ -91,10 +88,8 @@ def parse_json(text: str, name: str) -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """Return the content of YAML; raises RequestError naming `name`.
-
-    Only what we write ourselves is allowed: one document, without aliases, anchors and tags.
-    """
+    """Return the content of YAML; raises RequestError naming `name`. Only what we write ourselves
+    is allowed: one document, without aliases, anchors and tags."""
     with _naming(name):
         _check_events(text)
         content = yaml.load(text, Loader=_Loader)
@@ -112,7 +107,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RequestError([Fault(name, _describe_error(error))]) from error
+        raise refuse(name, _describe_error(error)) from error
 
 
 def _describe_error(error: Exception) -> str:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError, flatten_nested
+from dcgan_sweeps.config import flatten_nested
 from dcgan_sweeps.secrets import MASK, mask_nested
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 
@@ -31,8 +31,8 @@ MISSING = object()  # no value, where null is one
 
 def seal(folder: RunFolder, name: str, content: Any) -> None:
     """Keep in run.json what a file of the run says, before the file is written."""
-    known = folder.read_mapping(RUN_FILE)
-    logged = {**_find_logged(known, folder), name: mask_nested(_plain(content))}
+    known = folder.read_description()
+    logged = {**known.get(LOGGED, {}), name: mask_nested(_plain(content))}
     folder.write_json(RUN_FILE, {**known, LOGGED: logged})
 
 
@@ -42,31 +42,19 @@ def read_logged_file(folder: RunFolder, name: str) -> Any:
     That is so in a folder of an earlier version, and where the run died before. Raises RequestError
     for a damaged run.json.
     """
-    return _find_logged(folder.read_mapping(RUN_FILE), folder).get(name)
-
-
-def _find_logged(known: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
-    logged = known.get(LOGGED, {})
-    if not isinstance(logged, dict):
-        problem = f"{LOGGED} is {_show(logged)}; allowed: a mapping"
-        raise RequestError([Fault(str(folder.root / RUN_FILE), problem)])
-    return logged
+    return folder.read_description().get(LOGGED, {}).get(name)
 
 
 def find_edits(folder: RunFolder, name: str, content: Any) -> tuple[str, ...]:
-    """Return in words how what a file says now differs from what was logged in it.
-
-    Empty where nothing is known of what was logged; raises RequestError for a damaged run.json.
-    """
+    """Return in words how what a file says now differs from what was logged in it. Empty where
+    nothing is known of what was logged; raises RequestError for a damaged run.json."""
     logged = read_logged_file(folder, name)
     return () if logged is None else compare_values(logged, content)
 
 
 def compare_values(logged: Any, content: Any) -> tuple[str, ...]:
-    """Return in words each value that differs between what was logged and what is there now.
-
-    A value that was masked when it was logged says nothing.
-    """
+    """Return in words each value that differs between what was logged and what is there now. A
+    value that was masked when it was logged says nothing."""
     before, now = _flatten(logged), _flatten(content)
     return tuple(
         words

@@ -21,10 +21,10 @@ from typing import IO, Any
 import yaml
 
 from dcgan_sweeps.config import Fault, RequestError, Tracking
-from dcgan_sweeps.files import write_whole
+from dcgan_sweeps.files import read_text, write_whole
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_nested, mask_secrets
-from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping
 from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
 

@@ -24,10 +24,16 @@ from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
 from urllib3.exceptions import ResponseError
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import shorten_path
 from dcgan_sweeps.secrets import mask_secrets
-from dcgan_sweeps.tracking.address import SQLITE, find_file, is_database, refuse, show_address
+from dcgan_sweeps.tracking.address import (
+    SQLITE,
+    find_file,
+    is_database,
+    refuse_address,
+    show_address,
+)
 
 T = TypeVar("T")
 PATIENCE_S = 10  # a server that is down, or says nothing, is found out in this time
@@ -72,7 +78,7 @@ def require_tables(uri: str, key: str, kind: str, own: Set[str]) -> Contents:
     is_taken = bool(contents.tables) if file is not None else SCHEMA in contents.tables
     if is_taken and not contents.tables >= own:
         some = ", ".join(sorted(contents.tables)[:5])
-        raise refuse(key, uri, f"it is no {kind}, but has the tables {some}")
+        raise refuse_address(key, uri, f"it is no {kind}, but has the tables {some}")
     return contents
 
 
@@ -86,7 +92,7 @@ def naming(name: str, key: str) -> Iterator[None]:
         is_late = isinstance(error, TimeoutError)
         reason = f"nothing in {PATIENCE_S} s" if is_late else find_reason(error)
         what = "cannot be opened" if name.startswith(SQLITE) else "does not answer"
-        raise RequestError([Fault(key, f"{name} {what} ({reason})")]) from error
+        raise refuse(key, f"{name} {what} ({reason})") from error
 
 
 def find_reason(error: BaseException) -> str:
@@ -111,11 +117,9 @@ def is_there(file: Path, key: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise RequestError(
-            [Fault(key, f"got {shorten_path(str(file))}; {error.strerror}")]
-        ) from error
+        raise refuse(key, f"got {shorten_path(str(file))}; {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise RequestError([Fault(key, f"got {file}; it is no file")])
+        raise refuse(key, f"got {file}; it is no file")
     return found.st_size > 0
 
 
@@ -167,9 +171,9 @@ def _require_schema(uri: str, key: str, revision: str) -> None:
         script.get_revision(revision)
     except CommandError as error:
         problem = f"it is of a newer MLflow than {mlflow.__version__} (schema {revision})"
-        raise refuse(key, uri, f"{problem}; pip install -U mlflow") from error
+        raise refuse_address(key, uri, f"{problem}; pip install -U mlflow") from error
     remedy = f"make a copy of it, then: mlflow db upgrade {shlex.quote(show_address(uri))}"
-    raise refuse(key, uri, f"its schema is out-of-date ({revision}, not {head}); {remedy}")
+    raise refuse_address(key, uri, f"its schema is out-of-date ({revision}, not {head}); {remedy}")
 
 
 def answer_within(limit_s: float, call: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
 """The files of a run that say how it was made, read back and compared with what was logged.
 
 files = read_files(folder)   # RequestError for a damaged file
-require_unedited(files)      # RequestError for an edited one, naming each difference
+require_none(files.edits)    # RequestError for an edited one, naming each difference
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.config import Config, Fault, flatten, refuse
+from dcgan_sweeps.files import read_text
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
 from dcgan_sweeps.secrets import MASK
-from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_text, read_texts
+from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping, read_texts
 from dcgan_sweeps.tracking.edits import (
     CONFIG,
     DIFF,
@@ -40,10 +40,8 @@ class LoggedFiles:
 
 
 def read_files(folder: RunFolder) -> LoggedFiles:
-    """Return the files of a run.
-
-    Raises RequestError for a damaged file, and for a configuration that this version cannot read.
-    """
+    """Return the files of a run; raises RequestError for a damaged file, and for a configuration
+    that this version cannot read."""
     provenance = read_provenance(folder)
     config = read_logged(read_mapping(folder.root / CONFIG))
     overrides = read_texts(folder.root / OVERRIDES)
@@ -61,36 +59,25 @@ def read_files(folder: RunFolder) -> LoggedFiles:
 
 
 def read_provenance(folder: RunFolder) -> dict[str, Any]:
-    """Return the provenance of a run, {} where it died before it was written.
-
-    Raises RequestError for a damaged one.
-    """
+    """Return the provenance of a run, {} where it died before it was written; raises RequestError
+    for a damaged one."""
     provenance = folder.read_mapping(PROVENANCE)
     check_facts(provenance, str(folder.root / PROVENANCE))
     return provenance
-
-
-def require_unedited(files: LoggedFiles) -> None:
-    """Raise RequestError, naming each difference, where a run's files are not as they were."""
-    if files.edits:
-        raise RequestError(files.edits)
 
 
 def require_provenance(folder: RunFolder) -> None:
     """Raise RequestError where a run that has trained has no provenance: it was removed since, and
     with it the threads that the run has to have."""
     if not (folder.root / PROVENANCE).is_file():
-        problem = "is missing; put it back, or start a new run"
-        raise RequestError([Fault(str(folder.root / PROVENANCE), problem)])
+        raise refuse(str(folder.root / PROVENANCE), "is missing; put it back, or start a new run")
 
 
 def find_config_edits(
     folder: RunFolder, config: Config, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Return in words what a run's configuration says otherwise than what was logged.
-
-    What was logged stands in run.json; of a run of an earlier version its hash alone is known.
-    """
+    """Return in words what a run's configuration says otherwise than what was logged. What was
+    logged stands in run.json; of a run of an earlier version its hash alone is known."""
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
     if isinstance(logged, Mapping):
@@ -106,9 +93,7 @@ def find_config_edits(
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:
     """Return in words what a configuration says otherwise than the params that were logged with it.
-
-    Where things are may differ: another machine has other folders.
-    """
+    Where things are may differ: another machine has other folders."""
     return tuple(
         f"{key} was logged as {params[key]}, the file has {value}"
         for key, value in flat.items()
@@ -133,18 +118,12 @@ def find_provenance_edits(
 def find_diff_edits(folder: RunFolder, provenance: Mapping[str, Any]) -> tuple[str, ...]:
     """Return in words how the diff of a run differs from the one that was logged."""
     path = folder.root / DIFF
-    if not path.is_file():
-        return ()
-    found = describe_diff(path)
     logged = read_logged_file(folder, DIFF)
     if logged is None and "diff_sha256" in provenance:
         logged = {"sha256": provenance["diff_sha256"]}
-    return () if logged is None else compare_values(logged, found)
-
-
-def describe_diff(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of a diff."""
-    return {"sha256": hash_diff(read_text(path, LARGEST_TEXT))}
+    if logged is None or not path.is_file():
+        return ()
+    return compare_values(logged, {"sha256": hash_diff(read_text(path, LARGEST_TEXT))})
 
 
 def hash_diff(diff: str) -> str:

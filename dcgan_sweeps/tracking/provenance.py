@@ -9,14 +9,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import psutil
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, describe_allowed, is_allowed, require_none
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.secrets import mask_secrets
 
@@ -35,36 +35,33 @@ ENVIRONMENT = (
 )
 LARGEST_DIFF = 1_000_000  # bytes
 
-# What each fact has to be, for those who read it back.
-TEXT, OPTIONAL, MAPPING = (str,), (str, type(None)), (dict,)
-TYPES: Mapping[str, tuple[type, ...]] = {
-    "command": TEXT,
-    "config_hash": TEXT,
-    "commit": OPTIONAL,
-    "dirty": (bool,),
-    "diff_sha256": TEXT,
-    "machine": MAPPING,
-    "packages": (list,),
-    "device": MAPPING,
-    "data": MAPPING,
-    "score_identity": TEXT,
-    "environment": MAPPING,
-}
-TYPES_OF_DEVICE: Mapping[str, tuple[type, ...]] = {
-    "kind": TEXT,
-    "precision": TEXT,
-    "jit": (bool,),
-    "threads": (int,),
-    "deterministic": (bool,),
-}
-WORDS = {
-    TEXT: "text",
-    OPTIONAL: "text, or null",
-    MAPPING: "a mapping",
-    (bool,): "true or false",
-    (list,): "a list",
-    (int,): "a whole number",
-}
+
+@dataclass(frozen=True)
+class Facts:
+    """What each fact has to be, for those who read it back."""
+
+    command: str
+    config_hash: str
+    commit: Optional[str]
+    dirty: bool
+    diff_sha256: str
+    machine: dict[str, Any]
+    packages: list[str]
+    device: dict[str, Any]
+    data: dict[str, Any]
+    score_identity: str
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """Those of the device: all of them were logged."""
+
+    kind: str
+    precision: str
+    jit: bool
+    threads: int
+    deterministic: bool
 
 
 @dataclass(frozen=True)
@@ -174,28 +171,20 @@ def read_command() -> str:
 def check_facts(facts: Mapping[str, Any], name: str) -> None:
     """Raise RequestError, naming the file and each fact, where a provenance that was logged has
     facts of other types than those that are logged. One that was not logged is no fault."""
-    faults = _find_wrong(rename_logged(facts), TYPES, name)
+    faults = _find_wrong(rename_logged(facts), Facts, name)
     device = facts.get("device")
     if isinstance(device, dict):
-        faults += [
-            Fault(name, f"device.{fact} is missing") for fact in TYPES_OF_DEVICE.keys() - device
-        ]
-        faults += _find_wrong(device, TYPES_OF_DEVICE, name, "device.")
+        missing = {each.name for each in fields(DeviceFacts)} - device.keys()
+        faults += [Fault(name, f"device.{fact} is missing") for fact in missing]
+        faults += _find_wrong(device, DeviceFacts, name, "device.")
     if not faults and not all(isinstance(each, str) for each in facts.get("packages", ())):
         faults.append(Fault(name, "packages has an item that is no text"))
-    if faults:
-        raise RequestError(sorted(faults, key=str))
+    require_none(sorted(faults, key=str))
 
 
-def _find_wrong(
-    facts: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], name: str, prefix: str = ""
-) -> list[Fault]:
+def _find_wrong(facts: Mapping[str, Any], schema: Any, name: str, prefix: str = "") -> list[Fault]:
     return [
-        Fault(name, f"{prefix}{fact} is {facts[fact]!r:.40}; allowed: {WORDS[kinds]}")
-        for fact, kinds in types.items()
-        if fact in facts
-        and (
-            not isinstance(facts[fact], kinds)
-            or (isinstance(facts[fact], bool) and bool not in kinds)
-        )
+        Fault(name, f"{prefix}{leaf.name} is {got!r:.40}; allowed: {describe_allowed(leaf)}")
+        for leaf in fields(schema)
+        if not is_allowed(got := facts.get(leaf.name), leaf) and leaf.name in facts
     ]

@@ -23,14 +23,9 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Fault, Tracking, refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
-from dcgan_sweeps.tracking.address import (
-    find_file,
-    read_address,
-    show_address,
-    write_sqlite,
-)
+from dcgan_sweeps.tracking.address import find_file, read_address, show_address, write_sqlite
 from dcgan_sweeps.tracking.inspection import (
     PATIENCE_S,
     answer_within,
@@ -80,10 +75,8 @@ class Store:
 
 
 def find_store(uri: str | None, folder: str) -> Store:
-    """Return the store of `uri`, or the SQLite one in `folder` where it is None.
-
-    Raises RequestError for what cannot be a store.
-    """
+    """Return the store of `uri`, or the SQLite one in `folder` where it is None; raises
+    RequestError for what cannot be a store."""
     if uri is not None:
         return Store(read_address(uri), None)
     root = resolve_folder("tracking.dir", folder)
@@ -93,15 +86,13 @@ def find_store(uri: str | None, folder: str) -> Store:
 def open_store(uri: str | None, folder: str) -> MlflowClient:
     """Return a client of a store that is there already; raises RequestError where there is none."""
     store = find_store(uri, folder)
-    if not store.exists and store.artifact_root is None:
-        raise RequestError([Fault("tracking.uri", f"got {store}; there is no such file")])
-    if store.artifact_root is not None:
-        root = store.artifact_root.parent
-        if not store.exists:
-            raise RequestError([Fault("tracking.dir", f"there is no {DATABASE_FILE} in {root}")])
-    prepare()
-    with naming(str(store), store.key):
-        require_store(store.uri, store.key)
+    if not store.exists:
+        root = store.artifact_root
+        nothing = f"got {store}; there is no such file"
+        if root is not None:
+            nothing = f"there is no {DATABASE_FILE} in {root.parent}"
+        raise refuse(store.key, nothing)
+    with _checking(store):
         if store.artifact_root is not None:
             measure_tables(store.artifact_root.parent / DATABASE_FILE)
         return _contact(store)
@@ -124,16 +115,6 @@ def import_stores() -> None:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
-@contextmanager
-def answering() -> Iterator[None]:
-    """Turn what a store that went away raises into a RequestError, passwords masked."""
-    try:
-        yield
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
-        problem = f"the store failed: {find_reason(error)}"
-        raise RequestError([Fault("tracking.uri", problem)]) from error
-
-
 class StoreFailedError(Exception):
     """The MLflow store went away while work went on; the message names what it said."""
 
@@ -147,14 +128,20 @@ def store_failures() -> Iterator[None]:
         raise StoreFailedError(f"the store failed: {find_reason(error)}") from error
 
 
-def connect(store: Store) -> MlflowClient:
-    """Return a client of a store, made where there is none, that has answered in seconds.
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what a store that went away raises into a RequestError, passwords masked."""
+    try:
+        with store_failures():
+            yield
+    except StoreFailedError as error:
+        raise refuse("tracking.uri", str(error)) from error
 
-    Raises RequestError naming it otherwise, before anything of it is made or changed.
-    """
-    prepare()
-    with naming(str(store), store.key):
-        require_store(store.uri, store.key)
+
+def connect(store: Store) -> MlflowClient:
+    """Return a client of a store, made where there is none, that has answered in seconds; raises
+    RequestError naming it otherwise, before anything of it is made or changed."""
+    with _checking(store):
         if not store.exists:
             _make(store)
         if store.artifact_root is not None:
@@ -174,6 +161,15 @@ def prepare() -> None:
     logging.getLogger("mlflow.utils.databricks_utils").setLevel(logging.ERROR)
 
 
+@contextmanager
+def _checking(store: Store) -> Iterator[None]:
+    """Raise RequestError for what is no store of this MLflow's, and for what fails meanwhile."""
+    prepare()
+    with naming(str(store), store.key):
+        require_store(store.uri, store.key)
+        yield
+
+
 def _contact(store: Store) -> MlflowClient:
     client = MlflowClient(tracking_uri=store.uri)
     answer_within(PATIENCE_S, lambda: client.search_experiments(max_results=1))
@@ -181,10 +177,8 @@ def _contact(store: Store) -> MlflowClient:
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
-    """Return the id of an experiment, made where it is missing.
-
-    Raises RequestError for one that was deleted, and for a name that MLflow does not take.
-    """
+    """Return the id of an experiment, made where it is missing; raises RequestError for one that
+    was deleted, and for a name that MLflow does not take."""
     require_name(name)
     with _alone(store):
         experiment = client.get_experiment_by_name(name)
@@ -194,7 +188,7 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
             return client.create_experiment(name, place, tags=KIND)
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or name another"
-        raise RequestError([Fault("tracking.experiment", problem)])
+        raise refuse("tracking.experiment", problem)
     return str(experiment.experiment_id)
 
 
@@ -204,9 +198,8 @@ def require_places(tracking: Tracking) -> None:
     require_folder("tracking.dir", tracking.dir)
     require_name(tracking.experiment)
     if tracking.name != "none":
-        store = find_store(tracking.uri, tracking.dir)
-        with naming(str(store), store.key):
-            require_store(store.uri, store.key)
+        with _checking(find_store(tracking.uri, tracking.dir)):
+            pass
 
 
 def require_name(experiment: str) -> None:
@@ -219,7 +212,7 @@ def require_name(experiment: str) -> None:
     if not is_text or len(experiment) > LONGEST_NAME:
         shown = repr(experiment[:60]) + " ..." * (len(experiment) > 60)
         problem = f"got {shown}; allowed: 1 to {LONGEST_NAME} characters of text, not all blank"
-        raise RequestError([Fault("tracking.experiment", problem)])
+        raise refuse("tracking.experiment", problem)
 
 
 def name_folder(experiment: str) -> str:
@@ -234,9 +227,7 @@ def name_folder(experiment: str) -> str:
 
 def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
     """Return a fault for each experiment whose artifacts are elsewhere than the local store is.
-
-    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own.
-    """
+    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own."""
     if store.artifact_root is None:
         return []
     root = store.artifact_root.as_uri()

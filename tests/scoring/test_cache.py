@@ -27,7 +27,7 @@ def test_metrics_come_back_to_the_bit_and_are_not_measured_again(kept):
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"recall": "much"}', '{"recall": null}'])
 def test_a_damaged_file_is_measured_and_written_again(kept, content):
     kept.mkdir()
-    (kept / "a.json").write_text(content)
+    (kept / "a.npz").write_text(content)
     assert load_metrics("a", lambda: METRICS) == METRICS
     assert load_metrics("a", refuse) == METRICS
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dcgan_sweeps.scoring.classifier import reading
+from dcgan_sweeps.scoring import cache
 from dcgan_sweeps.scoring.classifier.network import load_classifier
-from dcgan_sweeps.scoring.classifier.reading import read_kept, read_rows
+from dcgan_sweeps.scoring.fcd import read_kept, read_rows
 
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "find_features_dir", lambda: tmp_path / "features")
+    monkeypatch.setattr(cache, "find_features_dir", lambda: tmp_path / "features")
     return tmp_path / "features"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from pathlib import Path
 
 import optuna
@@ -11,9 +10,9 @@ import pytest
 import yaml
 
 from dcgan_sweeps.config import RequestError, find_conf_dir
-from dcgan_sweeps.sweep.samplers import PRUNERS as ARGUMENTS_OF_PRUNERS
-from dcgan_sweeps.sweep.samplers import SAMPLERS as ARGUMENTS_OF_SAMPLERS
-from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
+from dcgan_sweeps.sweep.samplers import PRUNERS as PRUNER_CLASSES
+from dcgan_sweeps.sweep.samplers import SAMPLERS as SAMPLER_CLASSES
+from dcgan_sweeps.sweep.samplers import Arguments, find_arguments, make_pruner, make_sampler
 
 
 def read_options(group):
@@ -106,11 +105,12 @@ def test_a_sampler_that_cannot_work_is_refused(options, problem):
 
 
 def test_no_argument_of_conf_is_refused_and_each_is_one_of_optunas():
-    for kinds, group in ((ARGUMENTS_OF_SAMPLERS, "sampler"), (ARGUMENTS_OF_PRUNERS, "pruner")):
-        for name, (kind, schema) in kinds.items():
-            known = {each.name for each in dataclasses.fields(schema)}
-            assert known <= set(inspect.signature(kind).parameters)
-            assert set(read_options(group)[name]) <= known | {"name", "wrapped"}
+    for kinds, group in ((SAMPLER_CLASSES, "sampler"), (PRUNER_CLASSES, "pruner")):
+        for name, kind in kinds.items():
+            assert set(read_options(group)[name]) <= {*find_arguments(kind), "name", "wrapped"}
+    kinds = [*SAMPLER_CLASSES.values(), *PRUNER_CLASSES.values()]
+    known = {each.name for each in dataclasses.fields(Arguments)}
+    assert known == {name for kind in kinds for name in find_arguments(kind)}
 
 
 def test_a_sampler_of_an_extra_that_is_not_installed_names_it():

@@ -7,15 +7,22 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dcgan_sweeps.config import RequestError
-from dcgan_sweeps.sweep.overrides import Domain, read_overrides
-from dcgan_sweeps.sweep.space import as_overrides, choose_defaults, make_space, shorten, suggest
+from dcgan_sweeps.sweep.overrides import read_overrides
+from dcgan_sweeps.sweep.space import (
+    Condition,
+    as_overrides,
+    choose_defaults,
+    make_space,
+    shorten,
+    suggest,
+)
 
 WHOLE = frozenset({"model.latent_dim"})
 
 
 def read_space(*words, **only_if):
     conditions = {
-        key.replace("__", "."): Domain(word, values=tuple(word.partition("=")[2].split(",")))
+        key: Condition(word.partition("=")[0], tuple(word.partition("=")[2].split(",")))
         for key, word in only_if.items()
     }
     return make_space(read_overrides(words, None).swept, conditions, WHOLE)

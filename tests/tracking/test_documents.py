@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.files import decode, read_text
 from dcgan_sweeps.tracking.documents import (
     LARGEST,
-    decode,
     parse_json,
     parse_mapping,
     parse_texts,
     read_mapping,
-    read_text,
 )
 
 WRITTEN = """\

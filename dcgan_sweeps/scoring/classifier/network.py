@@ -76,9 +76,7 @@ def encode_weights(model: keras.Model) -> bytes:
 
 def decode_weights(content: bytes) -> Classifier:
     """Return the classifier in such an npz, its shape read from the arrays; nothing is unpickled.
-
-    Raises one of DAMAGED where the arrays are no classifier's.
-    """
+    Raises one of DAMAGED where the arrays are no classifier's."""
     weights = decode_arrays(content)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
     kernels = [each for each in weights if each.ndim == 2]
@@ -89,10 +87,8 @@ def decode_weights(content: bytes) -> Classifier:
 
 
 def load_classifier(folder: str | None) -> Classifier:
-    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file.
-
-    A classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it.
-    """
+    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file. A
+    classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it."""
     content = read_weights(folder)
     with naming_damage(folder):
         return decode_weights(content)
