@@ -139,7 +139,8 @@ def test_the_logged_generator_draws_what_the_last_grid_shows(finished):
     latents = stream(0, "pictures/latents").standard_normal((25, 16), "float32")
     images_u8 = to_u8(generator(latents).numpy()[..., 0])
     digest = hashlib.sha256(images_u8.tobytes()).hexdigest()
-    assert digest == read_history(folder)[-2]["digest.samples"]
+    drawn = [each["digest.samples"] for each in read_history(folder) if "digest.samples" in each]
+    assert digest == drawn[-1]
     signature = mlflow.models.get_model_info(str(path)).signature
     assert signature.inputs.inputs[0].shape == (-1, 16)
 

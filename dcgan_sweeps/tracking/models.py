@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mlflow.models import Model, ModelSignature
+from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
+
+from dcgan_sweeps.tracking.documents import read_mapping
 
 MODEL_FILE = "MLmodel"  # written last
 
@@ -55,5 +57,6 @@ def find_models(folder: Path) -> dict[str, Path]:
 
 def read_step(folder: Path, default: int) -> int:
     """Return the optimizer step of a saved model; `default` where an earlier version saved it."""
-    metadata = Model.load(str(folder)).metadata or {}
+    # Not by MLflow, which takes a path for an address: a folder may have any name.
+    metadata = read_mapping(folder / MODEL_FILE).get("metadata") or {}
     return int(metadata.get("step", default))
