@@ -1,8 +1,8 @@
 """A search space: which keys a trial varies, each over what, and which only under a condition.
 
-space = make_space(asked.swept, {"model.leaky_slope": Condition("model.kernel_size", (3,))}, ...)
+space = make_space(asked.swept, only_if={"slope": Condition("size", (3,))}, whole=frozenset())
 values = suggest(trial, space)         # {"optimizer.lr": 0.0004, ...}
-as_overrides(space, values)            # ["optimizer.lr=0.0004", ...]
+as_overrides(values)                   # ["optimizer.lr=0.0004", ...]
 """
 
 from __future__ import annotations
