@@ -158,15 +158,6 @@ def test_a_trial_stopped_by_the_time_limit_loses_no_step_without_checkpoints(tmp
     find_all(tmp_path, 1)
 
 
-def test_a_failure_is_counted_once_over_a_restart(tmp_path):
-    # The controller dies as it starts the retry of trial 0, which fails at its first start.
-    part = {"0": {"die": "in training"}, "controller": {"die": "before a retry", "count": 1}}
-    do(tmp_path, *TINY, "seed=0", status=-signal.SIGKILL, **part)
-    printed = do(tmp_path, *TINY, "seed=0", **{"0": {"die": "in training"}})
-    assert "1 complete" in printed
-    find_all(tmp_path, 1)
-
-
 def test_a_second_controller_is_refused_naming_the_first(tmp_path):
     process = start(tmp_path, *LONG, "seed=0,1")
     read_until(process, "trial +0 started")

@@ -103,14 +103,6 @@ def test_a_trial_that_hangs_is_ended_and_has_failed(tmp_path):
     assert "it took longer than 0.1 min" in printed
 
 
-def test_a_target_score_ends_the_study(tmp_path):
-    parts = {str(number): {"scores": [9 - number] * 2} for number in range(6)}
-    words = ["seed=range(6)", "runner.slots=1", "hydra.sweeper.target_score=7"]
-    printed = do(tmp_path, *TINY, *words, **parts)
-    find_all(tmp_path, 3)
-    assert "the target score is met" in printed
-
-
 def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
     tree = tmp_path / "tree"
     for name in ("conf", "dcgan_sweeps", "hydra_plugins"):
