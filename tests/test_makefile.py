@@ -26,6 +26,9 @@ def imports_of(path):
             yield node.module
 
 
+OWN = ("benchmarks", "dcgan_sweeps", "tests")
+
+
 def test_bench_installs_what_its_benchmarks_import():
     planned = plan("bench")
     started = re.findall(r"-m benchmarks\.(\w+)", planned)
@@ -36,7 +39,7 @@ def test_bench_installs_what_its_benchmarks_import():
     for name in started:
         for module in imports_of(ROOT / "benchmarks" / f"{name}.py"):
             top = module.partition(".")[0]
-            if top in sys.stdlib_module_names or top in ("benchmarks", "dcgan_sweeps"):
+            if top in sys.stdlib_module_names or top in OWN:
                 continue
             names = [each.lower().replace("_", "-") for each in known[top]]
             assert any(f"\n{each}==" in f"\n{locked}" for each in names), (name, module)
