@@ -57,7 +57,11 @@ def sync(options: argparse.Namespace) -> int:
 
 def deliver(pending: Pending) -> str:
     """Deliver one run, and return in words how it stands then; raises what MLflow raises."""
+    from dcgan_sweeps.tracking.best_model import BestModel
+
     pending.update()
+    if isinstance(pending.part, BestModel):
+        return pending.part.address or "its best trial has logged no generator"
     ending = pending.folder.read_ending()
     run = f"run {pending.folder.read_run_id()}"
     if ending is None:
