@@ -20,7 +20,8 @@ def main() -> int:
     parser = Parser(
         "dcgan_sweeps.sync",
         description="Delivers runs and studies to MLflow, without an argument all that is not"
-        " delivered. What is there is not written again.",
+        " delivered. What is there is not written again. Each run goes where it says that it is"
+        " tracked; --uri and --experiment send it elsewhere, whatever the environment says.",
         epilog="Exit status: 0 all is delivered, 1 the tracker failed, 2 a wrong request.",
     )
     parser.add_argument("targets", metavar="RUN_FOLDER|study:NAME", nargs="*")
