@@ -25,10 +25,11 @@ from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.metrics import OWN, SCORE
-from dcgan_sweeps.runs.logged_run import LoggedRun, add_metrics, download_keras_file, find_generator
+from dcgan_sweeps.runs.logged_run import LoggedRun, add_metrics, download_keras_file
 from dcgan_sweeps.runs.scores import TAG, name_prefix
 from dcgan_sweeps.scoring.fcd import Scorer, prepare_scorer
 from dcgan_sweeps.terminal import format_duration, make_say
+from dcgan_sweeps.tracking.present import find_generator
 from dcgan_sweeps.tracking.store import Client
 
 # What says which images a run was trained on.
@@ -83,7 +84,7 @@ def _compose_images(run: LoggedRun) -> Config:
 def load_generator(client: Client, run: LoggedRun) -> Generator:
     """Return the newest generator that a run has logged; raises RequestError where there is none,
     or what there is draws no images."""
-    logged = find_generator(client, run)
+    logged = find_generator(client, run.run_id)
     if logged is None:
         raise refuse("TARGET", f"got {run.run_id}, which logged no generator")
     with tempfile.TemporaryDirectory() as folder:

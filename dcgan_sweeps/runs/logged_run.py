@@ -221,17 +221,6 @@ def read_file(client: MlflowClient, run_id: str, path: str, largest: int) -> byt
         return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
 
 
-def find_generator(client: MlflowClient, run: LoggedRun) -> LoggedModel | None:
-    """Return the newest generator that a run has logged whole, None where there is none."""
-    outputs = client.get_run(run.run_id).outputs
-    steps = {each.model_id: each.step for each in outputs.model_outputs} if outputs else {}
-    models = client.search_logged_models(
-        [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
-    )
-    generators = [each for each in models if each.name == "generator" and each.model_id in steps]
-    return max(generators, key=lambda each: steps[each.model_id], default=None)
-
-
 def download_keras_file(client: MlflowClient, model: LoggedModel, folder: str) -> Path:
     """Return the .keras file of a logged model, downloaded into `folder`."""
     artifacts = get_artifact_repository(model.artifact_location, tracking_uri=client.tracking_uri)

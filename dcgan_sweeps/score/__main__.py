@@ -110,11 +110,11 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
 
 def find_obstacle(client: Client, run: LoggedRun) -> str | None:
     """Return why a run cannot be scored again, None where it can."""
-    from dcgan_sweeps.runs.logged_run import find_generator
+    from dcgan_sweeps.tracking.present import find_generator
 
     if run.outcome != "complete":
         return f"which is {run.outcome or run.status.lower()}; allowed: complete runs"
-    if find_generator(client, run) is None:
+    if find_generator(client, run.run_id) is None:
         return "which logged no generator"
     missing = [key for key in NEEDED if key not in run.params]
     if missing:

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
 from dcgan_sweeps.tracking.mirror import is_delivered
-from dcgan_sweeps.tracking.present import find_own_run, list_models
+from dcgan_sweeps.tracking.present import find_generator, find_own_run
 from dcgan_sweeps.tracking.store import connect, find_store
 
 BEST = "best"  # the alias
@@ -62,18 +62,15 @@ def register(client: MlflowClient, name: str, run: Run) -> str | None:
     Returns its version, None where the run has logged no generator. One generator is registered
     once.
     """
-    generators = [
-        (step, each) for each, step in list_models(client, run) if each.name == "generator"
-    ]
-    if not generators:
+    run_id = run.info.run_id
+    newest = find_generator(client, run_id)
+    if newest is None:
         return None
-    _, newest = max(generators, key=lambda pair: pair[0])
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    run_id = run.info.run_id
     versions = client.search_model_versions(f"name = '{name}'")
     version = next((each for each in versions if each.run_id == run_id), None)
     if version is None:

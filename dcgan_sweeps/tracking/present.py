@@ -105,6 +105,13 @@ def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]
     ]
 
 
+def find_generator(client: MlflowClient, run_id: str) -> LoggedModel | None:
+    """Return the newest generator that a run has logged whole, None where there is none."""
+    models = list_models(client, client.get_run(run_id))
+    generators = [(step, model) for model, step in models if model.name == "generator"]
+    return max(generators, key=lambda pair: pair[0], default=(0, None))[1]
+
+
 def _search_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
     condition = f"source_run_id = '{run.info.run_id}'"
     return [*client.search_logged_models([run.info.experiment_id], filter_string=condition)]
