@@ -84,7 +84,7 @@ def record_start(
     if before:
         for difference in compare_facts(before, facts):
             make_say(console)(f"since the run began: {difference}")
-    recorder.add_provenance(facts, code.diff, provenance.list_packages(), layers)
+    recorder.add_provenance(facts, code.diff, facts["packages"], layers)
     recorder.add_data(
         components.images.name,
         components.images.digest,

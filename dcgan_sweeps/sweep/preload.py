@@ -1,4 +1,5 @@
-"""Everything that a trial imports, once, in the process that the trials are forked from.
+"""Everything that a trial imports or reads of the environment, once, in the process that the
+trials are forked from.
 
 Nothing here may compute: TensorFlow's threads and devices are each trial's own to set.
 """
@@ -30,4 +31,9 @@ with quiet_import():
     import_stores()
     for name in IMPORTED:
         importlib.import_module(name)
+    from dcgan_sweeps.tracking.models import read_installed_modules
+    from dcgan_sweeps.tracking.provenance import list_packages
+
+    list_packages()
+    read_installed_modules()
 gc.freeze()

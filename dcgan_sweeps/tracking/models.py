@@ -50,6 +50,16 @@ def save_model(model: Any, folder: Path, step: int) -> None:
     unfinished.rename(folder)
 
 
+def read_installed_modules() -> None:
+    """Have MLflow read now which package brings which module, and keep it for `save_model`.
+
+    It takes a second of a core.
+    """
+    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+
+    warn_dependency_requirement_mismatches(["mlflow"])
+
+
 def find_models(folder: Path) -> dict[str, Path]:
     """Return {name: folder} of the models that are there whole."""
     return {path.parent.name: path.parent for path in sorted(folder.glob(f"[!.]*/{MODEL_FILE}"))}

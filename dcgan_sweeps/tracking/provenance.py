@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
@@ -122,8 +123,9 @@ def _git(tree: Path, *words: str) -> str | None:
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
 
+@cache
 def list_packages() -> list[str]:
-    """Return name==version of every installed package, sorted."""
+    """Return name==version of every installed package, sorted, as when it was first asked for."""
     names = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     return sorted(f"{name}=={version}" for name, version in names.items())
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
-TINY = ["experiment=tiny", "runner.threads=2", "tracking.system_metrics_s=0"]
+TINY = ["experiment=tiny", "runner.threads=1", "tracking.system_metrics_s=0"]
 PROGRAM = [sys.executable, "-m", "dcgan_sweeps.run"]
 KILL = [sys.executable, str(Path(__file__).with_name("kill_at.py"))]
 FORKSERVER = [sys.executable, str(Path(__file__).with_name("forkserver.py"))]

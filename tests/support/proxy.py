@@ -38,7 +38,7 @@ class Proxy:
     resets their connections, "hang" takes them and says nothing, "lose the answer" has the server
     do them and then resets the connection, "refuse" closes the port, "slow" waits for `slow_s`.
     `calls` counts what has arrived since the last `behave`, `writes` those of them that change
-    something. `after_write(number)`, where one is set, is called once the server has done such a
+    something. `after_write(path)`, where one is set, is called once the server has done such a
     call, and before the client is answered.
     """
 
@@ -125,7 +125,7 @@ class Proxy:
         with self._changed:
             self.calls += 1
             self.writes += is_write(head)
-            behaviour, number, write = self._behaviour, self.calls, self.writes
+            behaviour, number = self._behaviour, self.calls
             self._changed.notify_all()
         if behaviour == "drop":
             reset(client)
@@ -141,9 +141,9 @@ class Proxy:
             if behaviour == "slow":
                 time.sleep(self.slow_s)
             report = self.after_write if is_write(head) else None
-            self._forward(client, head, behaviour != "lose the answer", report, write)
+            self._forward(client, head, behaviour != "lose the answer", report)
 
-    def _forward(self, client, head, answers, report, number):
+    def _forward(self, client, head, answers, report):
         with socket.create_connection(("127.0.0.1", self.server_port), timeout=60) as server:
             server.sendall(ask_to_close(head))
             with selectors.DefaultSelector() as selector:
@@ -153,7 +153,7 @@ class Proxy:
                     for key, _ in selector.select():
                         data = key.fileobj.recv(CHUNK_BYTES)
                         if report is not None and key.fileobj is server:
-                            report(number)
+                            report(head.split(b" ", 2)[1].decode())
                             report = None
                         if data and (answers or key.fileobj is client):
                             key.data.sendall(data)

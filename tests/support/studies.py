@@ -16,7 +16,7 @@ from tally import find_disagreements, tally
 
 PLAY = [sys.executable, str(Path(__file__).with_name("play.py")), "-m"]
 NAME = "hydra.sweeper.study_name=s"
-TINY = ["experiment=tiny", "tracking.system_metrics_s=0", NAME]
+TINY = ["experiment=tiny", "runner.threads=1", "tracking.system_metrics_s=0", NAME]
 # Eight-epoch trials in single steps, for those that shall be met underway.
 LONG = [*TINY, "train.epochs=8", "train.steps_per_call=2"]
 

@@ -8,7 +8,12 @@ from tally import find_disagreements, tally
 
 pytestmark = pytest.mark.slow
 
-WORDS = ["experiment=tiny", "tracking.system_metrics_s=0", "hydra.sweeper.study_name=s"]
+WORDS = [
+    "experiment=tiny",
+    "runner.threads=1",
+    "tracking.system_metrics_s=0",
+    "hydra.sweeper.study_name=s",
+]
 
 
 def sweep(folder, *words):
