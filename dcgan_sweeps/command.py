@@ -48,6 +48,7 @@ from dcgan_sweeps.config import (
     RequestError,
     find_conf_dir,
     freeze,
+    refuse,
     register_schemas,
 )
 from dcgan_sweeps.paths import resolve_places, shorten_path
@@ -230,7 +231,7 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
             mode = read_mode(asked, line)
             if mode is RunMode.MULTIRUN and job is None:
                 problem = "there are no sweeps here; start each run by itself"
-                raise RequestError([Fault("-m", problem)])
+                raise refuse("-m", problem)
             shows = asked.help or asked.cfg is not None or asked.info is not None
             if mode is RunMode.MULTIRUN and job is not None and not shows:
                 return _sweep(app, line, job)
@@ -249,7 +250,7 @@ def _show(asked: argparse.Namespace, config_name: str) -> int:
         # Hydra knows 1 alone, as for a --package that is not there.
         raise SystemExit(USAGE if ended.code == 1 else ended.code) from ended
     except HydraException as error:  # a line to be completed that it cannot read
-        raise RequestError([Fault("request", describe_error(error))]) from error
+        raise refuse("request", describe_error(error)) from error
     return OK
 
 
@@ -276,7 +277,7 @@ def _compose_run(line: CommandLine, config_name: str) -> Request:
         HydraConfig.instance().cfg = None
     search = request.choices.get("search", "none")
     if search != "none":
-        raise RequestError([Fault("search", f"got {search}; a search needs -m")])
+        raise refuse("search", f"got {search}; a search needs -m")
     return request
 
 
@@ -286,7 +287,7 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
     config = freeze(composed)
     if not isinstance(config, SCHEMAS[config_name][1]):
         problem = f"got {runtime.job.config_name}; allowed: {config_name}"
-        raise RequestError([Fault("--config-name", problem)])
+        raise refuse("--config-name", problem)
     choices = {
         group: str(choice)
         for group, choice in runtime.runtime.choices.items()

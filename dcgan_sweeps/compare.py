@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from dcgan_sweeps.command import OK, Parser, answer
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.reporting.comparison import RunComparison, Side, compare, read_side
@@ -90,7 +90,7 @@ def choose_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
     one, other = (set(side.media.grids) for side in sides)
     if asked is not None and asked not in one | other:
         allowed = ", ".join(map(str, sorted(one | other))) or "none, these runs have no grids"
-        raise RequestError([Fault("--step", f"got {asked}; allowed: {allowed}")])
+        raise refuse("--step", f"got {asked}; allowed: {allowed}")
     return asked if asked is not None else max(one & other or one | other, default=None)
 
 

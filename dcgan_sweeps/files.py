@@ -10,7 +10,7 @@ import codecs
 import os
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 
 
 def read_text(path: Path, largest: int, name: str | None = None) -> str:
@@ -24,16 +24,16 @@ def read_text(path: Path, largest: int, name: str | None = None) -> str:
             content = file.read(largest + 1)
     except (OSError, ValueError) as error:  # a NUL in the name
         problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise RequestError([Fault(name, problem)]) from error
+        raise refuse(name, problem) from error
     return decode(content, name, largest)
 
 
 def decode(content: bytes, name: str, largest: int) -> str:
     """Return UTF-8 as text, without its byte order mark; raises RequestError naming `name`."""
     if len(content) > largest:
-        raise RequestError([Fault(name, f"is too large; allowed: at most {largest:,} bytes")])
+        raise refuse(name, f"is too large; allowed: at most {largest:,} bytes")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise RequestError([Fault(name, "is UTF-16; allowed: text in UTF-8")])
+        raise refuse(name, "is UTF-16; allowed: text in UTF-8")
     try:
         text = content.decode("utf-8-sig")
         broken_at = content.find(0)
@@ -41,7 +41,7 @@ def decode(content: bytes, name: str, largest: int) -> str:
         text, broken_at = "", error.start
     if broken_at >= 0:
         problem = f"is not text (byte {broken_at}); allowed: text in UTF-8"
-        raise RequestError([Fault(name, problem)])
+        raise refuse(name, problem)
     return text
 
 

@@ -51,7 +51,7 @@ from dcgan_sweeps.composition.own_files import (
     read_entries,
 )
 from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary
-from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, freeze
+from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, freeze, refuse
 from dcgan_sweeps.files import read_text
 from dcgan_sweeps.paths import resolve_places
 
@@ -89,7 +89,7 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     try:
         asked, unknown = parser.parse_known_intermixed_args(list(words))
     except argparse.ArgumentError as error:
-        raise RequestError([Fault(error.argument_name or "request", error.message)]) from error
+        raise refuse(error.argument_name or "request", error.message) from error
     faults = [Fault(word, "there is no such option; --hydra-help lists them") for word in unknown]
     if asked.experimental_rerun is not None:
         problem = "is not served: a pickle runs code; python -m dcgan_sweeps.reproduce runs again"
@@ -134,7 +134,7 @@ def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> Comma
     words = asked.overrides
     vocabulary = read_vocabulary(name, config_name, words, loader, is_sweep=asked.multirun)
     if not vocabulary.repository.config_exists(name):
-        raise RequestError([Fault("--config-name", f"got {name}; allowed: {config_name}")])
+        raise refuse("--config-name", f"got {name}; allowed: {config_name}")
     return _read_words(words, vocabulary)
 
 
@@ -233,7 +233,7 @@ def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
     for flag, is_given in (("-m", asked.multirun), ("-r", asked.run)):
         if is_given and said not in (None, flags[flag]):
             problem = f"got {said.name}; {flag} asks for {flags[flag].name}"
-            raise RequestError([Fault("hydra.mode", problem)])
+            raise refuse("hydra.mode", problem)
         if is_given:
             return flags[flag]
     return said or RunMode.RUN

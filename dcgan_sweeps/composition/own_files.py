@@ -20,7 +20,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf._utils import get_yaml_loader
 
 from dcgan_sweeps.composition.keys import Keys, describe_error
-from dcgan_sweeps.config import Fault, RequestError, find_conf_dir
+from dcgan_sweeps.config import Fault, find_conf_dir, refuse
 from dcgan_sweeps.files import read_text
 
 LARGEST = 100_000  # bytes; YAML is read at some 100 kB a second
@@ -56,7 +56,7 @@ class _Reader(CachingConfigRepository):
             # Hydra takes all of them, and does not say in its choices that it did.
             if len(each.get_options()) > 1 and "hydra/" not in f"{config_path} {each.group}":
                 got = f"{', '.join(each.get_options())} for {each.group}"
-                raise RequestError([Fault(str(path), f"got {got}; allowed: one choice")])
+                raise refuse(str(path), f"got {got}; allowed: one choice")
         return result
 
 
@@ -95,7 +95,7 @@ def read_entries(
             path, root = reader.own[each.config_path]
             if package.split(".")[0] in ("experiment", "search"):
                 problem = f"its keys would go below {package}; begin it with # @package _global_"
-                raise RequestError([Fault(str(path), problem)])
+                raise refuse(str(path), problem)
             if root is not None:
                 pairs = [pair for pair in root.value if pair[0].value != "defaults"]
                 found = _walk(path, pairs, f"{package}." if package else "")
@@ -112,7 +112,7 @@ def parse_file(path: Path) -> yaml.MappingNode | None:
         root = loader.get_single_node()
         if root is not None and _count_nodes(root, {}) > MOST_NODES:
             problem = f"holds more than {MOST_NODES} values, or itself"
-            raise RequestError([Fault(str(path), problem)])
+            raise refuse(str(path), problem)
         if root is not None:
             # Puts the keys that << merges in their place, and refuses a key that comes twice.
             loader.construct_document(root)
@@ -120,9 +120,9 @@ def parse_file(path: Path) -> yaml.MappingNode | None:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f"line {mark.line + 1}: "
         reason = getattr(error, "problem", None) or describe_error(error)
-        raise RequestError([Fault(str(path), f"{line}cannot be read as YAML: {reason}")]) from error
+        raise refuse(str(path), f"{line}cannot be read as YAML: {reason}") from error
     if root is not None and not isinstance(root, yaml.MappingNode):
-        raise RequestError([Fault(str(path), "holds no mapping; allowed: keys with their values")])
+        raise refuse(str(path), "holds no mapping; allowed: keys with their values")
     return root
 
 

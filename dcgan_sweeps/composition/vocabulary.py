@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from dcgan_sweeps.composition.grammar import Unreadable, find_key, read_override, show_got
 from dcgan_sweeps.composition.keys import Keys, describe_error, read_keys
 from dcgan_sweeps.composition.own_files import find_own_file, parse_file
-from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, register_schemas
+from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, refuse, register_schemas
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_vocabulary(
     except (Unreadable, HydraException, ValueError) as error:
         got = show_got(of_path[-1]) if of_path else "a list in the primary configuration"
         problem = f"got {got}; {describe_error(error)}"
-        raise RequestError([Fault("hydra.searchpath", problem)]) from error
+        raise refuse("hydra.searchpath", problem) from error
     _require_folders(repository.get_sources())
     groups = repository.get_group_options("", ObjectType.GROUP)
     known = frozenset(groups) - {"hydra"}

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Tracking, refuse
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun
 from dcgan_sweeps.execution.loop import Stopped, train_and_score
@@ -108,7 +108,7 @@ def require_same_score(spec: RunSpec, components: Components) -> None:
         return
     words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
     problem = f"{describe_mixed(words)}; put the classifier back, or start a new run"
-    raise RequestError([Fault("resume", problem)])
+    raise refuse("resume", problem)
 
 
 def _record(live: LiveRun, delivery: Delivery) -> Execution:

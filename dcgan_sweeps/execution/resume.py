@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten, require_none
+from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten, refuse, require_none
 from dcgan_sweeps.execution.spec import (
     ResumePoint,
     RunSpec,
@@ -132,7 +132,7 @@ def read_own_checkpoint(
     its = rename_logged(checkpoint.facts).get("config_hash")
     if its not in (None, mine):
         problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
-        raise RequestError([Fault(str(folder.checkpoints), problem)])
+        raise refuse(str(folder.checkpoints), problem)
     frames, faults = folder.find_frames(), []
     for epoch, sha256 in read_grids(checkpoint).items():
         if epoch not in frames:
@@ -161,7 +161,7 @@ def build_longer_spec(spec: RunSpec) -> RunSpec:
     """
     resume_point, config = spec.resume_point, spec.config
     if resume_point is None or resume_point.checkpoint is None:
-        raise RequestError([Fault("resume", "the run has no checkpoint to train longer from")])
+        raise refuse("resume", "the run has no checkpoint to train longer from")
     word = f"train.epochs={config.train.epochs}"
     words = [each for each in spec.overrides if not each.startswith("train.epochs=")]
     name = f"{spec.name.partition(' train.epochs=')[0]} {word}"
@@ -188,7 +188,7 @@ def find_recorded(target: str, tracking: Tracking) -> RunFolder:
     folder = RunFolder(resolve_folder("resume", target))
     if not (folder.root / RUN_FILE).is_file():
         problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
-        raise RequestError([Fault("resume", problem)])
+        raise refuse("resume", problem)
     _require_files(folder)
     if is_mirrored(tracking) and folder.read_run_id() is not None:
         with answering():
@@ -206,14 +206,14 @@ def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
             _require_files(folder)
             return folder
     problem = f"the folder of run {run.run_id} is not on this machine: {named or 'none was logged'}"
-    raise RequestError([Fault("resume", problem)])
+    raise refuse("resume", problem)
 
 
 def _require_files(folder: RunFolder) -> None:
     for name in (CONFIG, OVERRIDES):
         if not (folder.root / name).is_file():
             problem = f"the run died before it wrote {name}; start it again, as a new one"
-            raise RequestError([Fault("resume", f"{problem} ({folder.root})")])
+            raise refuse("resume", f"{problem} ({folder.root})")
 
 
 def hold(folder: RunFolder) -> IO[str]:
@@ -221,7 +221,7 @@ def hold(folder: RunFolder) -> IO[str]:
     try:
         return folder.lock()
     except BlockingIOError as error:
-        raise RequestError([Fault("resume", f"the run is still going on, as {error}")]) from error
+        raise refuse("resume", f"the run is still going on, as {error}") from error
 
 
 def find_changed_keys(request: Request, logged: Config) -> dict[str, Any]:
@@ -261,9 +261,9 @@ def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> Non
         return
     if ending.outcome == Outcome.COMPLETE:
         problem = f"the run is complete; train.epochs above {epochs} trains it longer"
-        raise RequestError([Fault("resume", problem)])
+        raise refuse("resume", problem)
     if ending.outcome == Outcome.DIVERGED:
-        raise RequestError([Fault("resume", "the run diverged, and would do so again")])
+        raise refuse("resume", "the run diverged, and would do so again")
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.runs.filters import Filter, meets, refuse_unknown
@@ -128,7 +128,7 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
     scored = complete or [run for run in chosen if read_scores(run)]
     if not scored:
         problem = "meets these filters" if choice.filters and runs else "has a score"
-        raise RequestError([Fault("TARGET", f"none of these {len(runs)} runs {problem}")])
+        raise refuse("TARGET", f"none of these {len(runs)} runs {problem}")
     digest = choose_identity(scored, choice.identity)
     rivals = [run for run in complete if digest in read_scores(run)]
     others = [run for run in chosen if run.outcome != "complete"]
@@ -169,7 +169,7 @@ def rank_experiment(client: Client, experiment: str, choice: Choice) -> Board:
     if choice.identity is None and not choice.unfinished:
         if newest is None:
             problem = f"has no complete run with a {SCORE}; allowed: --all, or another experiment"
-            raise RequestError([Fault("--experiment", f"{experiment} {problem}")])
+            raise refuse("--experiment", f"{experiment} {problem}")
         own = newest.params["score.identity"]
         return _rank_best(client, experiment, dataclasses.replace(choice, identity=own))
     runs = _read(client, experiment, "" if choice.unfinished else COMPLETE)
@@ -199,7 +199,7 @@ def check_experiment(client: Client, name: str) -> None:
         return
     names = sorted(each.name for each in client.search_experiments(max_results=MOST_NAMED))
     problem = f"got {name or 'nothing'}; there is no such experiment; there are: {', '.join(names)}"
-    raise RequestError([Fault("--experiment", problem)])
+    raise refuse("--experiment", problem)
 
 
 def _read(

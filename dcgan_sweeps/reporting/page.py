@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.paths import resolve_folder
@@ -34,7 +34,7 @@ def choose_page(file: str | None, folder: str, name: str) -> Path:
     store's folder. Raises RequestError for a name that is none of a page."""
     if file is not None and not file.endswith(ENDING):
         problem = f"got {file or 'nothing'}; allowed: a name that ends with {ENDING}"
-        raise RequestError([Fault("--html", problem)])
+        raise refuse("--html", problem)
     return resolve_folder("--html", file or str(Path(folder) / "reports" / f"{name}{ENDING}"))
 
 
@@ -97,4 +97,4 @@ def write_page(path: Path, page: str) -> None:
         write_whole(path, page)
     except OSError as error:
         problem = f"got {path}; it cannot be written ({error.strerror})"
-        raise RequestError([Fault("--html", problem)]) from error
+        raise refuse("--html", problem) from error

@@ -21,7 +21,7 @@ from mlflow.entities import LoggedModel, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
@@ -59,18 +59,16 @@ class LoggedRun:
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
     """Return a run by its id; raises RequestError, as a fault of `key`, where there is none."""
     if not RUN_ID.fullmatch(run_id):
-        raise RequestError([Fault(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")])
+        raise refuse(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")
     where = client.tracking_uri
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise RequestError(
-            [Fault(key, f"got {run_id}; there is no such run in {where}")]
-        ) from error
+        raise refuse(key, f"got {run_id}; there is no such run in {where}") from error
     if run.info.lifecycle_stage != "active":
-        raise RequestError([Fault(key, f"got {run_id}, which was deleted from {where}")])
+        raise refuse(key, f"got {run_id}, which was deleted from {where}")
     return _as_logged(run)
 
 
@@ -216,7 +214,7 @@ def read_file(client: MlflowClient, run_id: str, path: str, largest: int) -> byt
         return None
     if (sizes[path] or 0) > largest:
         problem = f"has {sizes[path]:,} bytes; allowed: at most {largest:,}"
-        raise RequestError([Fault(name_artifact(run_id, path), problem)])
+        raise refuse(name_artifact(run_id, path), problem)
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
 

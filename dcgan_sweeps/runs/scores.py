@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.metrics import OWN, SCORE
 from dcgan_sweeps.runs.logged_run import LoggedRun
 
@@ -65,14 +65,14 @@ def choose_identity(runs: Sequence[LoggedRun], asked: str | None) -> str:
         named = [digest for digest in known if digest.startswith(asked)]
         if len(named) != 1:
             problem = f"got {asked}; allowed: the beginning of one of {', '.join(known) or 'none'}"
-            raise RequestError([Fault("--identity", problem)])
+            raise refuse("--identity", problem)
         return named[0]
     own = [run.params.get("score.identity", "") for run in runs]
     ranked = [digest for digest in dict.fromkeys(own) if digest in shared] or shared
     if not ranked:
         remedy = "score them all alike: python -m dcgan_sweeps.score RUN_ID ..."
         names = _pick(known, own)
-        raise RequestError([Fault("identity", f"{describe_mixed(names)}; {remedy}")])
+        raise refuse("identity", f"{describe_mixed(names)}; {remedy}")
     return ranked[0]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_run
@@ -161,4 +161,4 @@ def _find_id(client: Client, experiment: str, target: str) -> str:
 
 
 def _refusal(got: str, problem: str) -> RequestError:
-    return RequestError([Fault("TARGET", f"got {got}; {problem}")])
+    return refuse("TARGET", f"got {got}; {problem}")

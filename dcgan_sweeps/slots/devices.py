@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pynvml
 
-from dcgan_sweeps.config import Fault, RequestError, Runner
+from dcgan_sweeps.config import Runner, refuse
 from dcgan_sweeps.slots.slots import Devices, Gpu, Slots, divide
 
 MIB = 2**20
@@ -22,7 +22,7 @@ def build_slots(runner: Runner) -> Slots:
     count = None if runner.slots == "auto" else int(runner.slots)
     devices = read_devices(runner.device)
     if runner.device == "gpu" and not devices.gpus:
-        raise RequestError([Fault("runner.device", "got gpu; this process may use none here")])
+        raise refuse("runner.device", "got gpu; this process may use none here")
     return divide(devices, count, runner.slots_per_gpu, runner.threads)
 
 
@@ -39,13 +39,13 @@ def read_devices(device: str) -> Devices:
         problem = (
             f"got {visible}; here GPUs differ: set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name UUIDs"
         )
-        raise RequestError([Fault("CUDA_VISIBLE_DEVICES", problem)])
+        raise refuse("CUDA_VISIBLE_DEVICES", problem)
     gpus = choose_visible(listed, visible)
     unlisted = sorted(Path("/dev").glob("nvidia[0-9]*"))
     if not gpus and visible is None and device != "cpu" and unlisted:
         # Slots of cores would hide it, or share it without anybody having asked for that.
         problem = f"got {device}; NVML lists no GPU, but there is {unlisted[0]}: name cpu, or set"
-        raise RequestError([Fault("runner.device", f"{problem} CUDA_VISIBLE_DEVICES")])
+        raise refuse("runner.device", f"{problem} CUDA_VISIBLE_DEVICES")
     return Devices(gpus, cores if cores is not None else list(range(count)))
 
 

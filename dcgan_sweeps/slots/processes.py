@@ -24,7 +24,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.slots.slots import Slot, widen
 
 PRELOAD = ["dcgan_sweeps.sweep.preload"]
@@ -187,7 +187,7 @@ def keep_sockets_short() -> None:
     places = [each for each in SHORT_PLACES if Path(each).is_dir() and os.access(each, os.W_OK)]
     if not places:
         problem = f"got {usual}, whose name is too long for a socket; allowed: a shorter one"
-        raise RequestError([Fault("TMPDIR", problem)])
+        raise refuse("TMPDIR", problem)
     tempfile.tempdir = places[0]
     try:
         util.get_temp_dir()  # made with mode 0700, and kept for all that comes

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 
 # Of a shared GPU's memory, what the driver and the libraries take beside TensorFlow's limit.
 RESERVE_MIB = 600
@@ -95,7 +95,7 @@ def _divide_gpus(
         got = "auto" if count is None else count
         allowed = f"at most {len(places)}: {slots_per_gpu} on each of {len(free)} free GPUs"
         problem = "; ".join([f"got {got}; allowed: {allowed}", *left_out.values()])
-        raise RequestError([Fault("runner.slots", problem)])
+        raise refuse("runner.slots", problem)
     width = threads or max(1, len(devices.cores) // wanted)
     parts = _share_cores(devices.cores, wanted, width)
     return Slots(
@@ -114,7 +114,7 @@ def _limit(gpu: Gpu, slots_per_gpu: int) -> int | None:
     if limit < LEAST_MIB:
         problem = f"got {slots_per_gpu}; of {gpu.name} each would have {limit:,} MiB"
         allowed = f"{LEAST_MIB:,} MiB each, beside {RESERVE_MIB:,} for driver and libraries"
-        raise RequestError([Fault("runner.slots_per_gpu", f"{problem}; allowed: {allowed}")])
+        raise refuse("runner.slots_per_gpu", f"{problem}; allowed: {allowed}")
     return limit
 
 
@@ -123,7 +123,7 @@ def _divide_cores(cores: Sequence[int], count: int | None, threads: int | None) 
     wanted = max(1, len(cores) // width) if count is None else count
     if wanted > len(cores):
         allowed = f"at most one for each of {len(cores)} cores"
-        raise RequestError([Fault("runner.slots", f"got {count}; allowed: {allowed}")])
+        raise refuse("runner.slots", f"got {count}; allowed: {allowed}")
     width = threads or max(1, len(cores) // wanted)
     parts = _share_cores(cores, wanted, width)
     return Slots([Slot(number, width, part) for number, part in enumerate(parts)])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import read_mapping
@@ -35,7 +35,7 @@ class StudyFolder:
         """Return the folder of the study of a name; raises RequestError for no file name."""
         if not STUDY_NAME.fullmatch(name):
             problem = f"got {name}; allowed: {STUDY_NAMES}"
-            raise RequestError([Fault("hydra.sweeper.study_name", problem)])
+            raise refuse("hydra.sweeper.study_name", problem)
         return cls(resolve_folder("tracking.dir", str(parent)) / "studies" / name)
 
     @property
@@ -82,7 +82,7 @@ class StudyFolder:
             return RunFolder(self.root).lock()
         except BlockingIOError as error:
             problem = f"got {self.name}; that study is going on, as {error}"
-            raise RequestError([Fault("hydra.sweeper.study_name", problem)]) from error
+            raise refuse("hydra.sweeper.study_name", problem) from error
 
     def copy_conf(self, configs: Configs) -> None:
         """Copy every config file, so that an edit reaches no trial of a study that has begun."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, compose
+from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, compose, refuse
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.sweep.folder import STUDY_FILE, StudyFolder
@@ -46,7 +46,7 @@ class Pending:
         try:
             lock = self.folder.lock()
         except BlockingIOError as error:
-            raise RequestError([Fault(str(self.folder.root), f"goes on, as {error}")]) from error
+            raise refuse(str(self.folder.root), f"goes on, as {error}") from error
         with lock:
             self.part.update()
 
@@ -126,7 +126,7 @@ def find_tracking(folder: RunFolder, where: Where) -> Tracking:
     uri = where.uri or logged.get("uri")
     if uri is not None and MASK in uri:
         problem = f"{folder.root} has it without its password: {uri}"
-        raise RequestError([Fault("--uri", problem)])
+        raise refuse("--uri", problem)
     experiment = where.experiment or logged.get("experiment")
     usual: Tracking = compose("config", [], Config).tracking
     found = replace(usual, uri=uri, dir=find_store_dir(folder.root, where.dir), name="mlflow")

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import build_slots
@@ -139,7 +139,7 @@ def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:
         problem = f"got {asked}; allowed: at most {room} with hydra/launcher={request.launcher}"
-        raise RequestError([Fault("hydra.sweeper.n_jobs", problem)])
+        raise refuse("hydra.sweeper.n_jobs", problem)
     return asked
 
 
@@ -165,12 +165,12 @@ def require_same(study: optuna.Study, request: StudyRequest, folder: StudyFolder
     if before == {"folder": None, "asked": None}:
         if trials.is_dir() and any(trials.iterdir()):
             problem = "its trials are in another storage; name the one that it began with"
-            raise RequestError([Fault("hydra.sweeper.storage", problem)])
+            raise refuse("hydra.sweeper.storage", problem)
         for key, value in mine.items():
             study.set_user_attr(key, value)
     elif before != mine:
         problem = f"it has a study of this name already, of {before['folder']}"
-        raise RequestError([Fault("hydra.sweeper.storage", problem)])
+        raise refuse("hydra.sweeper.storage", problem)
 
 
 def describe_slots(request: StudyRequest, slots: Slots) -> str:

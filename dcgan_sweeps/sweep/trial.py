@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError, flatten
+from dcgan_sweeps.config import Config, flatten, refuse
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.execution.resume import (
     hold,
@@ -92,7 +92,7 @@ def note_identity(trial: optuna.Trial, identity: Identity) -> None:
     mine = (identity.digest, identity.describe())
     found = find_identities(trial.study.get_trials(deepcopy=False)) | dict([mine])
     if len(found) > 1 and "sampler" in trial.study.user_attrs["asked"]:
-        raise RequestError([Fault("score", describe_mixed(found))])
+        raise refuse("score", describe_mixed(found))
     trial.set_user_attr(IDENTITY, mine)
 
 
@@ -162,7 +162,7 @@ def wait_for_end(folder: RunFolder) -> None:
         except BlockingIOError as error:
             if time.monotonic() > until:
                 problem = f"the trial of {folder.root} is still going on, as {error}"
-                raise RequestError([Fault("hydra.sweeper.study_name", problem)]) from error
+                raise refuse("hydra.sweeper.study_name", problem) from error
             time.sleep(0.2)
 
 

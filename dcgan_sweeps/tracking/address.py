@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import RequestError, refuse
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_secrets
 
@@ -148,4 +148,4 @@ def _read_http(uri: str) -> str:
 
 def refuse_address(key: str, uri: str, problem: str) -> RequestError:
     """Return the fault of an address, which is shown without its password."""
-    return RequestError([Fault(key, f"got {show_address(uri)}; {problem}")])
+    return refuse(key, f"got {show_address(uri)}; {problem}")

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import yaml
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking
+from dcgan_sweeps.config import Tracking, refuse
 from dcgan_sweeps.files import read_text, write_whole
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_nested, mask_secrets
@@ -62,7 +62,7 @@ class RunFolder:
                 continue
             except OSError as error:
                 problem = f"got {parent}; no folder can be made there ({error.strerror})"
-                raise RequestError([Fault("tracking.dir", problem)]) from error
+                raise refuse("tracking.dir", problem) from error
             return cls(root)
         raise FileExistsError(f"{runs / stem} and 998 more")
 
@@ -73,7 +73,7 @@ class RunFolder:
             (root / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             problem = f"no folder can be made at {root} ({error.strerror})"
-            raise RequestError([Fault("tracking.dir", problem)]) from error
+            raise refuse("tracking.dir", problem) from error
         return cls(root)
 
     def begin(
@@ -186,7 +186,7 @@ class RunFolder:
             return None
         if last["outcome"] not in {*Outcome}:
             problem = f"outcome is {last['outcome']}; allowed: {', '.join(Outcome)}"
-            raise RequestError([Fault(str(self.history), problem)])
+            raise refuse(str(self.history), problem)
         return Ending(Outcome(last["outcome"]), last.get("reason", ""), last.get("time_s", 0.0))
 
     def read_history(self) -> str:
@@ -222,7 +222,7 @@ class RunFolder:
             if not isinstance(known.get(key, kind()), kind):
                 allowed = "a mapping" if kind is dict else "text"
                 problem = f"{key} is {known[key]}; allowed: {allowed}"
-                raise RequestError([Fault(str(self.root / RUN_FILE), problem)])
+                raise refuse(str(self.root / RUN_FILE), problem)
         return known
 
     def read_name(self) -> str:
@@ -239,7 +239,7 @@ class RunFolder:
                 run_id = self.read_mapping(name).get(key)
                 if run_id is not None and not isinstance(run_id, str):
                     problem = f"{key} is {run_id}; allowed: text, or null"
-                    raise RequestError([Fault(str(self.root / name), problem)])
+                    raise refuse(str(self.root / name), problem)
                 if run_id is not None or name == MLFLOW_FILE:
                     return run_id
         return None

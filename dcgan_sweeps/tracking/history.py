@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 
 Series = Mapping[int, float]
 Digests = Mapping[int, str]
@@ -49,14 +49,14 @@ def _parse_line(line: str, name: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise RequestError([Fault(name, "is damaged; allowed: a JSON mapping")]) from error
+        raise refuse(name, "is damaged; allowed: a JSON mapping") from error
     if not isinstance(record, dict):
-        raise RequestError([Fault(name, f"got {line[:40]}; allowed: a JSON mapping")])
+        raise refuse(name, f"got {line[:40]}; allowed: a JSON mapping")
     for key, value in record.items():
         kinds, allowed = _find_kinds(key)
         is_huge = isinstance(value, int) and abs(value) > LARGEST_NUMBER
         if not isinstance(value, kinds) or isinstance(value, bool) or is_huge:
-            raise RequestError([Fault(name, f"{key} is {value!r:.40}; allowed: {allowed}")])
+            raise refuse(name, f"{key} is {value!r:.40}; allowed: {allowed}")
     return record
 
 
@@ -85,6 +85,6 @@ def read_history(text: str, name: str) -> History:
             elif key.startswith(REPEATABLE):
                 if not math.isfinite(value):
                     problem = f"{key} is {value}; allowed: a finite number"
-                    raise RequestError([Fault(f"{name}, line {number}", problem)])
+                    raise refuse(f"{name}, line {number}", problem)
                 metrics.setdefault(key, {})[step] = value
     return History(metrics, digests)

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Run
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config import refuse
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
@@ -52,7 +52,7 @@ def find_own_run(client: MlflowClient, folder: RunFolder) -> Run | None:
     record = tags.get("record", known.get("record"))
     if named.name != folder.root.name or record != known.get("record", record):
         problem = f"names run {run_id}, whose folder is {named}; allowed: a folder of that name"
-        raise RequestError([Fault(str(folder.root / MLFLOW_FILE), problem)])
+        raise refuse(str(folder.root / MLFLOW_FILE), problem)
     return run if run.info.lifecycle_stage == "active" else None
 
 
