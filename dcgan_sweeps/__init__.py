@@ -1,8 +1,14 @@
 """Experiment tracking and hyperparameter sweeps for generative models."""
 
+import importlib
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.api import load_generator, load_run, load_study, train
 
 __version__ = "0.1.0"
+__all__ = ["load_generator", "load_run", "load_study", "train"]
 
 # MLflow looks for a home folder as it is imported, and fails for a user who has none.
 if os.path.expanduser("~") == "~":  # noqa: PTH111 - that of Path raises
@@ -14,5 +20,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # It prints a run's address with the password in it.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-# Pictures are written to files, on machines without a screen too; another name might be no backend.
-os.environ["MPLBACKEND"] = "agg"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Python API where it is asked for: it takes seconds, which no command needs."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("dcgan_sweeps.api"), name)

@@ -32,9 +32,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
+    compose_with_choices,
     compose_words,
     expand_files,
     finding_faults,
+    list_choices,
     open_hydra,
     read_arguments,
     read_line,
@@ -50,6 +52,7 @@ from dcgan_sweeps.config import (
     freeze,
     refuse,
     register_schemas,
+    require_none,
 )
 from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable
@@ -200,6 +203,7 @@ def begin() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that it cannot write is spelt
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files; another name might be no backend
     gc.set_threshold(GARBAGE)
     atexit.register(gc.freeze)
 
@@ -264,9 +268,7 @@ def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
 
 def _compose_run(line: CommandLine, config_name: str) -> Request:
     """Return the request of one run; raises RequestError."""
-    of_a_study = [word for word in line.words if find_key(word).startswith(STUDY_KEYS)]
-    if of_a_study:
-        raise RequestError([Fault(word, "belongs to a study; add -m") for word in of_a_study])
+    _refuse_words_of_a_study(line.words)
     composed = compose_words(line, RunMode.RUN)
     HydraConfig.instance().set_config(composed)  # what ${hydra:...} is looked up in
     try:
@@ -275,6 +277,26 @@ def _compose_run(line: CommandLine, config_name: str) -> Request:
         request = read_request(composed, config_name)
     finally:
         HydraConfig.instance().cfg = None
+    return _refuse_search(request)
+
+
+def compose_run(words: Sequence[str]) -> Request:
+    """Return the request of one run that these overrides ask for; raises RequestError.
+
+    Outside of a command: Hydra's own keys are not read.
+    """
+    register_schemas()
+    _refuse_words_of_a_study(words)
+    config, choices = compose_with_choices("config", words)
+    return _refuse_search(Request(config, tuple(words), choices))
+
+
+def _refuse_words_of_a_study(words: Sequence[str]) -> None:
+    of_a_study = [word for word in words if find_key(word).startswith(STUDY_KEYS)]
+    require_none([Fault(word, "belongs to a study; add -m") for word in of_a_study])
+
+
+def _refuse_search(request: Request) -> Request:
     search = request.choices.get("search", "none")
     if search != "none":
         raise refuse("search", f"got {search}; a search needs -m")
@@ -288,11 +310,7 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
     if not isinstance(config, SCHEMAS[config_name][1]):
         problem = f"got {runtime.job.config_name}; allowed: {config_name}"
         raise refuse("--config-name", problem)
-    choices = {
-        group: str(choice)
-        for group, choice in runtime.runtime.choices.items()
-        if not group.startswith("hydra/")
-    }
+    choices = list_choices(runtime.runtime.choices)
     words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
     # As it is: Hydra does not quote what OmegaConf would look up.
     written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)

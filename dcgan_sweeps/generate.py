@@ -76,7 +76,7 @@ def generate(options: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{run.run_id[:8]}_seed_{options.seed}_count_{options.count}"
-        wish = Wish(options.count, options.seed, options.interpolate, config.score.batch_size)
+        wish = Wish(options.count, options.seed, options.interpolate)
         for path in write_images(generator, stem, wish):
             say(str(path))
     except Diverged as error:

@@ -6,10 +6,14 @@ With -m, a study of several.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import Request, run_command
 from dcgan_sweeps.place import say_variables
 from dcgan_sweeps.sweep.job import run_job
+
+if TYPE_CHECKING:
+    from dcgan_sweeps.execution.outcome import Execution
 
 
 def main() -> int:
@@ -18,6 +22,11 @@ def main() -> int:
 
 def run(request: Request) -> int:
     """Do one run and return its exit status; raises RequestError before anything is started."""
+    return do_run(request).status
+
+
+def do_run(request: Request) -> Execution:
+    """Do one run and return how it ended; raises RequestError before anything is started."""
     from dcgan_sweeps.execution.components import prepare
     from dcgan_sweeps.execution.resume import build_resumed_spec
     from dcgan_sweeps.execution.spec import build_spec
@@ -35,7 +44,7 @@ def run(request: Request) -> int:
 
     from dcgan_sweeps.execution.outcome import execute
 
-    return execute(spec, components, console).status
+    return execute(spec, components, console)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,10 @@ def make_console(file: IO[str] | None = None) -> Console:
 
     It masks passwords in every text that it prints, and spells out control characters.
     """
-    console = Console(file=file, highlight=False)
+    # In a notebook too: Rich would make a display of HTML of every line.
+    console = Console(file=file, highlight=False, force_jupyter=False)
     if not console.is_terminal:
-        console = Console(file=file, highlight=False, width=PLAIN_WIDTH)
+        console = Console(file=file, highlight=False, force_jupyter=False, width=PLAIN_WIDTH)
     console.push_render_hook(_Masking())
     return console
 
@@ -206,7 +207,7 @@ class TrainingBar:
 
 def track(items: Iterable[T], what: str) -> Iterator[T]:
     """Yield the items, with a live count of them on standard error, where that is a terminal."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_jupyter=False)
     with console.status(what) if console.is_terminal else contextlib.nullcontext() as status:
         for number, item in enumerate(items, 1):
             if status is not None:

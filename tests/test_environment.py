@@ -149,7 +149,8 @@ def test_a_cache_of_somebody_else_s_is_not_needed(monkeypatch, tmp_path):
 
 
 def test_a_backend_of_matplotlib_that_there_is_none_of_is_not_heeded():
-    code = "import dcgan_sweeps.command, matplotlib; print(matplotlib.get_backend())"
+    code = "from dcgan_sweeps.command import begin; begin(); import matplotlib as m"
+    code += "; print(m.get_backend())"
     environment = os.environ | {"MPLBACKEND": "nonsense"}
     printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     assert printed.lower() == "agg\n"

@@ -237,7 +237,7 @@ def test_what_may_change_when_a_run_goes_on_costs_no_write(stopped_copy):
 
 
 def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, tmp_path):
-    words = [*TINY, "train.epochs=400", "score=none"]
+    words = [*TINY, "train.epochs=400", "score=none", "tracking.flush_timeout_s=1"]
     process = start(tmp_path, [*PROGRAM, *words])
     lines = iter(process.stdout.readline, "")
     next(line for line in lines if line.startswith("epoch  2"))

@@ -14,11 +14,18 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 VERBS = {
     *("run", "reproduce", "report", "compare", "generate", "score", "data", "sync", "ui", "doctor"),
-    *("cli", "__main__", "lifeline", "dashboard"),  # the last two are processes of ui
+    *(
+        "__init__",
+        "api",
+        "cli",
+        "__main__",
+        "lifeline",
+        "dashboard",
+    ),  # the last two are processes of ui
 }
 FLOORS = [
     {"config", "randomness", "interrupt", "metrics", "terminal", "logged_config"}
-    | {"paths", "files", "secrets", "__init__"},
+    | {"paths", "files", "secrets"},
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},

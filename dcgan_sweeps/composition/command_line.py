@@ -12,7 +12,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,12 @@ def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
     """Return the configuration that `words` ask for; raises RequestError with every fault."""
+    return compose_with_choices(config_name, words)[0]
+
+
+def compose_with_choices(config_name: str, words: Sequence[str]) -> tuple[Any, dict[str, str]]:
+    """Return the configuration that `words` ask for and its {group: choice}; raises RequestError
+    with every fault."""
     with open_loader() as loader:
         vocabulary = read_vocabulary(config_name, config_name, words, loader, is_sweep=False)
         line = _read_words(words, vocabulary)
@@ -249,9 +255,17 @@ def compose_request(config_name: str, words: Sequence[str]) -> Any:
             faults = find_composed_faults(composed, vocabulary)
             if faults:
                 raise RequestError(faults)
+            choices = list_choices(composed.hydra.runtime.choices)
             with open_dict(composed):
                 del composed["hydra"]
-            return resolve_places(freeze(composed), Path.cwd())
+            return resolve_places(freeze(composed), Path.cwd()), choices
+
+
+def list_choices(choices: Mapping[str, object]) -> dict[str, str]:
+    """Return {group: choice} of Hydra's choices, without those of its own groups."""
+    return {
+        group: str(choice) for group, choice in choices.items() if not group.startswith("hydra/")
+    }
 
 
 def find_request_faults(config_name: str, words: Sequence[str], error: Exception) -> list[Fault]:

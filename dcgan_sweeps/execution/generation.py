@@ -1,6 +1,6 @@
 """Images of a generator, written to files.
 
-    write_images(generator, Path("images"), Wish(64, 0, True, 500))   # images.png, .npz, .gif
+    write_images(generator, Path("images"), Wish(64, 0, True))   # images.png, .npz, .gif
 
 TensorFlow is imported with this module: the device must have been set up before.
 """
@@ -26,6 +26,8 @@ MOST_IN_GRID = 1024  # images of the grid: more would be a picture that nothing 
 WALKERS = 64  # images of a frame of the GIF
 STATIONS, STEPS = 4, 12  # latents that a walk passes, frames from one to the next
 FRAME_S = 0.1
+BATCH = 500  # images drawn at a time
+LATENTS = "generate/latents"  # the random stream that they come from
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,14 @@ class Wish:
     count: int
     seed: int
     walk: bool
-    batch_size: int
 
 
 def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     """Write a grid and the images beside it, and the walk where it is wished for; return the paths,
     which are `stem` with an ending. Raises OSError."""
-    random = stream(wish.seed, "generate/latents")
+    random = stream(wish.seed, LATENTS)
     latents = random.standard_normal((wish.count, generator.latent_dim), np.float32)
-    sample = make_image_sampler(generator.model, wish.batch_size)
+    sample = make_image_sampler(generator.model, BATCH)
     images_u8 = sample(latents)
     columns = math.ceil(math.sqrt(min(wish.count, MOST_IN_GRID)))
     png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
@@ -55,6 +56,12 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
         return [png, npz]
     write_walk(gif, sample, latents[:WALKERS], random)
     return [png, npz, gif]
+
+
+def draw_images(generator: Generator, count: int, seed: int) -> ImagesU8:
+    """Return the images (count, 28, 28), 0 to 255, that `write_images` writes for a seed."""
+    latents = stream(seed, LATENTS).standard_normal((count, generator.latent_dim), np.float32)
+    return make_image_sampler(generator.model, BATCH)(latents)
 
 
 def write_walk(

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -25,7 +26,7 @@ from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.metrics import OWN, SCORE
-from dcgan_sweeps.runs.logged_run import LoggedRun, add_metrics, download_keras_file
+from dcgan_sweeps.runs.logged_run import LoggedRun, Model, add_metrics, download_keras_file
 from dcgan_sweeps.runs.scores import TAG, name_prefix
 from dcgan_sweeps.scoring.fcd import Scorer, prepare_scorer
 from dcgan_sweeps.terminal import format_duration, make_say
@@ -87,12 +88,23 @@ def load_generator(client: Client, run: LoggedRun) -> Generator:
     logged = find_generator(client, run.run_id)
     if logged is None:
         raise refuse("TARGET", f"got {run.run_id}, which logged no generator")
+    return load_model(client, logged, run.run_id)
+
+
+def load_model(client: Client, logged: Model, target: str) -> Generator:
+    """Return a logged generator; raises RequestError, naming `target`, for one that cannot be
+    loaded."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            return read_generator(download_keras_file(client, logged, folder))
-        except ValueError as error:
-            problem = f"got {run.run_id}, whose generator cannot be loaded: {error}"
-            raise refuse("TARGET", problem) from error
+        return load_file(download_keras_file(client, logged, folder), target)
+
+
+def load_file(path: Path, target: str) -> Generator:
+    """Return the generator in a .keras file; raises RequestError, naming `target`."""
+    try:
+        return read_generator(path)
+    except ValueError as error:
+        problem = f"got {target}, whose generator cannot be loaded: {error}"
+        raise refuse("TARGET", problem) from error
 
 
 def score_all(client: Client, loaded: Sequence[Loaded], console: Console) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -23,6 +23,9 @@ from dcgan_sweeps.terminal import (
     shorten_keys,
     shorten_value,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def show_score(metric: Metric, row: Row) -> str:
@@ -110,12 +113,23 @@ def render_csv(board: Board) -> str:
     """
     import pandas as pd
 
-    records = [_flatten(as_record(row)) for row in board.rows]
+    records = [
+        {as_cell(name): as_cell(value) for name, value in _flatten(row).items()}
+        for row in board.rows
+    ]
     return str(pd.DataFrame(records, dtype=object).to_csv(index=False, lineterminator="\n"))
 
 
-def _flatten(record: dict[str, Any]) -> dict[object, object]:
-    """Return a record as cells of one line."""
+def make_frame(board: Board) -> pd.DataFrame:
+    """Return the board as a DataFrame, a row for each run, with the columns of the CSV."""
+    import pandas as pd
+
+    return pd.DataFrame([_flatten(row) for row in board.rows])
+
+
+def _flatten(row: Row) -> dict[str, Any]:
+    """Return a row as one mapping from column to value."""
+    record = as_record(row)
     scores = {f"{OWN}{name}": value for name, value in record.pop("scores").items()}
-    flat = {**record, **scores, **record.pop("params")}
-    return {as_cell(name): as_cell(value) for name, value in flat.items()}
+    params = record.pop("params")
+    return {**record, **scores, **params}

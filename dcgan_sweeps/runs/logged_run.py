@@ -27,6 +27,7 @@ from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
+Model = LoggedModel
 PAGE = 500  # runs in one answer of the store
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
@@ -176,16 +177,22 @@ def read_series(
 def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, bytes]:
     """Return {step: image file} of what a run logged under `key`, the small ones, as the UI has
     them."""
-    paths: dict[int, str] = {}
-    for each in client.list_artifacts(run_id, "images"):
-        named = IMAGE_FILE.fullmatch(each.path)
-        if named is not None and named["key"] == key and named["small"]:
-            paths[int(named["step"])] = each.path
+    paths = find_pictures(client, run_id, key, small=True)
     with tempfile.TemporaryDirectory() as folder:
         return {
             step: Path(client.download_artifacts(run_id, paths[step], folder)).read_bytes()
             for step in sorted(paths)
         }
+
+
+def find_pictures(client: MlflowClient, run_id: str, key: str, *, small: bool) -> dict[int, str]:
+    """Return {step: artifact path} of what a run logged under `key`, the small copies or not."""
+    listed = (IMAGE_FILE.fullmatch(each.path) for each in client.list_artifacts(run_id, "images"))
+    return {
+        int(named["step"]): named.string
+        for named in listed
+        if named is not None and named["key"] == key and bool(named["small"]) == small
+    }
 
 
 def read_artifact(client: MlflowClient, run_id: str, path: str, largest: int) -> str | None:

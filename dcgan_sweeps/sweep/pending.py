@@ -103,10 +103,13 @@ def list_study(study: StudyFolder, where: Where) -> list[Pending]:
     """Return a study's parent run, which its trials name, the trials, and its best model."""
     record = RunFolder(study.root)
     found = [make_pending(each, where) for each in (record, *study.list_trials())]
-    best = record.read_description().get("tags", {}).get("best_trial", "")
+    tags = record.read_description().get("tags", {})
+    best = tags.get("best_trial", "")
     if best.isdecimal():
         tracking = find_tracking(record, where)
-        model = BestModel(record, study.find_trial(int(best)), tracking)
+        model = BestModel(
+            record, study.find_trial(int(best)), tracking, tags.get("best_run") or None
+        )
         found.append(Pending(record, model))
     return found
 

@@ -124,6 +124,7 @@ def record_end(
     if best is not None and best.value is not None:
         metrics[SCORE] = best.value
         tags["best_trial"] = str(best.number)
+        tags["best_run"] = find_earlier_run(live.folder, best) or ""
     live.end(stop_reason, metrics, tags)
 
 
@@ -132,9 +133,16 @@ def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
     if best is None:
         return None
     trial = live.folder.find_trial(best.number)
-    model = BestModel(live.record, trial, live.request.config.tracking)
+    run_id = find_earlier_run(live.folder, best)
+    model = BestModel(live.record, trial, live.request.config.tracking, run_id)
     live.delivery.add(model)
     return model
+
+
+def find_earlier_run(folder: StudyFolder, trial: FrozenTrial) -> str | None:
+    """Return the id of the run that had finished a trial before it began; None where it ran."""
+    ran = folder.find_trial(trial.number).root.is_dir()
+    return None if ran else trial.user_attrs.get("run_id")
 
 
 def _say_counts(counts: dict[str, int], asked: int, total: int) -> str:

@@ -22,12 +22,19 @@ REGISTERED = "registered"  # of mlflow.json in a study's folder: which trial's
 
 
 class BestModel:
-    """The registered model of one study, and the folder of its best trial."""
+    """The registered model of one study, and the folder of its best trial.
 
-    def __init__(self, study: RunFolder, trial: RunFolder, tracking: Tracking):
+    `run_id` names the MLflow run of a trial that has no folder, since an earlier run had finished
+    it; None for a trial that ran itself.
+    """
+
+    def __init__(
+        self, study: RunFolder, trial: RunFolder, tracking: Tracking, run_id: str | None = None
+    ):
         self.study = study
         self.trial = trial
         self.tracking = tracking
+        self.run_id = run_id
         self.error: Exception | None = None
         self.is_left = False
         self.address = ""
@@ -40,12 +47,15 @@ class BestModel:
     def update(self) -> None:
         """Register the generator, once the trial is delivered; raises what MLflow raises."""
         self.error = None
-        if not is_delivered(self.trial):
+        if self.run_id is None and not is_delivered(self.trial):
             return
         name = self.study.root.name
         try:
             client = connect(find_store(self.tracking.uri, self.tracking.dir))
-            run = find_own_run(client, self.trial)
+            if self.run_id is None:
+                run = find_own_run(client, self.trial)
+            else:
+                run = client.get_run(self.run_id)
             version = None if run is None else register(client, name, run)
         except Exception as error:
             self.error = error

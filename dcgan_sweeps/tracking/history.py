@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,17 @@ def parse_last(text: str, name: str) -> dict[str, Any]:
     """Return the last record of a history.jsonl, {} where there is none; raises RequestError."""
     *whole, _ = text.split("\n")
     return _parse_line(whole[-1], f"{name}, line {len(whole)}") if whole else {}
+
+
+def collect_series(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    """Return {metric: {step: value}} of the records of a history.jsonl."""
+    series: dict[str, dict[int, float]] = {}
+    for record in records:
+        step = record.get("step", record.get("epoch", 0))
+        for key, value in record.items():
+            if "/" in key:
+                series.setdefault(key, {})[step] = value
+    return series
 
 
 def _parse_line(line: str, name: str) -> dict[str, Any]:

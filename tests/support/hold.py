@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from dcgan_sweeps import run
+from dcgan_sweeps.tracking import courier
 from dcgan_sweeps.tracking.recorder import Recorder
 
 
@@ -25,6 +26,7 @@ def hold(end_epoch):
 
 
 if __name__ == "__main__":
+    courier.LONGEST_PAUSE_S = 2.0  # a test need not wait for half a minute
     Recorder.end_epoch = hold(Recorder.end_epoch)
     sys.argv[0] = "dcgan_sweeps.run"
     sys.exit(run.main())

@@ -132,7 +132,7 @@ def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
     while kills < 20:
         process = start(tmp_path, *words)
         try:
-            process.wait(chance.uniform(0.5, 6))
+            process.wait(chance.uniform(0.5, 4))
         except subprocess.TimeoutExpired:
             kills += 1
         else:

@@ -217,6 +217,9 @@ def test_what_has_finished_is_not_run_again(grid):
     printed = do(folder, *again, *words)
     assert len(re.findall(r"trial +\d complete.*run [0-9a-f]{32} had finished it", printed)) == 2
     assert len(re.findall(r"trial +\d started", printed)) == 1
+    done = re.search(r"trial +0 complete.*run ([0-9a-f]{32}) had finished it", printed)[1]
+    assert "models:/t@best" in printed
+    assert open_store(folder).get_model_version_by_alias("t", "best").run_id == done
 
 
 def test_a_trial_from_a_slot_is_reproduced_to_the_bit(tmp_path):
