@@ -7,7 +7,6 @@ import os
 import random
 import re
 import resource
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -18,8 +17,6 @@ from kill_at import POINTS
 from PIL import Image
 from processes import KILL, PROGRAM, TINY, finish, list_runs, open_store, start, stop_in_epoch
 
-from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
-from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -259,74 +256,12 @@ def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, t
 
 @pytest.fixture
 def stopped_copy(tmp_path):
-    """As `stopped`, to be gone on with."""
+    """A run that was killed in its second epoch."""
     do(tmp_path, "between two blocks of steps", "5", *THREE, program=KILL, status=-9)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    """A run that was killed in its second epoch."""
-    folder = tmp_path_factory.mktemp("stopped")
-    do(folder, "between two blocks of steps", "5", *THREE, program=KILL, status=-9)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        (["optimizer.lr=2e-4"], "optimizer.lr: got 0.0002; the run has 0.001"),
-        (["train.epochs=2"], "train.epochs: got 2; the run has 3"),
-        (["seed=1", "model.dropout=0.5"], "model.dropout: got 0.5; the run has 0.3"),
-        (["tracking.log_every=1"], "tracking.log_every: got 1; the run has 5"),
-        (["experiment=quick"], "optimizer.beta_1: got 0.5; the run has 0.9"),
-    ],
-)
-def test_any_other_change_is_refused_by_name(stopped, words, fault):
-    printed = do(stopped, f"resume={find_run(stopped)}", *words, status=2)
-    assert fault in printed
-    assert "Traceback" not in printed
-
-
-@pytest.mark.parametrize(
-    ("target", "fault"),
-    [
-        ("0" * 32, "there is no such run in sqlite:///"),
-        ("../../etc", "allowed: a run id (32 hexadecimal digits), or a run's folder"),
-        ("best", "allowed: a run id (32 hexadecimal digits), or a run's folder"),
-    ],
-)
-def test_what_is_no_run_is_refused(stopped, target, fault):
-    assert fault in do(stopped, f"resume={target}", status=2)
 
 
 def test_where_there_is_no_store_none_is_made(tmp_path):
     printed = do(tmp_path, f"resume={'0' * 32}", status=2)
     assert f"tracking.dir: there is no mlflow.db in {tmp_path / 'mlruns'}" in printed
     assert not list(tmp_path.iterdir())
-
-
-def test_a_complete_run_is_refused_with_what_would_train_it_longer(whole):
-    printed = do(whole[0], f"resume={find_run(whole[0])}", status=2)
-    assert "resume: the run is complete; train.epochs above 3 trains it longer" in printed
-
-
-def test_a_run_that_is_still_going_on_is_refused(tmp_path):
-    process = start(tmp_path, [*PROGRAM, *TINY, "train.epochs=10000", "score=none"])
-    next(line for line in iter(process.stdout.readline, "") if line.startswith("epoch  1"))
-    printed = do(tmp_path, f"resume={find_run(tmp_path)}", status=2)
-    process.kill()
-    process.communicate()
-    assert f"resume: the run is still going on, as process {process.pid}" in printed
-
-
-def test_a_run_goes_on_with_the_score_it_began_with_alone(tmp_path):
-    folder = tmp_path / "classifier"
-    shutil.copytree(SHIPPED, folder)
-    words = [*TINY, "train.epochs=1", f"score.classifier={folder}"]
-    do(tmp_path, *words)
-    model = build_classifier([4], 8, dropout=0.0, seed=0)
-    (folder / WEIGHTS_FILE).write_bytes(encode_weights(model))
-    printed = do(tmp_path, f"resume={find_run(tmp_path)}", "train.epochs=2", status=2)
-    assert "resume: scores of 2 identities cannot be compared" in printed
-    assert len(find_runs(tmp_path)) == 1

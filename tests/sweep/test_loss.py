@@ -94,23 +94,21 @@ def test_a_killed_controller_takes_its_trials_along_and_the_study_goes_on(tmp_pa
     find_all(tmp_path, 4)
 
 
-@pytest.mark.parametrize(
-    ("moment", "count"),
-    [
-        ("before a tell", 2),
-        ("between enqueue and ask", 3),
-        ("inside the journal's lock", 12),
-        ("before a trial is started", 2),
-    ],
-)
-def test_a_controller_killed_at_a_failpoint_loses_nothing(tmp_path, moment, count):
-    part = {"controller": {"die": moment, "count": count}}
-    words = [*TINY, "search=fcd", "hydra.sweeper.n_trials=4"]
-    do(tmp_path, *words, status=-signal.SIGKILL, **part)
+def test_a_controller_killed_at_each_failpoint_loses_nothing(tmp_path):
+    words = [*TINY, "search=fcd", "hydra.sweeper.n_trials=6"]
+    failpoints = {
+        "between enqueue and ask": 1,  # the default configuration, which alone is enqueued
+        "inside the journal's lock": 12,
+        "before a trial is started": 2,
+        "before a tell": 2,
+    }
+    for moment, count in failpoints.items():
+        part = {"controller": {"die": moment, "count": count}}
+        do(tmp_path, *words, status=-signal.SIGKILL, **part)
     do(tmp_path, *words)
-    rows = find_all(tmp_path, 4)
+    rows = find_all(tmp_path, 6)
     points = [tuple(row["params"].items()) for row in rows]
-    assert len(set(points)) == 4
+    assert len(set(points)) == 6
     assert [row["params"]["optimizer.lr"] for row in rows].count(1e-3) == 1
 
 
