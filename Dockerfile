@@ -1,6 +1,6 @@
 # docker build -t dcgan-sweeps .                          for the CPU
 # docker build -t dcgan-sweeps --build-arg LOCK=gpu .     for an NVIDIA GPU
-# docker run -v dcgan-data:/data -v "$PWD/mlruns:/work/mlruns" dcgan-sweeps experiment=quick
+# docker run -v dcgan-data:/data -v "$PWD/mlruns:/work/mlruns" dcgan-sweeps run experiment=quick
 FROM python:3.13.9-slim-bookworm
 
 ARG LOCK=use
@@ -24,4 +24,5 @@ RUN python -m pip install --no-deps --no-build-isolation . \
 USER 1000
 WORKDIR /work
 VOLUME ["/data", "/work/mlruns"]
-ENTRYPOINT ["python", "-m", "dcgan_sweeps.run"]
+ENTRYPOINT ["dcgan-sweeps"]
+CMD ["--help"]

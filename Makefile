@@ -1,4 +1,5 @@
-# make setup | run | test | lint | ui | bench | lock     ARGS="..." is handed to run, test, ui, bench.
+# make setup | run | test | lint | docs | notebook | ui | bench | lock
+# ARGS="..." is handed to run, test, ui and bench.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ ARGS ?=
 LOCK ?= use
 INSTALLED := $(VENV)/$(LOCK).stamp
 
-.PHONY: setup run test browser lint ui bench lock
+.PHONY: setup run test browser lint docs notebook ui bench lock
 
 setup: $(INSTALLED)
 	@$(BIN)/python -m dcgan_sweeps.data
@@ -43,6 +44,16 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Executes docs/notebook.ipynb and keeps what comes out.
+notebook: setup $(VENV)/test.stamp
+	mkdir -p build/notebook
+	cp docs/notebook.ipynb build/notebook/
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)" $(BIN)/jupyter execute --inplace build/notebook/notebook.ipynb
+	cp build/notebook/notebook.ipynb docs/
 
 # A stamp is as old as the lock file that it was installed from.
 $(INSTALLED): requirements/$(LOCK).txt pyproject.toml

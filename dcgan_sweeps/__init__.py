@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,4 +27,7 @@ def __getattr__(name: str) -> Any:
     """Import the Python API where it is asked for: it takes seconds, which no command needs."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("dcgan_sweeps.api"), name)
+    with warnings.catch_warnings():
+        # A dependency's, in a notebook without ipywidgets, which it needs for its own bars alone.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        return getattr(importlib.import_module("dcgan_sweeps.api"), name)

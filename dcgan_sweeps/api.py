@@ -289,7 +289,7 @@ def _read_folder(folder: RunFolder) -> Run:
     return Run(
         folder.read_run_id() or "",
         folder.read_name(),
-        ending.outcome if ending is not None else "",
+        str(ending.outcome) if ending is not None else "",
         ending.reason if ending is not None else "",
         {name: values[max(values)] for name, values in series.items()},
         folder.read_mapping("config.yaml"),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from rich.console import Console, ConsoleRenderable, RenderHook
 from rich.progress import (
@@ -46,12 +47,20 @@ def make_console(file: IO[str] | None = None) -> Console:
 
     It masks passwords in every text that it prints, and spells out control characters.
     """
-    # In a notebook too: Rich would make a display of HTML of every line.
-    console = Console(file=file, highlight=False, force_jupyter=False)
+    stream = file or sys.stdout
+    console = Console(file=file, highlight=False, **find_kind(stream))
     if not console.is_terminal:
-        console = Console(file=file, highlight=False, force_jupyter=False, width=PLAIN_WIDTH)
+        console = Console(file=file, highlight=False, width=PLAIN_WIDTH, **find_kind(stream))
     console.push_render_hook(_Masking())
     return console
+
+
+def find_kind(file: IO[str]) -> dict[str, Any]:
+    """Return Rich's options for a file: a live display needs a terminal.
+
+    Rich takes a notebook for one, and what has FORCE_COLOR set.
+    """
+    return {"force_terminal": file.isatty(), "force_jupyter": False}
 
 
 class _Masking(RenderHook):
@@ -134,13 +143,14 @@ def make_table(
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table; where there is no terminal, in lines as long as they are."""
-    wide = Console(file=console.file, width=UNFOLDED, highlight=False)
+    wide = Console(file=console.file, width=UNFOLDED, highlight=False, **find_kind(console.file))
     (console if console.is_terminal else wide).print(table)
 
 
 def render_plain(table: Table) -> str:
     """Return a table as plain text."""
-    console = Console(file=io.StringIO(), width=PLAIN_WIDTH, color_system=None)
+    text = io.StringIO()
+    console = Console(file=text, width=PLAIN_WIDTH, color_system=None, **find_kind(text))
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
@@ -207,7 +217,7 @@ class TrainingBar:
 
 def track(items: Iterable[T], what: str) -> Iterator[T]:
     """Yield the items, with a live count of them on standard error, where that is a terminal."""
-    console = Console(stderr=True, force_jupyter=False)
+    console = Console(stderr=True, **find_kind(sys.stderr))
     with console.status(what) if console.is_terminal else contextlib.nullcontext() as status:
         for number, item in enumerate(items, 1):
             if status is not None:
