@@ -49,7 +49,7 @@ LARGEST_IMAGE = 100_000_000  # bytes
 
 
 class Record(Protocol):
-    """Where the parts of a run are read from."""
+    """A source of the parts of a run: its folder, or an MLflow store."""
 
     def read_series(self, names: Sequence[str]) -> Mapping[str, Mapping[int, float]]:
         """Return {metric: {step: value}} of the metrics named."""
@@ -68,8 +68,8 @@ class Record(Protocol):
 class Generator:
     """A trained generator.
 
-    `model` is its Keras model: latents of shape (n, latent_dim), standard normal, to images of
-    shape (n, 28, 28, 1), from -1 to 1.
+    `model` is the Keras model. It maps standard normal latents of shape (n, latent_dim) to images
+    of shape (n, 28, 28, 1) in [-1, 1].
     """
 
     network: Network = field(repr=False)
@@ -83,9 +83,9 @@ class Generator:
         return self.network.latent_dim
 
     def sample(self, count: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-        """Return `count` images of shape (count, 28, 28), from 0 to 255.
+        """Return `count` images, uint8 of shape (count, 28, 28).
 
-        One seed always gives the same images: those of `python -m dcgan_sweeps.generate`.
+        The same seed gives the same images, which are those of `python -m dcgan_sweeps.generate`.
         """
         from dcgan_sweeps.execution.generation import draw_images
 
@@ -94,12 +94,12 @@ class Generator:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what was asked for, and what came out.
+    """A run, read from MLflow or from its folder.
 
-    `outcome` is complete, pruned, interrupted, diverged or failed, and "" for a run that has not
-    ended. `reason` says why, where it did not complete. `metrics` has the last value of each
-    metric, `config` the whole configuration that ran. `run_id` is that of the MLflow run, "" for a
-    run without one.
+    `run_id` is the id of the MLflow run, or "" for a run that is not tracked. `outcome` is
+    complete, pruned, interrupted, diverged or failed, or "" for a run that has not ended; `reason`
+    explains any outcome but complete. `metrics` has the last value of each metric, and `config` the
+    resolved configuration.
     """
 
     run_id: str
@@ -111,9 +111,9 @@ class Run:
     record: Record = field(repr=False)
 
     def history(self, *names: str) -> pd.DataFrame:
-        """Return a table with a column for each metric named, without names for all of them.
+        """Return a DataFrame with one column for each metric in `names`, or for every metric.
 
-        Its index is the step: optimizer steps for losses, epochs for scores.
+        Its index is the step of the metric: the optimizer step of a loss, the epoch of a score.
         """
         import pandas as pd
 
@@ -122,9 +122,9 @@ class Run:
         return table.rename_axis("step").sort_index()
 
     def samples(self, epoch: int | None = None) -> Image.Image:
-        """Return the grid of samples after an epoch, of the last one where none is named.
+        """Return the grid of samples that was drawn after an epoch, by default the last one.
 
-        Raises RequestError for an epoch that has no grid.
+        The latents are the same in every epoch. Raises RequestError for an epoch without a grid.
         """
         from PIL import Image
 
@@ -136,17 +136,17 @@ class Run:
         return Image.open(io.BytesIO(self.record.read_samples(path)))
 
     def load_generator(self) -> Generator:
-        """Return the newest generator of this run; raises RequestError where it has none."""
+        """Return the newest generator of this run; raises RequestError if it has none."""
         set_up_tensorflow()
         return Generator(self.record.read_network())
 
 
 @dataclass(frozen=True)
 class Study:
-    """The trials of one study, and the best of them.
+    """A study and its trials.
 
-    `trials` has a row for each trial, best first, with the columns of `report --csv`: rank, run_id,
-    outcome, wall_s, scores and parameters.
+    `trials` has one row for each trial, best first, with the columns of `report --csv`: rank,
+    run_id, outcome, wall_s, the scores and the parameters. `best` is the run of the best trial.
     """
 
     name: str
@@ -155,11 +155,12 @@ class Study:
 
 
 def train(overrides: Sequence[str] = ()) -> Run:
-    """Train one DCGAN, as `python -m dcgan_sweeps.run OVERRIDES` does, and return its run.
+    """Train a model, as `python -m dcgan_sweeps.run OVERRIDES` does, and return the run.
 
-    It prints what the command prints. Ctrl-C, or the interrupt of a notebook, ends it at the next
-    safe point, and the run that is returned can be resumed. A run that diverged or failed is
-    returned as well: its `outcome` says so. Raises RequestError before anything is started.
+    It prints the same lines as the command. Ctrl-C, or interrupting the notebook's kernel, stops
+    training after the current block of steps; the returned run can then be resumed. A run that
+    diverged or failed is returned too, and its `outcome` says so. Raises RequestError for a wrong
+    request, before anything is started.
     """
     return _read_folder(do_run(compose_run(overrides)).recorder.folder)
 
@@ -171,11 +172,12 @@ def load_run(
     uri: str | None = None,
     experiment: str | None = None,
 ) -> Run:
-    """Return a logged run: "best", "study:NAME" for its best trial, or a run id.
+    """Return a logged run.
 
-    `folder` is that of the local store, `uri` another MLflow store; `uri` and `experiment` are
-    MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME where they are None, as for every command. Raises
-    RequestError for a run that cannot be found.
+    `target` is "best" for the run with the lowest score in the experiment, "study:NAME" for the
+    best trial of a study, or a run id. `folder` is the folder of the local store, and `uri` the
+    address of another MLflow store. By default, `uri` and `experiment` are read from
+    MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME. Raises RequestError if there is no such run.
     """
     with answering():
         client = _open(folder, uri)
@@ -189,10 +191,11 @@ def load_generator(
     uri: str | None = None,
     experiment: str | None = None,
 ) -> Generator:
-    """Return a logged generator: of a run as in `load_run`, or a registered model, such as
-    "models:/NAME@best" or "models:/NAME/1".
+    """Return a logged generator.
 
-    Raises RequestError for one that cannot be found or loaded.
+    `target` names a run, as in `load_run`, or a registered model, such as "models:/NAME@best" or
+    "models:/NAME/1". The other arguments are those of `load_run`. Raises RequestError if the
+    generator cannot be found or loaded.
     """
     set_up_tensorflow()
     from dcgan_sweeps.execution.rescoring import load_generator, load_model
@@ -207,9 +210,10 @@ def load_generator(
 def load_study(
     name: str, *, folder: str = DIR, uri: str | None = None, experiment: str | None = None
 ) -> Study:
-    """Return a study by its name; `folder`, `uri` and `experiment` as in `load_run`.
+    """Return a study by its name.
 
-    Raises RequestError for a study that cannot be found, or in which no trial has a score.
+    The other arguments are those of `load_run`. Raises RequestError if there is no such study, or
+    if none of its trials has a score.
     """
     with answering():
         client = _open(folder, uri)
@@ -218,7 +222,7 @@ def load_study(
 
 
 def set_up_tensorflow() -> None:
-    """Import TensorFlow, its device set up as for a run, unless this process has done so."""
+    """Set up TensorFlow's device as for a run, unless TensorFlow is in use already."""
     from dcgan_sweeps.device import set_up_device
 
     runner = compose_run(()).config.runner
