@@ -88,6 +88,11 @@ class Proxy:
         with self._changed:
             assert self._changed.wait_for(lambda: self.calls >= count, timeout_s), self.calls
 
+    def wait_until_idle(self, timeout_s: float = 60) -> None:
+        """Wait until no call is underway: a slow one may reach the server after its client ended."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._open, timeout_s)
+
     def _listen(self, port):
         listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self._listener = listener
@@ -120,6 +125,7 @@ class Proxy:
             finally:
                 with self._changed:
                     self._open.discard(client)
+                    self._changed.notify_all()
 
     def _meet(self, client, head):
         with self._changed:

@@ -129,6 +129,7 @@ def test_a_tracker_that_stays_away_costs_its_timeout_and_sync_delivers_later(
     assert re.search(r"^outcome +complete", printed, re.MULTILINE)
     (target,) = SYNC.findall(printed)
     heal(fault, server, proxy)
+    proxy.wait_until_idle()
     client, root = MlflowClient(server.uri), find_folder(tmp_path)
     assert [run.info.status for run in find_runs_of(client, root)] == ["RUNNING"]
     sync(tmp_path, target)
