@@ -1,4 +1,4 @@
-"""Real parts: the real data set, TensorFlow on one thread, stores in temporary folders."""
+"""Real parts: the real data set, TensorFlow on two threads, stores in temporary folders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 FEW_AND_LONG = ("test_tour.py", "test_loss.py")  # files of few tests that take minutes
 
 # Before any test module makes its first tensor, which fixes TensorFlow's threads.
-DEVICE = set_up_device(Runner("cpu", "float32", "off", 1, True))
+DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
 
 
 def pytest_collection_modifyitems(items):

@@ -44,6 +44,8 @@ from dcgan_sweeps.tracking.checkpoints import (
 from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
+# On as many threads as this process is set up for.
+ASKED = [word.replace("threads=1", "threads=2") for word in TINY]
 WORDS = ["score.extra_metrics=never", "train.checkpoint_every=2"]
 
 
@@ -65,7 +67,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Keras, which saves a model
         patch.chdir(folder)
-        patch.setattr("sys.argv", ["dcgan_sweeps.run", *TINY, *WORDS])
+        patch.setattr("sys.argv", ["dcgan_sweeps.run", *ASKED, *WORDS])
         assert run.main() == 0
     client = open_store(folder)
     (logged,) = list_runs(client)
@@ -460,7 +462,7 @@ EDITED = [
         OVERRIDES,
         write("- experiment=tiny\n"),
         [
-            "runner.threads=1 was logged, the file does not have it",
+            "runner.threads=2 was logged, the file does not have it",
             "tracking.system_metrics_s=0 was logged, the file does not have it",
             "score.extra_metrics=never was logged, the file does not have it",
             "train.checkpoint_every=2 was logged, the file does not have it",
@@ -473,8 +475,8 @@ EDITED = [
     ),
     (
         PROVENANCE,
-        set_json("device", "threads", value=2),
-        ["device.threads was logged as 1, the file has 2"],
+        set_json("device", "threads", value=1),
+        ["device.threads was logged as 2, the file has 1"],
     ),
     (
         PROVENANCE,
@@ -490,7 +492,7 @@ EDITED = [
     ("{run}/git.diff", write("diff --git a/x b/x\n"), ["sha256 was logged as "]),
     (
         "{run}/run.json",
-        set_json("logged", "provenance.json", "device", "threads", value=2),
+        set_json("logged", "provenance.json", "device", "threads", value=1),
         [],
     ),
     ("{run}/samples/epoch_0001.png", write("x"), ["is not the grid that the run drew"]),
@@ -508,7 +510,7 @@ def test_a_run_whose_file_was_edited_does_not_go_on(
         answer = ask(monkeypatch, capsys, made.folder, *map(made.find, RESUME))
     # Of run.json the other side is named: which of the two was edited, nothing says.
     expected = [f"{path}: {words}" for words in faults] or [
-        made.find(PROVENANCE) + ": device.threads was logged as 2, the file has 1"
+        made.find(PROVENANCE) + ": device.threads was logged as 1, the file has 2"
     ]
     require_refused(answer, expected)
 
@@ -670,13 +672,13 @@ def test_a_run_of_an_earlier_version_goes_on(untracked):
 
 def find_trial(folder, *words):
     """Return what an earlier start of a trial left, its study asking for `words`."""
-    asked = compose("config", [*TINY, *WORDS, "tracking=none", *words], Config)
+    asked = compose("config", [*ASKED, *WORDS, "tracking=none", *words], Config)
     return find_resume_point(asked, RunFolder(folder), 0, lambda line: None)
 
 
 def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
     resume_point = find_trial(untracked)
-    assert resume_point.provenance["device"]["threads"] == 1
+    assert resume_point.provenance["device"]["threads"] == 2
     assert resume_point.checkpoint.step == 20
     resume_point.lock.close()
 
@@ -684,7 +686,7 @@ def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
 @pytest.mark.parametrize(
     ("name", "change", "fault"),
     [
-        ("provenance.json", set_json("device", "threads", value=2), "threads was logged as 1"),
+        ("provenance.json", set_json("device", "threads", value=1), "threads was logged as 2"),
         ("provenance.json", write("[]"), "is a list; allowed: a mapping"),
         ("config.yaml", set_yaml(optimizer__lr=0.01), "lr was logged as 0.001, the file has 0.01"),
         ("overrides.yaml", write("3"), "is 3; allowed: a list"),

@@ -89,7 +89,7 @@ class Proxy:
             assert self._changed.wait_for(lambda: self.calls >= count, timeout_s), self.calls
 
     def wait_until_idle(self, timeout_s: float = 60) -> None:
-        """Wait until no call is underway: a slow one may reach the server after its client ended."""
+        """Wait until no call is underway: a slow one may outlive its client."""
         with self._changed:
             assert self._changed.wait_for(lambda: not self._open, timeout_s)
 
