@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 def main() -> int:
     parser = Parser(
         "dcgan_sweeps.sync",
-        description="Delivers runs and studies to MLflow, without an argument all that is not"
-        " delivered. What is there is not written again. Each run goes where it says that it is"
-        " tracked; --uri and --experiment send it elsewhere, whatever the environment says.",
-        epilog="Exit status: 0 all is delivered, 1 the tracker failed, 2 a wrong request.",
+        description="Delivers finished or interrupted runs and studies to MLflow; without a"
+        " target, every one that is not delivered yet. Nothing is delivered twice. Each run goes"
+        " to the store and experiment recorded in its run.json, unless --uri or --experiment"
+        " names another.",
+        examples=(
+            "python -m dcgan_sweeps.sync",
+            "python -m dcgan_sweeps.sync study:lr",
+            "python -m dcgan_sweeps.sync --uri http://127.0.0.1:5000",
+        ),
+        status="0 every run is delivered, 1 the tracker failed, 2 wrong request",
     )
-    parser.add_argument("targets", metavar="RUN_FOLDER|study:NAME", nargs="*")
+    parser.add_argument(
+        "targets",
+        metavar="RUN_FOLDER|study:NAME",
+        nargs="*",
+        help="the folder of a run, or a study with its trials (default: all below --dir)",
+    )
     add_place(parser)
     # Each run says itself where it is tracked, unless that is asked for here and now.
     parser.set_defaults(uri=None, experiment=None)
