@@ -25,8 +25,7 @@ def draw_batches(
 
 
 def shuffle_in_buffer(count: int, buffer: int, random: np.random.Generator) -> Indices:
-    """Return range(count) shuffled as by tf.data's shuffle(buffer), which refills after each
-    draw."""
+    """Return range(count) shuffled like tf.data's shuffle(buffer), refilling after each draw."""
     waiting = list(range(min(buffer, count)))
     order = np.empty(count, np.int32)
     for position in range(count):

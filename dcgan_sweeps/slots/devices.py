@@ -22,7 +22,7 @@ def build_slots(runner: Runner) -> Slots:
     count = None if runner.slots == "auto" else int(runner.slots)
     devices = read_devices(runner.device)
     if runner.device == "gpu" and not devices.gpus:
-        raise refuse("runner.device", "got gpu; no GPU is visible")
+        raise refuse("runner.device", "got gpu; no GPU is visible to this process")
     return divide(devices, count, runner.slots_per_gpu, runner.threads)
 
 

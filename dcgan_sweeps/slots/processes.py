@@ -72,7 +72,7 @@ class Processes:
             return self._run_in(slot, work, log, timeout_s)
 
     def run_alone(self, work: Work, log: Path, timeout_s: float | None) -> Any:
-        """Run `work(slot)` as `run` does, but on a whole GPU, when no other job is running on it."""
+        """Run `work(slot)` as `run` does, but alone on a whole GPU."""
         # Only one at a time: two jobs that hold a share and wait for the rest would deadlock.
         with self._alone, self._take_gpu() as slot:
             return self._run_in(slot, work, log, timeout_s)
