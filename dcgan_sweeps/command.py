@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
 MOST_SHOWN = 20  # faults; of more their count is told
 LONGEST_LINE = 1000  # characters of a fault
+HELP_WIDTH = 79  # characters; argparse wraps neither description nor epilog of a Parser
 LONGEST_MASKED = 4000  # characters that are searched for secrets; the rest is not shown
 
 
@@ -139,11 +141,40 @@ def print_faults(lines: Sequence[str]) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are faults of the request, as all others are."""
+    """A parser of options that reports an error as a fault of the request.
+
+    The epilog of its help lists the example commands and then explains the exit status, as
+    in "0 every run is delivered, 1 the tracker failed, 2 wrong request".
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        *,
+        description: str = "",
+        examples: Sequence[str] = (),
+        status: str = "",
+        epilog: str = "",
+    ):
+        parts = [_fill(epilog)]
+        if examples:  # not filled: a command is copied as a line
+            parts.append("\n  ".join(["examples:", *examples]))
+        if status:
+            parts.append(_fill(f"exit status: {status}"))
+        super().__init__(
+            prog,
+            description=_fill(description),
+            epilog="\n\n".join(filter(None, parts)),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
     def error(self, message: str) -> NoReturn:
         """Print the fault in one line, and end with the exit status of a wrong request."""
         sys.exit(print_faults([f"{message.removeprefix('argument ')} (see --help)"]))
+
+
+def _fill(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), HELP_WIDTH, break_on_hyphens=False)
 
 
 def describe_refusal(error: OSError) -> str:

@@ -1,10 +1,10 @@
-"""optuna-dashboard on a study's storage: `python -m dcgan_sweeps.dashboard JOURNAL PORT`.
+"""Serves optuna-dashboard for a study's storage: `python -m dcgan_sweeps.dashboard JOURNAL PORT`.
 
-A storage that is no journal is named in the environment, where others on the machine cannot read
-its password.
+A storage other than a journal is passed in the environment, where other users of the machine
+cannot read its password.
 
-It answers this machine's browser alone. Any page that a browser shows may send requests to
-127.0.0.1: under a host name of its own that it points here (DNS rebinding), or across origins.
+It answers only a browser on this machine, and no foreign page in it. Any page may send requests to
+127.0.0.1: through a host name that resolves to it (DNS rebinding), or across origins.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dcgan_sweeps.sweep.storage import open_storage
 
 STORAGE = "DCGAN_SWEEPS_STORAGE"
 HOST = "127.0.0.1"
-OWN_HOSTS = (HOST, "localhost", "::1")  # at any port: that of a tunnel is another
-OWN_SITES = ("same-origin", "none")  # "none": typed by a person
+OWN_HOSTS = (HOST, "localhost", "::1")  # on any port, since a tunnel uses another one
+OWN_SITES = ("same-origin", "none")  # "none": an address that was typed
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def main() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is experimental
+        warnings.simplefilter("ignore")  # the warning that it is experimental
         from optuna_dashboard import wsgi
     journal, port = sys.argv[1:]
     storage = open_storage(os.environ.get(STORAGE) or None, Path(journal))
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def guard(application: Application) -> Application:
-    """Return an application that answers 403 to requests of other hosts and origins."""
+    """Wrap an application so that it answers 403 to requests from other hosts and origins."""
 
     def answer(request: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         fault = find_foreign(request)
@@ -51,25 +51,25 @@ def guard(application: Application) -> Application:
 
 
 def find_foreign(request: Mapping[str, Any]) -> str | None:
-    """Return the header by which a WSGI request is that of a foreign page, else None."""
+    """Return what is wrong in the headers of a foreign page's request; None for other requests."""
     host = request.get("HTTP_HOST", "")
     if _read_name(host) not in OWN_HOSTS:
-        return "Host: allowed: 127.0.0.1 or localhost"
+        return "Host: only 127.0.0.1 and localhost are allowed"
     origin = request.get("HTTP_ORIGIN")
     if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-        return "Origin: allowed: this server's own"
+        return "Origin: only this server's own origin is allowed"
     is_read = request.get("REQUEST_METHOD") in ("GET", "HEAD")
     if not is_read and request.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES:
-        return "Sec-Fetch-Site: allowed: same-origin"
+        return "Sec-Fetch-Site: only same-origin is allowed"
     return None
 
 
 def _read_name(host: str) -> str | None:
-    """Return the name in a Host header, None where it is no name and port."""
+    """Return the name in a Host header, None if the header is malformed."""
     try:
         parts = urlsplit(f"http://{host}")
         _ = parts.port
-    except ValueError:  # no port, or half an IPv6 address
+    except ValueError:  # an invalid port or IPv6 address
         return None
     return parts.hostname if parts.netloc == host and parts.username is None else None
 

@@ -1,4 +1,4 @@
-"""Makes sure that verified Fashion-MNIST is on this machine: `python -m dcgan_sweeps.data`."""
+"""Finds or downloads Fashion-MNIST and verifies it: `python -m dcgan_sweeps.data`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from dcgan_sweeps.datasets.images import find_fashion_mnist
 
 
 def main() -> int:
-    Parser("dcgan_sweeps.data", description=__doc__).parse_args()
-    return answer(get_images, "interrupted; what was fetched so far is not kept")
+    parser = Parser(
+        "dcgan_sweeps.data",
+        description="Finds Fashion-MNIST on this machine, or downloads it into the cache, and"
+        " verifies each file by its SHA-256.",
+        examples=("python -m dcgan_sweeps.data",),
+        status="0 the data is verified, 2 wrong request, or the data could not be fetched",
+    )
+    parser.parse_args()
+    return answer(get_images, "interrupted; a partial download is not kept")
 
 
 def get_images() -> int:
-    """Fetch the images where they are not here, verify them, and return the exit status."""
+    """Fetch the images if they are missing, verify them, and return the exit status."""
     images = find_fashion_mnist(None, print)
     print(f"data: Fashion-MNIST, verified, from {images.source}")
     return OK

@@ -1,6 +1,6 @@
-"""Reads text of a bounded size, and writes files that nobody may find half written.
+"""Reads text files of limited size, and writes files atomically.
 
-text = read_text(path, 1_000_000)  # or a RequestError that names the file
+text = read_text(path, 1_000_000)  # raises a RequestError that names the file
 write_whole(path, text)
 """
 
@@ -16,7 +16,7 @@ from dcgan_sweeps.config import refuse
 def read_text(path: Path, largest: int, name: str | None = None) -> str:
     """Return the text of a file of at most `largest` bytes.
 
-    Raises RequestError, which names the file by `name`, or by its path.
+    Raises RequestError, which refers to the file by `name`, or by its path if `name` is None.
     """
     name = str(path) if name is None else name
     try:
@@ -29,7 +29,7 @@ def read_text(path: Path, largest: int, name: str | None = None) -> str:
 
 
 def decode(content: bytes, name: str, largest: int) -> str:
-    """Return UTF-8 as text, without its byte order mark; raises RequestError naming `name`."""
+    """Decode UTF-8 and drop its byte order mark; raises RequestError, which names `name`."""
     if len(content) > largest:
         raise refuse(name, f"is too large; allowed: at most {largest:,} bytes")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -46,13 +46,13 @@ def decode(content: bytes, name: str, largest: int) -> str:
 
 
 def write_whole(path: Path, content: bytes | str, *, sync: bool = False) -> None:
-    """Write a file whole or not at all, its folder made where it is missing; raises OSError.
+    """Write a file atomically and create its folder if it is missing; raises OSError.
 
-    With `sync` it is on the disk on return, which a power failure does not undo.
+    With `sync` the content is flushed to the disk before the return and survives a power failure.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of each process: two may write the same file of a cache.
+    # Each process uses its own name, since two may write the same file of a cache.
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with unfinished.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken at the next safe point: once to finish there, twice to stop now.
+"""Handles Ctrl-C and SIGTERM: the first stops at the next safe point, the second at once.
 
 with catch_interrupts() as interrupts:
     while not interrupts.asked: ...
@@ -12,15 +12,15 @@ from contextlib import contextmanager
 
 
 class Interrupts:
-    """How often somebody asked to stop."""
+    """Counts the requests to stop."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.ending = False  # what is ending already is not stopped again
+        self.ending = False  # while True, further signals do not raise KeyboardInterrupt
 
     @property
     def asked(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a stop was requested."""
         return self.count > 0
 
     def take(self, signum: int, frame: object) -> None:
@@ -29,14 +29,14 @@ class Interrupts:
         self.count += 1
 
     def listen(self) -> Callable[[], bool]:
-        """Return a function that tells whether somebody asked again from now on."""
+        """Return a function that reports whether another stop was requested since this call."""
         before = self.count
         return lambda: self.count > before
 
 
 @contextmanager
 def catch_interrupts() -> Iterator[Interrupts]:
-    """Note SIGINT and SIGTERM instead of raising; the second one raises KeyboardInterrupt."""
+    """Count SIGINT and SIGTERM instead of raising; the second one raises KeyboardInterrupt."""
     interrupts = Interrupts()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(each, interrupts.take) for each in signals]

@@ -1,7 +1,7 @@
-"""A command that ends with whoever started it: `python -m dcgan_sweeps.lifeline COMMAND ...`.
+"""Runs a command that ends with its parent: `python -m dcgan_sweeps.lifeline COMMAND ...`.
 
-Standard input is the lifeline: the kernel closes it when the process at its other end is gone,
-however that ended. Start it in a session of its own; all processes in that session end.
+The kernel closes standard input when the process at its other end is gone, however it ended. Start
+the command in a new session; all processes in that session end with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GRACE_S = 5
 
 
 def main() -> int:
-    # The command ends by that signal, and this process with the command.
+    # The signal ends the command, and this process ends after it.
     signal.signal(signal.SIGTERM, lambda signum, frame: None)
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     is_alone = threading.Event()
@@ -25,7 +25,7 @@ def main() -> int:
     watcher.start()
     status = process.wait()
     if is_alone.is_set():
-        watcher.join()  # the command's own children have to end as well
+        watcher.join()  # children of the command must end too
     return status
 
 

@@ -1,7 +1,7 @@
-"""The places that a request names, made absolute once, and the names that are folders of ours.
+"""Resolves the paths in a configuration, and checks names that are used as folders.
 
 config = resolve_places(config, Path.cwd())
-config.tracking.dir   # "/home/me/project/mlruns": a job may work in another folder
+config.tracking.dir   # "/home/me/project/mlruns"; absolute, since a job may run in another folder
 """
 
 from __future__ import annotations
@@ -17,30 +17,34 @@ import platformdirs
 
 from dcgan_sweeps.config import Fault, refuse, require_none
 
-# Group and key of everything that names a file or folder; of tracking.uri, SQLite's file.
+# Group and key of every setting that is a path; tracking.uri may contain the path of SQLite's file.
 PATHS = (("tracking", "dir"), ("data", "dir"), ("score", "classifier"))
 PATH_KEYS = ("tracking.uri", *map(".".join, PATHS))
-LONGEST_SHOWN = 200  # characters of a path that is wrong
+LONGEST_SHOWN = 200  # characters of a wrong path in a message
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-STUDY_NAMES = "letters, digits, '.', '_' and '-', at most 120, the first a letter or a digit"
+STUDY_NAMES = "at most 120 letters, digits, '.', '_' and '-', starting with a letter or a digit"
 
 
 def resolve_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute; it need not be there. Raises RequestError, as a
-    fault of `key`, for a name that no folder can have."""
+    """Return the absolute path of a folder, which need not exist.
+
+    Raises RequestError, as a fault of `key`, if the path is not valid.
+    """
     try:
-        # Path.resolve() raises RuntimeError for links that lead in a circle; here the first use of
-        # the folder says so, as the system does.
+        # Path.resolve() raises RuntimeError for a cycle of symbolic links; with realpath, the
+        # first use of the folder raises the system's own error.
         path = Path(os.path.realpath(Path(folder).expanduser()))
         str(path).encode()  # addresses and databases are UTF-8
-    except (ValueError, RuntimeError) as error:  # a NUL, half a character, or ~USER of nobody
-        raise refuse(key, f"got {folder!r}; no folder has that name") from error
+    except (ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, an unknown ~USER
+        raise refuse(key, f"got {folder!r}; it is not a valid path") from error
     return path
 
 
 def require_folder(key: str, folder: str) -> Path:
-    """Return a folder that was asked for, absolute, which is there or can be made; raises
-    RequestError, as a fault of `key`, with what the system has against it."""
+    """Return the absolute path of a folder that exists or can be created.
+
+    Raises RequestError, as a fault of `key`, with the system's reason otherwise.
+    """
     path = resolve_folder(key, folder)
     for place in (path, *path.parents):
         try:
@@ -50,7 +54,7 @@ def require_folder(key: str, folder: str) -> Path:
         except OSError as error:
             raise refuse(key, f"got {shorten_path(folder)}; {error.strerror}") from error
         if not is_folder:
-            raise refuse(key, f"got {shorten_path(folder)}; {place} is no folder")
+            raise refuse(key, f"got {shorten_path(folder)}; {place} is not a folder")
         if not os.access(place, os.W_OK | os.X_OK):
             raise refuse(key, f"got {shorten_path(folder)}; {place} cannot be written to")
         break
@@ -58,7 +62,7 @@ def require_folder(key: str, folder: str) -> Path:
 
 
 def shorten_path(path: str) -> str:
-    """Return a path as a message has it, the middle of a very long one left out."""
+    """Shorten a very long path for a message by leaving out its middle."""
     if len(path) <= LONGEST_SHOWN:
         return path
     half = LONGEST_SHOWN // 2
@@ -66,8 +70,10 @@ def shorten_path(path: str) -> str:
 
 
 def resolve_places(config: Any, folder: Path) -> Any:
-    """Return a configuration whose paths are absolute, those that were relative below `folder`;
-    raises RequestError for a ~ that stands for nobody's home."""
+    """Return a configuration with absolute paths; relative ones are resolved against `folder`.
+
+    Raises RequestError for a ~USER without a home folder.
+    """
     faults: list[Fault] = []
     for group, key in PATHS:
         part: Any = getattr(config, group, None)
@@ -89,19 +95,21 @@ def resolve_places(config: Any, folder: Path) -> Any:
 
 
 def resolve_path(path: str, folder: Path) -> Path:
-    """Return an absolute path, a relative one being below `folder`; links are left as they are.
-    Raises RuntimeError for a ~ that stands for nobody's home."""
+    """Return an absolute path; a relative one is resolved against `folder`.
+
+    Symbolic links are not followed. Raises RuntimeError for a ~USER without a home folder.
+    """
     return folder / Path(path).expanduser()
 
 
 def resolve_url(url: str, folder: Path) -> str:
-    """Return a store's URL; where it names a relative SQLite file, with that made absolute."""
+    """Return a store's URL, in which the path of a SQLite file is made absolute."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # no database; who opens it says what is wrong
+    except (ArgumentError, ValueError):  # not a database URL; opening it reports the fault
         return url
     path = parsed.database
     is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
@@ -111,12 +119,13 @@ def resolve_url(url: str, folder: Path) -> str:
 
 
 def show_path(path: str) -> str:
-    """Return a path as one types it here: relative where it is below the current folder."""
+    """Return a path relative to the current folder if it is inside it, else an absolute one."""
     absolute, here = Path(path).expanduser().absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
 def find_cache(name: str) -> Path | None:
-    """Return a folder of our cache, which need not exist; None where this user has no home."""
+    """Return a folder of the cache, which need not exist; None if the user has no home folder."""
     folder = platformdirs.user_cache_path("dcgan_sweeps") / name
-    return None if folder.is_relative_to(os.devnull) else folder  # the package's stand-in for one
+    # platformdirs uses the null device if there is no home folder.
+    return None if folder.is_relative_to(os.devnull) else folder

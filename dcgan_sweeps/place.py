@@ -1,7 +1,7 @@
-"""Where a command looks for runs: --dir, --uri, --experiment, and MLflow's own variables.
+"""Options for the store that a command uses: --dir, --uri, --experiment and MLflow's variables.
 
 add_place(parser)
-name_place("else", None)   # ["--dir=else"]: the words that lead another command there
+name_place("else", None)   # ["--dir=else"]: the options that select this store in another command
 """
 
 from __future__ import annotations
@@ -18,52 +18,55 @@ from dcgan_sweeps.paths import resolve_url, show_path
 from dcgan_sweeps.terminal import make_console, make_say
 
 DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"
-# They say so where a request does not; one that is blank counts as none.
+# Used if the request does not set the option; a blank variable counts as unset.
 VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME"}
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the store in which a command looks for runs."""
+    """Add the options that select the store and the experiment of a command."""
     parser.add_argument(
         "--dir",
         type=_expand,
         action=_ChooseFolder,
         default=DIR,
-        help="folder of the local store (%(default)s)",
+        help="folder of the local store (default: %(default)s)",
     )
     parser.add_argument(
         "--uri",
         default=read_variable("uri"),
-        help="another MLflow store, such as a server's address ($MLFLOW_TRACKING_URI)",
+        help="another MLflow store, such as a server's address (default: $MLFLOW_TRACKING_URI)",
     )
     parser.add_argument(
         "--experiment",
         default=read_variable("experiment") or EXPERIMENT,
-        help=f"of best and study:NAME ($MLFLOW_EXPERIMENT_NAME, else {EXPERIMENT})",
+        help="experiment in which best and study:NAME are looked up (default:"
+        f" $MLFLOW_EXPERIMENT_NAME, else {EXPERIMENT})",
     )
 
 
 class _ChooseFolder(argparse.Action):
-    """Takes --dir, which is asked for here and now, before a store that the environment names."""
+    """Gives --dir precedence over a store that the environment names."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
         setattr(namespace, self.dest, values)
-        # The very object that is the default: a --uri that was typed is another.
+        # Compared by identity: a --uri that was typed is another object than the default.
         if namespace.uri is parser.get_default("uri"):
             namespace.uri = None
 
 
 def read_variable(key: str) -> str | None:
-    """Return the uri or the experiment that the environment names, None where it names none. The
-    path of a relative SQLite file is made absolute, as in a configuration."""
+    """Return the uri or the experiment that the environment names, None if it names none.
+
+    The path of a relative SQLite file is made absolute, as in a configuration.
+    """
     value = os.environ.get(VARIABLES[key], "").strip() or None
     return resolve_url(value, Path.cwd()) if value is not None and key == "uri" else value
 
 
 def say_variables(place: Any) -> None:
-    """Say on standard error which uri and experiment of a place come from the environment."""
+    """Report on standard error whether the uri and experiment come from the environment."""
     say = make_say(make_console(sys.stderr))
     for key, variable in VARIABLES.items():
         value = read_variable(key)
@@ -72,8 +75,10 @@ def say_variables(place: Any) -> None:
 
 
 def name_variables(words: Sequence[str], tracking: Any) -> list[str]:
-    """Return overrides that say what the environment decided, and these words do not: with them a
-    command means the same where the environment is another."""
+    """Return overrides for the settings that come from the environment and not from `words`.
+
+    With them a command means the same in another environment.
+    """
     named = {word.lstrip("+").partition("=")[0] for word in words}
     return [
         f"tracking.{key}={quote(getattr(tracking, key))}"
@@ -84,8 +89,10 @@ def name_variables(words: Sequence[str], tracking: Any) -> list[str]:
 
 
 def name_place(folder: str, uri: str | None, experiment: str | None = None) -> list[str]:
-    """Return the words of add_place that lead another command to the same runs: of the default
-    place none, unless the environment names another."""
+    """Return the options of add_place that select the same store in another command.
+
+    There are none for the default store, unless the environment names another.
+    """
     words = [] if uri is None else [f"--uri={uri}"]
     if uri is None and (show_path(folder) != DIR or read_variable("uri") is not None):
         words.append(f"--dir={show_path(folder)}")
@@ -94,5 +101,5 @@ def name_place(folder: str, uri: str | None, experiment: str | None = None) -> l
 
 
 def _expand(path: str) -> str:
-    # Unlike that of a Path it leaves the ~ of nobody, which is refused where a store is looked for.
+    # Unlike Path.expanduser() it keeps an unknown ~USER, which is reported when a store is opened.
     return os.path.expanduser(path)  # noqa: PTH111

@@ -1,4 +1,4 @@
-"""Independent random streams, each split by name from the one seed of a run.
+"""Derives independent random streams by name from the seed of a run.
 
 stream(0, "batches", 3).permutation(60_000)   # the order of epoch 3
 tf.random.stateless_normal(shape, seed_pair(0, "latents"))
@@ -13,15 +13,15 @@ import numpy.typing as npt
 
 
 def stream(seed: int, name: str, *index: int) -> np.random.Generator:
-    """Return the generator of one named stream; an index (an epoch, say) makes a substream."""
+    """Return the generator of a named stream; an index, such as an epoch, selects a substream."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *index])
 
 
 def seed_pair(seed: int, name: str) -> npt.NDArray[np.int32]:
-    """Return the seed of TensorFlow's stateless operations for one named stream, shape (2,)."""
+    """Return the seed of a named stream for TensorFlow's stateless operations, shape (2,)."""
     return stream(seed, name).integers(2**31, size=2, dtype=np.int32)
 
 
 def seed_int(seed: int, name: str) -> int:
-    """Return the seed of a Keras initializer for one named stream, below 2**31."""
+    """Return the seed of a named stream for a Keras initializer, below 2**31."""
     return int(stream(seed, name).integers(2**31))

@@ -1,6 +1,6 @@
-"""Delivers to MLflow what is not there yet: `python -m dcgan_sweeps.sync [RUN_FOLDER|study:NAME]`.
+"""Delivers runs and studies to MLflow: `python -m dcgan_sweeps.sync [RUN_FOLDER|study:NAME]`.
 
-After an outage of the tracker, or for runs of tracking.offline; nothing is delivered twice.
+It is meant for runs with tracking.offline, and for use after an outage of the tracker.
 """
 
 from __future__ import annotations
@@ -19,21 +19,31 @@ if TYPE_CHECKING:
 def main() -> int:
     parser = Parser(
         "dcgan_sweeps.sync",
-        description="Delivers runs and studies to MLflow, without an argument all that is not"
-        " delivered. What is there is not written again. Each run goes where it says that it is"
-        " tracked; --uri and --experiment send it elsewhere, whatever the environment says.",
-        epilog="Exit status: 0 all is delivered, 1 the tracker failed, 2 a wrong request.",
+        description="Delivers runs and studies to MLflow, by default all that are not delivered"
+        " yet. Nothing is delivered twice. Each run goes to the store and experiment recorded in"
+        " its folder, unless --uri or --experiment names another.",
+        examples=(
+            "python -m dcgan_sweeps.sync",
+            "python -m dcgan_sweeps.sync study:lr",
+            "python -m dcgan_sweeps.sync --uri http://127.0.0.1:5000",
+        ),
+        status="0 every run is delivered, 1 the tracker failed, 2 wrong request",
     )
-    parser.add_argument("targets", metavar="RUN_FOLDER|study:NAME", nargs="*")
+    parser.add_argument(
+        "targets",
+        metavar="RUN_FOLDER|study:NAME",
+        nargs="*",
+        help="the folder of a run, or a study with its trials (default: everything in --dir)",
+    )
     add_place(parser)
-    # Each run says itself where it is tracked, unless that is asked for here and now.
+    # Each run folder records where the run is tracked; only the command line overrides that.
     parser.set_defaults(uri=None, experiment=None)
-    said = "interrupted; what was delivered stays, the same command does the rest"
+    said = "interrupted; run the same command again to deliver the rest"
     return answer(lambda: sync(parser.parse_args()), said)
 
 
 def sync(options: argparse.Namespace) -> int:
-    """Deliver what was asked for and return the exit status; raises RequestError."""
+    """Deliver the requested runs and return the exit status; raises RequestError."""
     from dcgan_sweeps.sweep.pending import Where, find_pending, read_targets
     from dcgan_sweeps.terminal import make_console, make_say
     from dcgan_sweeps.tracking.inspection import find_reason
@@ -42,7 +52,7 @@ def sync(options: argparse.Namespace) -> int:
     where = Where(options.dir, options.uri, options.experiment)
     found = read_targets(options.targets, where) if options.targets else find_pending(where)
     if not found:
-        say(f"all runs below {options.dir} are delivered")
+        say(f"all runs in {options.dir} are delivered")
         return OK
     failed = 0
     for number, each in enumerate(found, 1):
@@ -57,16 +67,19 @@ def sync(options: argparse.Namespace) -> int:
 
 
 def deliver(pending: Pending) -> str:
-    """Deliver one run, and return in words how it stands then; raises what MLflow raises."""
+    """Deliver one run and return a description of its state; raises what MLflow raises."""
     from dcgan_sweeps.tracking.best_model import BestModel
 
     pending.update()
     if isinstance(pending.part, BestModel):
-        return pending.part.address or "its best trial has logged no generator"
+        return pending.part.address or "the best trial has logged no generator"
     ending = pending.folder.read_ending()
     run = f"run {pending.folder.read_run_id()}"
     if ending is None:
-        return f"{run}, which has not ended: resume it, or dcgan_sweeps.doctor --close-stale"
+        return (
+            f"{run}, which has not ended; resume it, or run"
+            " python -m dcgan_sweeps.doctor --close-stale"
+        )
     return f"{run}, {ending.outcome}"
 
 

@@ -1,6 +1,6 @@
-"""What a person sees while a run goes on: tables, a live bar, one permanent line an epoch.
+"""Terminal output: tables, and the progress of a run as a live bar and one line per epoch.
 
-Where standard output is no terminal, the bar is left out and the lines are plain.
+If standard output is not a terminal, the bar is omitted and the lines are plain text.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from dcgan_sweeps.secrets import mask_secrets
 
 T = TypeVar("T")
 PLAIN_WIDTH = 160
-UNFOLDED = 10_000  # characters of a line that is for other programs
+UNFOLDED = 10_000  # characters per line of output meant for other programs
 LONGEST_CELL = 80  # characters of a value in a table
-# What a terminal or a browser obeys and does not show: control characters, line separators, and
-# signs that turn the direction of a text, hide in it, or cannot be written at all.
+# Characters that a terminal or a browser interprets instead of showing: control characters, line
+# separators, and characters that change the direction of text, are invisible, or cannot be encoded.
 OBEYED = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-FORMULA = tuple("=+-@\t\r")  # with which a spreadsheet's formula begins
+FORMULA = tuple("=+-@\t\r")  # first characters of a spreadsheet formula
 
 
 def make_console(file: IO[str] | None = None) -> Console:
-    """Return the console of a file, or standard output; lines are folded in a terminal alone.
+    """Return a console that writes to a file or standard output and wraps lines only in a terminal.
 
-    It masks passwords in every text that it prints, and spells out control characters.
+    It masks passwords in every text that it prints and escapes control characters.
     """
     stream = file or sys.stdout
     console = Console(file=file, highlight=False, **find_kind(stream))
@@ -56,15 +56,15 @@ def make_console(file: IO[str] | None = None) -> Console:
 
 
 def find_kind(file: IO[str]) -> dict[str, Any]:
-    """Return Rich's options for a file: a live display needs a terminal.
+    """Return Rich's options for a file, so that only a real terminal gets a live display.
 
-    Rich takes a notebook for one, and what has FORCE_COLOR set.
+    Rich itself would treat a notebook as a terminal, and any output while FORCE_COLOR is set.
     """
     return {"force_terminal": file.isatty(), "force_jupyter": False}
 
 
 class _Masking(RenderHook):
-    """Rich hands it all that is about to be printed; the cells of a table are make_table's."""
+    """Masks each text before Rich prints it; make_table masks the cells of tables."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         for each in renderables:
@@ -76,8 +76,11 @@ class _Masking(RenderHook):
 def make_layer_table(
     title: str, rows: Sequence[tuple[str, tuple[int, ...], int]], totals: tuple[int, int]
 ) -> Table:
-    """Return a network as a table of (layer, output shape, parameters), with its two totals:
-    trainable and not."""
+    """Return a table of a network's layers, with its totals.
+
+    `rows` are (layer, output shape, parameters); `totals` are the trainable and the other
+    parameters.
+    """
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_footer=True)
     trainable, fixed = totals
     table.add_column("layer", footer="total")
@@ -89,21 +92,21 @@ def make_layer_table(
 
 
 def make_say(console: Console) -> Callable[[str], None]:
-    """Return a printer of lines, however long, whose control characters are shown, not obeyed."""
-    # Before the console's own: Rich would leave some of them out without a word.
+    """Return a function that prints a line without wrapping it and escapes control characters."""
+    # Rich would drop some of them silently, so they are escaped before it sees them.
     return lambda line: console.print(show_controls(line), markup=False, soft_wrap=True)
 
 
 def show_controls(text: str) -> str:
-    """Return text whose control characters, but newline and tab, are spelt out as \\x1b is.
+    """Escape control characters, such as \\x1b, except newline and tab.
 
-    So are those that turn the direction of a text, as \\u202e.
+    Characters that change the direction of text, such as \\u202e, are escaped as well.
     """
     return OBEYED.sub(lambda match: _spell(ord(match[0])), text)
 
 
 def show_line(text: str) -> str:
-    """Return text with its control characters spelt out, newline and tab too: it is one line."""
+    """Return text as a single line: control characters, newlines and tabs are escaped."""
     return show_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -114,9 +117,9 @@ def _spell(code: int) -> str:
 
 
 def as_cell(value: object) -> object:
-    """Return a value as a cell of CSV: no control characters, and no formula.
+    """Return a value as a CSV cell without control characters or formulas.
 
-    Spreadsheets compute text that begins with one of FORMULA; a ' before it makes them show it.
+    Spreadsheets evaluate text that starts with one of FORMULA; a leading ' prevents that.
     """
     if not isinstance(value, str):
         return value
@@ -127,10 +130,10 @@ def as_cell(value: object) -> object:
 def make_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str] = ()
 ) -> Table:
-    """Return rows of text under their headings; to the right all columns but those of `left`, or
-    but the first.
+    """Return a table of rows of text under their headings.
 
-    No markup is read in the text, passwords are masked and control characters spelt out.
+    The columns in `left`, or the first one, are aligned to the left, all others to the right.
+    Markup is not interpreted, passwords are masked, and control characters are escaped.
     """
     table = Table(box=None, pad_edge=False)
     for name in columns:
@@ -142,13 +145,13 @@ def make_table(
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table; where there is no terminal, in lines as long as they are."""
+    """Print a table; if the output is not a terminal, its lines are not wrapped."""
     wide = Console(file=console.file, width=UNFOLDED, highlight=False, **find_kind(console.file))
     (console if console.is_terminal else wide).print(table)
 
 
 def render_plain(table: Table) -> str:
-    """Return a table as plain text."""
+    """Render a table as plain text."""
     text = io.StringIO()
     console = Console(file=text, width=PLAIN_WIDTH, color_system=None, **find_kind(text))
     with console.capture() as capture:
@@ -157,7 +160,7 @@ def render_plain(table: Table) -> str:
 
 
 def print_facts(console: Console, facts: Mapping[str, str]) -> None:
-    """Print name and value, one pair a line, the values aligned."""
+    """Print one name and value per line, with the values aligned."""
     width = max(map(len, facts))
     for name, value in facts.items():
         line = f"{name:<{width}}  {show_line(value)}"
@@ -165,7 +168,7 @@ def print_facts(console: Console, facts: Mapping[str, str]) -> None:
 
 
 class TrainingBar:
-    """The live bar over all optimizer steps of a run; a context manager."""
+    """A live progress bar over all optimizer steps of a run; use it as a context manager."""
 
     def __init__(self, console: Console, steps: int, epochs: int):
         self.console = console
@@ -193,12 +196,12 @@ class TrainingBar:
         self.progress.stop()
 
     def go_on(self, step: int) -> None:
-        """Start at `step`: an earlier part of the run did the steps before."""
-        # The steps before do not count in the speed, from which the time left is told.
+        """Start the bar at `step`, after the steps of an earlier part of the run."""
+        # reset() keeps the earlier steps out of the speed and the estimated time left.
         self.progress.reset(self.task, completed=step)
 
     def show_steps(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Move the bar to `step`, with the metrics of the last steps."""
+        """Move the bar to `step` and show the metrics of the last steps."""
         self.progress.update(
             self.task,
             completed=step,
@@ -207,7 +210,7 @@ class TrainingBar:
         )
 
     def print_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Print the permanent line of an epoch; its score stays on the bar."""
+        """Print the line of a finished epoch, and keep showing its score on the bar."""
         if SCORE in metrics:
             self.last_score = f"  {METRICS[SCORE].short} {metrics[SCORE]:.1f}"
         self.console.print(
@@ -216,7 +219,7 @@ class TrainingBar:
 
 
 def track(items: Iterable[T], what: str) -> Iterator[T]:
-    """Yield the items, with a live count of them on standard error, where that is a terminal."""
+    """Yield the items, and show their count on standard error if that is a terminal."""
     console = Console(stderr=True, **find_kind(sys.stderr))
     with console.status(what) if console.is_terminal else contextlib.nullcontext() as status:
         for number, item in enumerate(items, 1):
@@ -226,7 +229,7 @@ def track(items: Iterable[T], what: str) -> Iterator[T]:
 
 
 def make_extra_metrics_table(values: Mapping[str, float]) -> Table:
-    """Return the extra metrics of a score beside those of real images, with what each says."""
+    """Return a table of the extra metrics for generated and real images, with their definitions."""
     rows = []
     for metric in EXTRA_METRICS:
         if metric.name in values:
@@ -237,21 +240,21 @@ def make_extra_metrics_table(values: Mapping[str, float]) -> Table:
 
 
 def shorten_keys(keys: Sequence[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return {key: its last word}, or the whole key where that word is `taken`, or two end so."""
+    """Return {key: its last part}, or the whole key if that part is `taken` or not unique."""
     leaves = [key.rpartition(".")[2] for key in keys]
     counts = Counter([*leaves, *taken])
     return {key: leaf if counts[leaf] == 1 else key for key, leaf in zip(keys, leaves, strict=True)}
 
 
 def shorten_value(text: str) -> str:
-    """Return a number with four digits, other text as it is, cut where it is long."""
+    """Shorten a number to four significant digits and other text to LONGEST_CELL characters."""
     if NUMBER.fullmatch(text) and ("." in text or "e-" in text):
         return f"{float(text):.4g}"
     return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 3]}..."
 
 
 def format_duration(seconds: float) -> str:
-    """Return seconds as people say them: "48 s", "12 min 5 s", "3 h 7 min"."""
+    """Format seconds as "48 s", "12 min 5 s" or "3 h 7 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

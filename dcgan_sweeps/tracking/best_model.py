@@ -1,7 +1,7 @@
-"""The generator of a study's best trial, registered as a model version under the study's name.
+"""Registers the generator of a study's best trial as a model version, under the study's name.
 
 best = BestModel(study_folder, trial_folder, config.tracking)
-best.update()     # once the trial is delivered
+best.update()     # does nothing until the trial is delivered
 best.address      # "models:/fcd_2026-11-25_13-00-00@best (version 1)"
 """
 
@@ -18,14 +18,14 @@ from dcgan_sweeps.tracking.present import find_generator, find_own_run
 from dcgan_sweeps.tracking.store import connect, find_store
 
 BEST = "best"  # the alias
-REGISTERED = "registered"  # of mlflow.json in a study's folder: which trial's
+REGISTERED = "registered"  # in mlflow.json of a study's folder: the trial that is registered
 
 
 class BestModel:
-    """The registered model of one study, and the folder of its best trial.
+    """Delivers the registered model of a study, from its best trial.
 
-    `run_id` names the MLflow run of a trial that has no folder, since an earlier run had finished
-    it; None for a trial that ran itself.
+    `run_id` is the MLflow run of a trial without a folder, whose result was taken from an earlier
+    run; it is None for a trial that was run in the study.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class BestModel:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the generator is registered, or the trial has logged none."""
+        """Whether the generator is registered, or the trial logged none."""
         return bool(self.study.read_mapping(MLFLOW_FILE).get(REGISTERED) == self.trial.root.name)
 
     def update(self) -> None:
-        """Register the generator, once the trial is delivered; raises what MLflow raises."""
+        """Register the generator if the trial is delivered; raises what MLflow raises."""
         self.error = None
         if self.run_id is None and not is_delivered(self.trial):
             return
@@ -69,8 +69,8 @@ class BestModel:
 def register(client: MlflowClient, name: str, run: Run) -> str | None:
     """Register the newest generator of a run under `name`, with the alias "best".
 
-    Returns its version, None where the run has logged no generator. One generator is registered
-    once.
+    Returns its version, or None if the run has logged no generator. A run that already has a
+    version is not registered again.
     """
     run_id = run.info.run_id
     newest = find_generator(client, run_id)

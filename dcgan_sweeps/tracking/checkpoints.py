@@ -1,10 +1,10 @@
-"""Checkpoints of a run: whole or not there at all, the last two kept, damage noticed.
+"""Writes checkpoints of a run atomically, keeps the last two, and detects damaged ones.
 
     write_checkpoint(folder, Checkpoint(step, arrays, history, facts))
     checkpoint = read_newest(folder, say=print)
 
-One file holds everything: arrays, history and facts, as an npz without pickles. Its name ends in
-the SHA-256 of its content, so that a single rename makes file and checksum appear together.
+A checkpoint is one npz file without pickles, with arrays, history and facts. Its name ends in the
+SHA-256 of its content, so a single rename makes the file and its checksum appear together.
 """
 
 from __future__ import annotations
@@ -34,27 +34,29 @@ FILE_NAME = re.compile(r"step_(?P<step>\d{9})_(?P<sha256>[0-9a-f]{64})\.npz")
 
 
 class CheckpointError(Exception):
-    """A checkpoint could not be written; those before it are as they were."""
+    """A checkpoint could not be written; the earlier ones are unchanged."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run stood after an optimizer step."""
+    """The state of a run after an optimizer step."""
 
     step: int
     arrays: Arrays
-    history: str  # the lines of history.jsonl up to here
-    facts: Mapping[str, Any]  # whose it is; JSON
+    history: str  # the lines of history.jsonl up to this step
+    facts: Mapping[str, Any]  # JSON, such as the config hash of the run
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, remove all but the last two, and return its path; raises CheckpointError
-    where the disk does not take it."""
+    """Write a checkpoint, remove all but the last two, and return its path.
+
+    Raises CheckpointError if it cannot be written.
+    """
     content = _encode(checkpoint)
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"step_{checkpoint.step:09d}_{digest}.npz"
     try:
-        for half in folder.glob(".*.npz"):  # of a run that was killed here
+        for half in folder.glob(".*.npz"):  # left by a run that was killed while writing
             half.unlink()
         write_whole(path, content, sync=True)
     except OSError as error:
@@ -66,17 +68,17 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest first."""
+    """Return the checkpoints in a folder, newest first."""
     named = (path for path in folder.glob("step_*.npz") if FILE_NAME.fullmatch(path.name))
     return sorted((path for path in named if path.is_file()), reverse=True)
 
 
 def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole; `say` gets a line for each damaged one.
+    """Return the newest intact checkpoint, or None if there are no checkpoints.
 
-    A damaged one is renamed, so that it is not among the last two that are kept. Raises
-    RequestError where there were checkpoints and none is whole, or one is of another version: the
-    folder is left as it is.
+    Damaged ones are reported to `say` and renamed, so that they do not count as one of the last
+    two. Raises RequestError, and leaves the folder unchanged, if all checkpoints are damaged or one
+    has the format of another version.
     """
     damages: dict[Path, ValueError] = {}
     for path in list_checkpoints(folder):
@@ -87,10 +89,10 @@ def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
             continue
         for damaged, damage in damages.items():
             aside = damaged.replace(damaged.with_name(f"damaged_{damaged.name}"))
-            say(f"damaged checkpoint left out: {aside} ({damage})")
+            say(f"skipped a damaged checkpoint, now {aside} ({damage})")
         return checkpoint
     if damages:
-        problem = "is damaged, and no other checkpoint is whole; start the run again, as a new one"
+        problem = "is damaged, and there is no intact checkpoint; start a new run"
         raise RequestError(
             [Fault(str(path), f"{problem} ({damage})") for path, damage in damages.items()]
         )
@@ -98,11 +100,11 @@ def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint in a file; raises ValueError where it is not as it was written."""
+    """Return the checkpoint in a file; raises ValueError if the file is damaged."""
     content = path.read_bytes()
     named = FILE_NAME.fullmatch(path.name)
     if named is None or hashlib.sha256(content).hexdigest() != named["sha256"]:
-        raise ValueError(f"its {len(content):,} bytes do not have the checksum in its name")
+        raise ValueError(f"its {len(content):,} bytes do not match the checksum in its name")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -110,15 +112,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         version = facts["version"]
         history = arrays.pop("history").tobytes().decode()
     except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"it is no checkpoint: {type(error).__name__}: {error}") from error
+        raise ValueError(f"it is not a checkpoint: {type(error).__name__}: {error}") from error
     if version != VERSION:
         raise refuse("resume", f"{path} has format {version}; this version reads {VERSION}")
     return Checkpoint(int(named["step"]), arrays, history, facts)
 
 
 def read_grids(checkpoint: Checkpoint) -> dict[int, str]:
-    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint. Empty
-    for a checkpoint of an earlier version, which does not say."""
+    """Return {epoch: SHA-256} of the sample grids that a run had drawn up to a checkpoint.
+
+    It is empty for a checkpoint of an earlier version, which does not record them.
+    """
     return {int(epoch): sha256 for epoch, sha256 in checkpoint.facts.get("grids", {}).items()}
 
 

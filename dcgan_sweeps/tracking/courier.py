@@ -1,12 +1,12 @@
-"""Delivers to MLflow beside training: one thread, whatever the tracker does.
+"""Delivers runs to MLflow in a background thread, independently of training.
 
 courier = Courier()
 courier.follow(Mirror(folder, config.tracking))
 courier.wait(timeout_s=60, is_stopped=lambda: False)
 undelivered = courier.leave()
 
-Only `wait` waits for it, and no longer than it is told. Nothing is queued: what is to be delivered
-is in the run folders.
+Only `wait` blocks, for at most its timeout. Nothing is queued: the run folders hold everything that
+is to be delivered.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-POLL_S = 1.0  # between two looks at the folders
-LONGEST_PAUSE_S = 30.0  # after a call that failed, while nobody waits
+POLL_S = 1.0  # between two checks of the folders
+LONGEST_PAUSE_S = 30.0  # after a failed call, unless `wait` was called
 FLUSH_PAUSE_S = 1.0
 LOOK_S = 0.05
 THREAD = "mlflow-courier"
 
 
 class Deliverable(Protocol):
-    """What is delivered: a run, or the parent run of a study."""
+    """Something that can be delivered, such as a run or the parent run of a study."""
 
     error: Exception | None
     is_left: bool
@@ -37,7 +37,7 @@ class Deliverable(Protocol):
 
 
 class Courier:
-    """One thread that updates the mirrors it follows until they are delivered.
+    """A thread that updates the mirrors it follows until they are delivered.
 
     `cpu_s` is the CPU time that the thread has used.
     """
@@ -47,20 +47,20 @@ class Courier:
         self._mirrors: list[Deliverable] = []
         self._changed = threading.Condition()
         self._is_flushing = False
-        self._is_left = False  # by a flush that waited long enough
+        self._is_left = False  # set by `leave`
         self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         self._thread.start()
 
     def follow(self, mirror: Deliverable) -> None:
-        """Deliver a run from now on, as it goes on."""
+        """Start delivering a run, also while it is running."""
         with self._changed:
             self._mirrors.append(mirror)
             self._changed.notify()
 
     def wait(self, timeout_s: float, is_stopped: Callable[[], bool]) -> bool:
-        """Wait until all that is followed has ended and is delivered; return whether it is.
+        """Wait until everything that is followed is delivered; return whether it is.
 
-        For at most `timeout_s`; `is_stopped` is asked again and again, and ends the wait as well.
+        The wait ends after `timeout_s`, or as soon as `is_stopped` returns True.
         """
         until = time.monotonic() + timeout_s
         with self._changed:
@@ -71,7 +71,7 @@ class Courier:
         return not self._mirrors
 
     def leave(self) -> Sequence[Deliverable]:
-        """Deliver nothing more, but for a call that is on its way; return what is not delivered."""
+        """Stop delivering, except for a call in progress; return what is not delivered."""
         with self._changed:
             self._is_left = True
             for mirror in self._mirrors:
@@ -93,13 +93,13 @@ class Courier:
             pause_s = POLL_S if is_well else min(LONGEST_PAUSE_S, 2 * max(pause_s, POLL_S))
 
     def _update(self) -> bool:
-        """Update the mirrors in turn, up to one that cannot be; return whether all could."""
+        """Update the mirrors in turn, up to the first that fails; return whether none failed."""
         for mirror in tuple(self._mirrors):
             is_well = self._try(mirror)
             if mirror.is_delivered or not is_well:
                 with self._changed:
                     self._mirrors.remove(mirror)
-                    # One that fails by itself, by a damaged file say, holds up no other.
+                    # One that always fails, due to a damaged file for example, blocks no other.
                     self._mirrors += [] if is_well else [mirror]
             if not is_well:
                 return False
@@ -108,14 +108,16 @@ class Courier:
     def _try(self, mirror: Deliverable) -> bool:
         try:
             mirror.update()
-        except Exception:  # whatever a tracker raises: the mirror keeps it
+        except Exception:  # anything that a tracker raises; the mirror keeps the error
             return False
         return True
 
 
 def exit_without_waiting(status: int) -> int:
-    """Return `status`, or end this process with it where a tracker that hangs would keep it from
-    ending: Python waits for the threads of an upload."""
+    """Return `status`, or end this process with it if a courier is still running.
+
+    Python would wait for the threads of an upload, which may hang with the tracker.
+    """
     if any(thread.name == THREAD for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,11 +1,11 @@
-"""Reads our own JSON and YAML files, which may be damaged or made by somebody else.
+"""Reads the JSON and YAML files of runs, which may be damaged or come from somebody else.
 
 facts = read_mapping(folder / "provenance.json")
 words = parse_texts(text, "run 0f3a, config/overrides.yaml")
 
-Every fault is a RequestError that names the file, and the line where there is one. Time and memory
-are bounded, whatever is in the file: its size and its depth are checked, and a YAML alias, which
-can make gigabytes out of a few lines, is refused where it stands.
+Every fault is a RequestError that names the file, and the line if it is known. Time and memory are
+bounded for any content: the size and the nesting depth are checked, and YAML aliases, which can
+expand a few lines to gigabytes, are rejected.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import yaml
 from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import read_text
 
-LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest of ours has 20,000
+LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest we write has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
-DEEPEST = 20  # levels of lists and mappings; ours have 3
-TOO_DEEP = f"is too deep; allowed: at most {DEEPEST} lists and mappings in each other"
+DEEPEST = 20  # nested lists and mappings; the files we write have 3 levels
+TOO_DEEP = f"is nested too deeply; allowed: at most {DEEPEST} levels of lists and mappings"
 LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 TYPES = {dict: "a mapping", list: "a list", str: "text", type(None): "empty"}
 
 
 class _Loader(LOADER):  # type: ignore[misc,valid-type]
-    """A safe loader that takes a key once."""
+    """A safe YAML loader that rejects duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value.__hash__ is not None and key.value in seen:
-                problem = f"the key {key.value} is there twice"
+                problem = f"duplicate key {key.value}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             if isinstance(key, yaml.ScalarNode):
                 seen.add(key.value)
@@ -51,13 +51,15 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def read_texts(path: Path) -> tuple[str, ...]:
-    """Return the texts in a YAML file that lists some; raises RequestError."""
+    """Return the list of texts in a YAML file; raises RequestError."""
     return parse_texts(read_text(path, LARGEST), str(path))
 
 
 def parse_mapping(text: str, name: str) -> dict[str, Any]:
-    """Return a mapping with texts as keys, from JSON where `name` says so, else from YAML; raises
-    RequestError naming `name`."""
+    """Return a mapping with text keys, from JSON if `name` ends in .json, else from YAML.
+
+    Raises RequestError, which names `name`.
+    """
     content = parse_json(text, name) if name.endswith(".json") else parse_yaml(text, name)
     with _naming(name):
         if not isinstance(content, dict):
@@ -66,7 +68,7 @@ def parse_mapping(text: str, name: str) -> dict[str, Any]:
 
 
 def parse_texts(text: str, name: str) -> tuple[str, ...]:
-    """Return the texts of a YAML list; raises RequestError naming `name`."""
+    """Return the texts of a YAML list; raises RequestError, which names `name`."""
     content = parse_yaml(text, name)
     with _naming(name):
         if not isinstance(content, list):
@@ -78,7 +80,8 @@ def parse_texts(text: str, name: str) -> tuple[str, ...]:
 
 
 def parse_json(text: str, name: str) -> Any:
-    """Return the content of JSON, its numbers finite; raises RequestError naming `name`."""
+    """Return the content of JSON, whose numbers must be finite; raises RequestError, which names
+    `name`."""
     with _naming(name):
         if not text.strip():
             raise _Wrong("is empty")
@@ -88,8 +91,10 @@ def parse_json(text: str, name: str) -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """Return the content of YAML; raises RequestError naming `name`. Only what we write ourselves
-    is allowed: one document, without aliases, anchors and tags."""
+    """Return the content of one YAML document without aliases, anchors and tags.
+
+    Raises RequestError, which names `name`.
+    """
     with _naming(name):
         _check_events(text)
         content = yaml.load(text, Loader=_Loader)
@@ -98,12 +103,12 @@ def parse_yaml(text: str, name: str) -> Any:
 
 
 class _Wrong(ValueError):
-    """What is wrong with a file, said in full."""
+    """A fault of a file, with a complete message."""
 
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Turn what a reader raises into a RequestError that names the file."""
+    """Turn the exceptions of a reader into a RequestError that names the file."""
     try:
         yield
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -123,12 +128,12 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, yaml.YAMLError):
         line = "" if mark is None else f"line {mark.line + 1} "
         return f"{line}is not valid YAML: {first}"
-    # A date that there is not, a number of 5,000 digits; Python adds what a programmer could do.
+    # An impossible date, or a number of 5,000 digits; Python adds advice for programmers.
     return f"has a value that cannot be read: {first.partition(';')[0]}"
 
 
 def _check_events(text: str) -> None:
-    """Raise _Wrong for what would take long, or much memory, to be made."""
+    """Raise _Wrong for content that would take much time or memory to construct."""
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -141,7 +146,7 @@ def _check_events(text: str) -> None:
 
 
 def _check(content: Any) -> None:
-    """Raise _Wrong for content that is too deep, or has text that cannot be written."""
+    """Raise _Wrong for content that is nested too deeply or has text that cannot be encoded."""
     level = [content]
     for _ in range(DEEPEST):
         nested: list[Any] = []
@@ -161,7 +166,7 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice} is there twice")
+        raise ValueError(f"duplicate key {twice}")
     return content
 
 
@@ -170,5 +175,5 @@ def _refuse_constant(constant: str) -> float:
 
 
 def _describe(content: Any) -> str:
-    """Return the type of a value, in words."""
+    """Return the name of a value's type, or the value."""
     return TYPES.get(type(content)) or f"{content}"[:60]

@@ -1,4 +1,4 @@
-"""The folder of one run: the record of it, from which its MLflow run is derived.
+"""The folder of a run, which is its record; the MLflow run is derived from it.
 
 folder = RunFolder.make(Path("mlruns"), "baseline")
 folder.append({"epoch": 1, "score/fcd": 99.8, "time_s": time.time()})
@@ -28,27 +28,27 @@ from dcgan_sweeps.tracking.documents import LARGEST_TEXT, read_mapping
 from dcgan_sweeps.tracking.history import parse_last, parse_lines
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
 
-RUN_FILE = "run.json"  # what the run is called, its tags, and what was logged in its files
-MLFLOW_FILE = "mlflow.json"  # which MLflow run it has, and what was delivered there
-# The files that name the MLflow run: today's, and those of earlier runs and studies.
+RUN_FILE = "run.json"  # name and tags of the run, and the logged content of its files
+MLFLOW_FILE = "mlflow.json"  # id of the MLflow run, and what was delivered to it
+# The files that name the MLflow run: the current one, and those of earlier versions.
 OWNERS = ((MLFLOW_FILE, "run_id"), (RUN_FILE, "run_id"), ("study.json", "parent_run_id"))
-STUDY, TRIAL = "study", "trial"  # tags of a trial; a study's parent run has the first alone
-# What run.json has.
+STUDY, TRIAL = "study", "trial"  # tags of a trial; the parent run of a study has only the first
+# The types of the values in run.json.
 KINDS = {"name": str, "tags": dict, "params": dict, "data": dict, "tracking": dict, "logged": dict}
 GRID = re.compile(r"epoch_([0-9]{4,9})\.png")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run's own files."""
+    """The folder of a run, with the paths of its files."""
 
     root: Path
 
     @classmethod
     def make(cls, parent: Path, name: str) -> RunFolder:
-        """Make a new folder under `parent`/runs, named by the time and by `name`.
+        """Create a new folder in `parent`/runs, named after the time and `name`.
 
-        Raises RequestError where none can be made.
+        Raises RequestError if it cannot be created.
         """
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", mask_secrets(name))[:60].strip("_")
         stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{slug}"
@@ -61,36 +61,40 @@ class RunFolder:
             except FileExistsError:
                 continue
             except OSError as error:
-                problem = f"got {parent}; no folder can be made there ({error.strerror})"
+                problem = f"got {parent}; no folder can be created there ({error.strerror})"
                 raise refuse("tracking.dir", problem) from error
             return cls(root)
         raise FileExistsError(f"{runs / stem} and 998 more")
 
     @classmethod
     def make_at(cls, root: Path) -> RunFolder:
-        """Make the folder of a run whose place is known; an empty one may be there already."""
+        """Create the folder of a run at `root`, which may exist already.
+
+        Raises RequestError if it cannot be created.
+        """
         try:
             (root / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            problem = f"no folder can be made at {root} ({error.strerror})"
+            problem = f"got {root}; no folder can be created there ({error.strerror})"
             raise refuse("tracking.dir", problem) from error
         return cls(root)
 
     def begin(
         self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], tracking: Tracking
     ) -> None:
-        """Write down what the run is called, when it began, and where it is to be tracked.
+        """Record the name of the run, its start time, and where it is tracked.
 
-        `record` is the name by which its MLflow run is found again where the id did not come back.
+        `record` is a unique id by which its MLflow run is found if the answer to its creation was
+        lost.
         """
-        known = self.read_description()  # of an earlier start of a trial
+        known = self.read_description()  # from an earlier start of a trial
         self.write_json(RUN_FILE, {"record": uuid.uuid4().hex, "began_s": time.time(), **known})
         tracked = {"name": tracking.name, "uri": tracking.uri, "experiment": tracking.experiment}
         located = {**tags, "folder": str(self.root)}
         self.describe(name=name, tags=located, params=params, tracking=tracked)
 
     def describe(self, *, name: str | None = None, **parts: Mapping[str, Any]) -> None:
-        """Add to the tags, the params, the data set or the tracker of the run."""
+        """Set the name of the run, or add to its tags, params, data set or tracker."""
         known = self.read_description()
         merged = {key: {**known.get(key, {}), **mask_nested(part)} for key, part in parts.items()}
         name = mask_secrets(name) if name else known.get("name", "")
@@ -113,9 +117,9 @@ class RunFolder:
         return self.root / "checkpoints"
 
     def lock(self) -> IO[str]:
-        """Return the open lock of this run, held until it is closed or this process ends.
+        """Lock this run; the lock is held until the returned file is closed or this process ends.
 
-        Raises BlockingIOError naming the process that holds it: the run is still going on.
+        Raises BlockingIOError, which names the process that holds the lock and works on the run.
         """
         file = (self.root / ".lock").open("a+", errors="replace")
         try:
@@ -131,11 +135,11 @@ class RunFolder:
         return file
 
     def find_provenances(self) -> list[Path]:
-        """Return the provenance of each part of the run: a resumed one has several."""
+        """Return the provenance file of each part of the run; a resumed run has several."""
         return sorted(self.root.glob("provenance*.json"))
 
     def is_held(self) -> bool:
-        """Return whether a process works in this folder."""
+        """Return whether a process holds the lock of this folder."""
         try:
             self.lock().close()
         except BlockingIOError:
@@ -143,16 +147,16 @@ class RunFolder:
         return False
 
     def rewind(self, history: str, epoch: int) -> None:
-        """Put history.jsonl back to `history`, and remove the grids of epochs after `epoch`."""
+        """Reset history.jsonl to `history`, and remove the grids of epochs after `epoch`."""
         write_whole(self.history, history)
         for number, frame in self.find_frames().items():
             if number > epoch:
                 frame.unlink()
 
     def find_frames(self) -> dict[int, Path]:
-        """Return {epoch: sample grid} of this run, in the order of the epochs.
+        """Return {epoch: path of the sample grid} of this run, in the order of the epochs.
 
-        A picture of another name is somebody else's, and is left alone.
+        Pictures with other names are ignored.
         """
         named = (GRID.fullmatch(path.name) for path in self.samples.glob("epoch_*.png"))
         epochs = sorted(int(match[1]) for match in named if match is not None)
@@ -160,24 +164,24 @@ class RunFolder:
         return {epoch: path for epoch, path in frames.items() if path.is_file()}
 
     def find_frame(self, epoch: int) -> Path:
-        """Return the path of the sample grid of an epoch, there or not."""
+        """Return the path of the sample grid of an epoch, which need not exist."""
         return self.samples / f"epoch_{epoch:04d}.png"
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to history.jsonl, with the time."""
+        """Append a record to history.jsonl, with the time."""
         timed = {**record, "time_s": round(time.time(), 3)}
         with self.history.open("a") as file:
             file.write(json.dumps(timed) + "\n")
 
     def end(self, outcome: Outcome, reason: str) -> None:
-        """Add the outcome, the last line of a history; a line that was cut off is dropped."""
+        """Append the outcome as the last line of the history; an incomplete line is dropped."""
         text = self.read_history()
         if not text.endswith("\n"):
             write_whole(self.history, text[: text.rfind("\n") + 1])
         self.append({"outcome": outcome, "reason": mask_secrets(reason)})
 
     def read_ending(self) -> Ending | None:
-        """Return how the run ended, None for one that goes on or died.
+        """Return how the run ended, or None if it is still running or died.
 
         Raises RequestError for a damaged last line.
         """
@@ -190,7 +194,7 @@ class RunFolder:
         return Ending(Outcome(last["outcome"]), last.get("reason", ""), last.get("time_s", 0.0))
 
     def read_history(self) -> str:
-        """Return the lines of history.jsonl; raises RequestError where they are no text."""
+        """Return the text of history.jsonl; raises RequestError if it is not text."""
         return self.read_text(self.history.name)
 
     def read_records(self) -> list[dict[str, Any]]:
@@ -198,25 +202,27 @@ class RunFolder:
         return parse_lines(self.read_history(), str(self.history))
 
     def read_last(self) -> dict[str, Any]:
-        """Return the last record of history.jsonl, {} where there is none; raises RequestError."""
+        """Return the last record of history.jsonl, {} if there is none; raises RequestError."""
         return parse_last(self.read_history(), str(self.history))
 
     def read_text(self, name: str) -> str:
-        """Return a text of the run, "" where there is none; raises RequestError for no text."""
+        """Return the text of a run's file, "" if it is missing; raises RequestError."""
         path = self.root / name
         return read_text(path, LARGEST_TEXT) if path.is_file() else ""
 
     def read_mapping(self, name: str) -> dict[str, Any]:
-        """Return the mapping in a JSON or YAML file of the run, {} where there is no such file.
+        """Return the mapping in a JSON or YAML file of the run, {} if there is no such file.
 
-        Raises RequestError for one that is damaged.
+        Raises RequestError for a damaged file.
         """
         path = self.root / name
         return read_mapping(path) if path.is_file() else {}
 
     def read_description(self) -> dict[str, Any]:
-        """Return what run.json says, {} where there is none; raises RequestError for other types
-        than `describe` writes."""
+        """Return the content of run.json, {} if it is missing.
+
+        Raises RequestError for values of other types than `describe` writes.
+        """
         known = self.read_mapping(RUN_FILE)
         for key, kind in KINDS.items():
             if not isinstance(known.get(key, kind()), kind):
@@ -226,11 +232,11 @@ class RunFolder:
         return known
 
     def read_name(self) -> str:
-        """Return the name of the run; that of its folder where an earlier version did not say."""
+        """Return the name of the run, or of its folder if an earlier version recorded no name."""
         return str(self.read_description().get("name") or self.root.name)
 
     def read_run_id(self) -> str | None:
-        """Return the id of the MLflow run of this folder, None where it has none.
+        """Return the id of the MLflow run of this folder, None if it has none.
 
         Raises RequestError for a damaged file.
         """
@@ -245,7 +251,7 @@ class RunFolder:
         return None
 
     def write_text(self, name: str, text: str) -> Path:
-        """Write a file of the run whole or not at all, secrets masked, and return its path."""
+        """Write a file of the run atomically, with secrets masked, and return its path."""
         path = self.root / name
         write_whole(path, mask_secrets(text))
         return path

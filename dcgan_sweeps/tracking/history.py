@@ -1,4 +1,4 @@
-"""What history.jsonl says, as series.
+"""Reads history.jsonl as series of metrics and digests.
 
 history = read_history(text, "mlruns/runs/x/history.jsonl")
 history.metrics["score/fcd"][10], history.digests["digest.weights"][10]
@@ -17,36 +17,39 @@ from dcgan_sweeps.config import refuse
 Series = Mapping[int, float]
 Digests = Mapping[int, str]
 
-# Series that a run of the same seed has again; the others measure the machine.
+# Series that another run of the same seed repeats; the others measure the machine.
 REPEATABLE = ("loss/", "discriminator/", "score/")
-LARGEST_NUMBER = 2**63  # that a step or a value of ours may be
+LARGEST_NUMBER = 2**63  # largest allowed integer
 
 
 @dataclass(frozen=True)
 class History:
-    """{name: {step: value}}; the step is an optimizer step for losses, else an epoch."""
+    """The repeatable series of a run, as {name: {step: value}}.
+
+    The step is an optimizer step for losses, and an epoch for everything else.
+    """
 
     metrics: Mapping[str, Series]
     digests: Mapping[str, Digests]
 
 
 def parse_lines(text: str, name: str) -> list[dict[str, Any]]:
-    """Return the records of a history.jsonl; a last line that was cut off is left out.
+    """Return the records of a history.jsonl, without an incomplete last line.
 
-    Raises RequestError naming `name` and the line for one that is damaged.
+    Raises RequestError, which names `name` and the line, for a damaged record.
     """
     *whole, _ = text.split("\n")
     return [_parse_line(line, f"{name}, line {number}") for number, line in enumerate(whole, 1)]
 
 
 def parse_last(text: str, name: str) -> dict[str, Any]:
-    """Return the last record of a history.jsonl, {} where there is none; raises RequestError."""
+    """Return the last record of a history.jsonl, {} if there is none; raises RequestError."""
     *whole, _ = text.split("\n")
     return _parse_line(whole[-1], f"{name}, line {len(whole)}") if whole else {}
 
 
 def collect_series(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
-    """Return {metric: {step: value}} of the records of a history.jsonl."""
+    """Collect the records of a history.jsonl as {metric: {step: value}}."""
     series: dict[str, dict[int, float]] = {}
     for record in records:
         step = record.get("step", record.get("epoch", 0))
@@ -72,7 +75,7 @@ def _parse_line(line: str, name: str) -> dict[str, Any]:
 
 
 def _find_kinds(key: str) -> tuple[tuple[type, ...], str]:
-    """Return the types that a value of a record may have, and what they are in words."""
+    """Return the allowed types of a record's value, and their description."""
     if key in ("step", "epoch"):
         return (int,), "a whole number"
     if key in ("outcome", "reason") or key.startswith("digest."):
@@ -83,8 +86,8 @@ def _find_kinds(key: str) -> tuple[tuple[type, ...], str]:
 def read_history(text: str, name: str) -> History:
     """Return the repeatable series in the lines of a history.jsonl.
 
-    Raises RequestError naming `name` and the line for a damaged one, and for a value that is not
-    finite: it is equal to none.
+    Raises RequestError, which names `name` and the line, for a damaged record, and for a value
+    that is not finite, since it could not be compared.
     """
     metrics: dict[str, dict[int, float]] = {}
     digests: dict[str, dict[int, str]] = {}
