@@ -166,8 +166,7 @@ def find_altered_files(
         same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
         line = len(list(same)) + 1
         altered.append(
-            f"{folder.history.name}: line {line} differs from the checkpoint of step "
-            f"{newest.step}"
+            f"{folder.history.name}: line {line} differs from the checkpoint of step {newest.step}"
         )
     return tuple(altered)
 
