@@ -122,7 +122,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_end(forty, tmp_path, num
     assert 30 <= stopped.step < 400
 
     printed = do(tmp_path, f"resume={run_id}")
-    assert f"going on with {folder.name} from step {stopped.step}" in printed
+    assert f"resuming {folder.name} from step {stopped.step}" in printed
     assert "score/fcd " in printed
     resumed = describe(tmp_path, run_id)
     # A model is logged where the run was stopped, too.
@@ -317,7 +317,7 @@ def test_a_run_that_is_still_going_on_is_refused(tmp_path):
     printed = do(tmp_path, f"resume={find_run(tmp_path)}", status=2)
     process.kill()
     process.communicate()
-    assert f"resume: the run is still going on, as process {process.pid}" in printed
+    assert f"resume: the run is still running, as process {process.pid}" in printed
 
 
 def test_a_run_goes_on_with_the_score_it_began_with_alone(tmp_path):

@@ -191,7 +191,7 @@ def read_space(
         if other in swept and key in swept:
             conditions[key] = Condition(other, values)
         elif other not in defaults:
-            raise refuse(name, f"got {word}; there is no key {other}")
+            raise refuse(name, f"got {word}; there is no such key")
         elif normalise(defaults[other]) not in map(normalise, values):
             swept.pop(key, None)
     whole = frozenset(
