@@ -275,11 +275,11 @@ def stopped(tmp_path_factory):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["optimizer.lr=2e-4"], "optimizer.lr: got 0.0002; the run has 0.001"),
-        (["train.epochs=2"], "train.epochs: got 2; the run has 3"),
-        (["seed=1", "model.dropout=0.5"], "model.dropout: got 0.5; the run has 0.3"),
-        (["tracking.log_every=1"], "tracking.log_every: got 1; the run has 5"),
-        (["experiment=quick"], "optimizer.beta_1: got 0.5; the run has 0.9"),
+        (["optimizer.lr=2e-4"], "optimizer.lr: got 0.0002; the run started with 0.001"),
+        (["train.epochs=2"], "train.epochs: got 2; the run started with 3"),
+        (["seed=1", "model.dropout=0.5"], "model.dropout: got 0.5; the run started with 0.3"),
+        (["tracking.log_every=1"], "tracking.log_every: got 1; the run started with 5"),
+        (["experiment=quick"], "optimizer.beta_1: got 0.5; the run started with 0.9"),
     ],
 )
 def test_any_other_change_is_refused_by_name(stopped, words, fault):

@@ -62,9 +62,9 @@ def test_a_run_goes_on_as_it_was_asked(resume):
     [
         ("optimizer.lr=2e-4", "optimizer.lr: got 0.0002; the run started with 0.001"),
         ("train.epochs=2", "train.epochs: got 2; the run started with 3, which cannot change"),
-        ("seed=1", "seed: got 1; the run has 0"),
-        ("tracking.log_every=1", "tracking.log_every: got 1; the run has 5"),
-        ("experiment=quick", "optimizer.beta_1: got 0.5; the run has 0.9"),
+        ("seed=1", "seed: got 1; the run started with 0"),
+        ("tracking.log_every=1", "tracking.log_every: got 1; the run started with 5"),
+        ("experiment=quick", "optimizer.beta_1: got 0.5; the run started with 0.9"),
         ("seed=1", "train.epochs above 3, which trains longer as a new run"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_refused_run_is_free_again(resume, folder):
 @pytest.mark.parametrize("name", ["config.yaml", "overrides.yaml"])
 def test_a_run_that_died_before_it_was_written_down_is_refused(resume, folder, name):
     (folder.root / name).unlink()
-    with pytest.raises(RequestError, match=f"died before it wrote {name}; start it again"):
+    with pytest.raises(RequestError, match=f"died before it wrote {name}; start a new run"):
         resume()
 
 
@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(resume, folder
 def test_another_sample_grid_is_refused_and_a_missing_one_said(resume, folder, here):
     folder.find_frame(0).unlink()
     shutil.copy(folder.find_frame(2), folder.find_frame(1))
-    with pytest.raises(RequestError, match=r"epoch_0001\.png: is not the grid"):
+    with pytest.raises(RequestError, match=r"epoch_0001\.png: was changed since"):
         resume()
     assert "the sample grid of epoch 0 is missing" in here.printed
 
