@@ -40,7 +40,7 @@ def test_a_summary_has_the_best_trial_and_the_commands_to_use_next(grid):
     lines = grid[1].rpartition("\n\n")[2].splitlines()
     labels = [line.partition("  ")[0] for line in lines]
     assert labels == ["result", "best trial", "report", "reproduce", "ui", "run best"]
-    assert re.search(r"trial \d, score/fcd \d+\.\d\d, models:/s@best$", lines[1])
+    assert re.search(r"trial \d, score/fcd \d+\.\d\d, models:/s@best \(version 1\)$", lines[1])
 
 
 def test_a_slow_trial_does_not_hold_up_the_others(tmp_path):
