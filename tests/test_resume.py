@@ -119,7 +119,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_end(forty, tmp_path, num
     assert 30 <= stopped.step < 400
 
     printed = do(tmp_path, f"resume={run_id}")
-    assert f"going on with {folder.name} from step {stopped.step}" in printed
+    assert f"resuming {folder.name} from step {stopped.step}" in printed
     assert "score/fcd " in printed
     resumed = describe(tmp_path, run_id)
     # A model is logged where the run was stopped, too.

@@ -216,7 +216,7 @@ def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module
         ("runner.device=gpu", "runner.device: got gpu; TensorFlow finds no GPU"),
         ("data.dir=nowhere", "nowhere; it has no train-images-idx3-ubyte, with or without"),
         ("data.limit=60001", "data.limit: got 60001; allowed: at most 60000"),
-        ("score.classifier=nowhere", "nowhere/classifier.npz, which holds no classifier"),
+        ("score.classifier=nowhere", "nowhere/classifier.npz, which is not a classifier"),
         (
             "data.limit=null train.batch_size=70000",
             "train.batch_size: got 70000; allowed: at most the 60,000 images",

@@ -1,4 +1,4 @@
-"""What a run is made of, once every check has passed.
+"""Builds the components of a run, and checks them on this machine.
 
 components = prepare(config, config.runner, console)
 """
@@ -33,17 +33,17 @@ class Components:
 
     @property
     def steps_per_epoch(self) -> int:
-        """The optimizer steps of one epoch; images that do not fill a batch are left out."""
+        """The optimizer steps of one epoch, without images that do not fill a batch."""
         return len(self.train_rows) // self.config.train.batch_size
 
 
 def prepare(config: Config, runner: Runner, console: Console) -> Components:
-    """Set the device up, load and check the data, build the networks and the scorer.
+    """Set up the device, load and check the data, and build the networks and the scorer.
 
-    `runner` is that of the configuration, or what an earlier run found on its machine. Raises
-    RequestError for what this machine cannot do.
+    `runner` is that of the configuration, or holds the choices that an earlier run made on its
+    machine. Raises RequestError for what this machine cannot do.
     """
-    # TensorFlow is imported by this, and must not be before it.
+    # This imports TensorFlow, which must not be imported before.
     from dcgan_sweeps.device import set_up_device
 
     device = set_up_device(runner)
@@ -63,7 +63,7 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
 
 
 def choose_rows(config: Config, images: Images) -> Indices:
-    """Return which training images a run trains on; raises RequestError where they are too few."""
+    """Return the rows of the training images of a run; raises RequestError for too few."""
     from dcgan_sweeps.datasets.images import choose_subset
 
     rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)

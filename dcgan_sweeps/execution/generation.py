@@ -1,8 +1,8 @@
-"""Images of a generator, written to files.
+"""Writes images of a generator to files.
 
     write_images(generator, Path("images"), Wish(64, 0, True))   # images.png, .npz, .gif
 
-TensorFlow is imported with this module: the device must have been set up before.
+Importing this module imports TensorFlow, so the device must be set up first.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_image
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.tracking.pictures import draw_grid, write_gif, write_png
 
-MOST_IN_GRID = 1024  # images of the grid: more would be a picture that nothing opens
+MOST_IN_GRID = 1024  # images of the grid; programs fail to open much larger pictures
 WALKERS = 64  # images of a frame of the GIF
-STATIONS, STEPS = 4, 12  # latents that a walk passes, frames from one to the next
+STATIONS, STEPS = 4, 12  # latents that a walk passes, frames between two of them
 FRAME_S = 0.1
 BATCH = 500  # images drawn at a time
-LATENTS = "generate/latents"  # the random stream that they come from
+LATENTS = "generate/latents"  # the random stream of the latents
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How many images of which latents, and whether these also walk."""
+    """A request for images: their number, the seed of their latents, and whether to add a walk."""
 
     count: int
     seed: int
@@ -40,8 +40,10 @@ class Wish:
 
 
 def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
-    """Write a grid and the images beside it, and the walk where it is wished for; return the paths,
-    which are `stem` with an ending. Raises OSError."""
+    """Write a grid, the images as npz and, where asked for, the walk; return the paths.
+
+    The paths are `stem` with an ending. Raises OSError.
+    """
     random = stream(wish.seed, LATENTS)
     latents = random.standard_normal((wish.count, generator.latent_dim), np.float32)
     sample = make_image_sampler(generator.model, BATCH)
@@ -67,7 +69,7 @@ def draw_images(generator: Generator, count: int, seed: int) -> ImagesU8:
 def write_walk(
     path: Path, sample: Callable[[Latents], ImagesU8], starts: Latents, random: np.random.Generator
 ) -> None:
-    """Write a GIF in which each image walks from its latent past others, and comes back to it."""
+    """Write a GIF in which each image walks from its latent through others and back to it."""
     others = random.standard_normal((STATIONS - 1, *starts.shape), np.float32)
     stations = [starts, *others, starts]
     columns = math.ceil(math.sqrt(len(starts)))

@@ -1,4 +1,4 @@
-"""A run that is going on: what it shall do, what it is made of, its record, and who watches it.
+"""A run in progress: its spec, its components, its recorder, and its judge.
 
 live = LiveRun(spec, components, recorder, interrupts, console, judge)
 for end in train_and_score(live): ...
@@ -23,7 +23,7 @@ from dcgan_sweeps.tracking.recorder import Recorder
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch that is done and recorded; checkpointed and scored where that was due."""
+    """The end of an epoch that is trained and recorded, with its scores where they were due."""
 
     number: int
     scores: Mapping[str, float]
@@ -34,7 +34,7 @@ Judge = Callable[[EpochEnd], Stop | None]
 
 @dataclass(frozen=True)
 class LiveRun:
-    """One run in this process; `judge` is asked after each epoch whether it shall stop there."""
+    """One run in this process; `judge` decides after each epoch whether the run stops."""
 
     spec: RunSpec
     components: Components
@@ -48,7 +48,7 @@ class LiveRun:
         return self.spec.config
 
     def save_checkpoint(self, training: Training) -> None:
-        """Write a checkpoint of the training and of the record; raises CheckpointError."""
+        """Write a checkpoint of training and record; raises CheckpointError."""
         self.recorder.save_checkpoint(
             read_state(training), compute_config_hash(flatten(self.config))
         )

@@ -1,4 +1,4 @@
-"""The epochs of a run: trained, pictured, scored, checkpointed.
+"""The loop over the epochs of a run: train, draw samples, score, save a checkpoint.
 
 for end in train_and_score(live):
     end.number, end.scores
@@ -28,11 +28,11 @@ from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import Recorder, Steps, average_steps
 
-OF_THE_RECORD = "epoch"  # how the names of the record's own arrays in a checkpoint begin
+OF_THE_RECORD = "epoch"  # the names of the record's own arrays in a checkpoint begin with it
 
 
 class Stopped(Exception):
-    """The run was stopped before its end: pruned, or interrupted with a checkpoint written."""
+    """The run was stopped early: it is pruned, or interrupted and has written a checkpoint."""
 
     def __init__(self, stop: Stop):
         super().__init__(stop.reason)
@@ -40,10 +40,10 @@ class Stopped(Exception):
 
 
 def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
-    """Train to the last epoch, and yield the end of each: first of those that an earlier part of
-    the run has scored.
+    """Train to the last epoch, and yield the end of each epoch.
 
-    Raises Stopped where somebody, or `live.judge`, stops it, and Diverged.
+    A resumed run first yields the epochs that were scored before. Raises Stopped where a signal or
+    `live.judge` stops the run, and Diverged.
     """
     config, components, recorder = live.config, live.components, live.recorder
     training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
@@ -82,7 +82,7 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
 
 
 def _train_epoch(live: LiveRun, training: Training, epoch: Epoch, bar: TrainingBar) -> None:
-    """Train an epoch, recorded; raises Stopped within it where somebody asks for it."""
+    """Train and record one epoch; raises Stopped within it after an interrupt."""
     for block in epoch:
         steps = _as_steps(block, live.config.train.batch_size)
         live.recorder.add_steps(epoch.number, block.step, steps)
@@ -92,7 +92,7 @@ def _train_epoch(live: LiveRun, training: Training, epoch: Epoch, bar: TrainingB
 
 
 def _check_stop(live: LiveRun, training: Training, end: EpochEnd, *, is_saved: bool) -> None:
-    """Raise Stopped where the run shall end after an epoch that is not its last."""
+    """Raise Stopped where the run has to stop after this epoch."""
     stop = live.judge(end)
     if stop is not None and stop.outcome == Outcome.INTERRUPTED and not is_saved:
         live.save_checkpoint(training)
@@ -107,7 +107,7 @@ def _interrupt(
 ) -> NoReturn:
     if not is_saved:
         live.save_checkpoint(training)
-    reason = f"asked to stop at step {int(training.step.numpy())}, in epoch {epoch}"
+    reason = f"stopped on request at step {int(training.step.numpy())}, in epoch {epoch}"
     raise Stopped(Stop(Outcome.INTERRUPTED, reason))
 
 
@@ -130,7 +130,7 @@ def _draw_grid_latents(config: Config) -> Latents:
 
 
 def _restore(checkpoint: Checkpoint, training: Training, recorder: Recorder) -> None:
-    """Put training and record where the checkpoint is."""
+    """Restore training and record from a checkpoint."""
     arrays = checkpoint.arrays.items()
     restore_state(
         training, {name: each for name, each in arrays if not name.startswith(OF_THE_RECORD)}
@@ -146,7 +146,7 @@ def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
 
 
 def _end_epoch(live: LiveRun, look: Look, number: int) -> EpochEnd:
-    """Draw the grid after an epoch, score the generator where that is due, note both digests."""
+    """Draw the grid after an epoch, score the generator where due, and record both digests."""
     components, recorder = live.components, live.recorder
     grid_u8 = look.sample(look.grid_latents)
     recorder.add_samples(number, grid_u8)

@@ -1,9 +1,9 @@
-"""A run from its spec to its outcome.
+"""Executes a run, from its spec to its outcome.
 
     execution = execute(spec, components, console)
     execution.outcome, execution.scores
 
-TensorFlow is imported with this module: the device must have been set up before.
+Importing this module imports TensorFlow, so the device must be set up first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ EXIT_STATUS = {
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run ended, the scores that it ended with, its record and its delivery to MLflow."""
+    """The outcome of a run, its last scores, its recorder and its delivery to MLflow."""
 
     outcome: Outcome
     reason: str
@@ -60,26 +60,26 @@ class Execution:
 
     @property
     def status(self) -> int:
-        """The exit status: a complete run that could not be written down is not done."""
+        """The exit status; FAILURE for a complete run whose files could not all be written."""
         status = EXIT_STATUS[self.outcome]
         return FAILURE if status == OK and self.recorder.failures else status
 
 
 def go_on(end: EpochEnd) -> None:
-    """Judge every epoch good enough to go on."""
+    """Let every epoch pass: the judge of a run that is not a trial."""
 
 
 def execute(
     spec: RunSpec, components: Components, console: Console, judge: Judge = go_on
 ) -> Execution:
-    """Do a run to its end, or until `judge` stops it after an epoch, recorded.
+    """Execute and record a run, to its end or until `judge` stops it after an epoch.
 
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
     require_same_score(spec, components)
     with catch_interrupts() as interrupts:
-        if not spec.is_trial:  # the controller of a study has asked; its trials go on without
+        if not spec.is_trial:  # for a trial, the controller of the study has checked it
             require_tracker(spec.config.tracking)
         recorder = open_record(spec, components)
         with started():
@@ -87,7 +87,7 @@ def execute(
             delivery = Delivery(recorder.folder, spec.config.tracking)
             execution = _record(live, delivery)
             limit_s = spec.config.tracking.flush_timeout_s
-            # A trial leaves what is slow to the controller of its study.
+            # The controller of the study delivers what a trial could not deliver in this time.
             limit_s = min(limit_s, HANDOVER_S) if spec.is_trial else limit_s
             delivery.flush(limit_s, interrupts.listen(), make_say(console))
     with started():
@@ -96,8 +96,10 @@ def execute(
 
 
 def require_same_score(spec: RunSpec, components: Components) -> None:
-    """Raise RequestError, naming both, where a run would go on with another score than it began
-    with: one record holds one."""
+    """Check that a resumed run has the score identity that it started with.
+
+    Raises RequestError that names both identities: the record of a run holds scores of one.
+    """
     before = (
         spec.resume_point.provenance.get("score_identity")
         if spec.resume_point is not None
@@ -107,12 +109,12 @@ def require_same_score(spec: RunSpec, components: Components) -> None:
     if before is None or before == (now.digest if now is not None else ""):
         return
     words = {before: "the run's"} | ({now.digest: now.describe()} if now is not None else {})
-    problem = f"{describe_mixed(words)}; put the classifier back, or start a new run"
+    problem = f"{describe_mixed(words)}; restore the classifier, or start a new run"
     raise refuse("resume", problem)
 
 
 def _record(live: LiveRun, delivery: Delivery) -> Execution:
-    """Do the run, and record how it ended."""
+    """Execute the run, and record its outcome."""
     stop, scores = Stop(Outcome.FAILED, ""), dict[str, float]()
     try:
         record_request(live.spec, live.components, live.recorder)
@@ -155,36 +157,41 @@ def _explain(error: Exception) -> Stop:
 
 
 def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s: float) -> None:
-    """Print how the run ended, its score, where everything is, and what to do next."""
+    """Print the outcome and the scores of a run, where it is, and the commands to use next.
+
+    These are at most eight lines.
+    """
     recorder, scores, delivery = execution.recorder, execution.scores, execution.delivery
     reason = f": {execution.reason}" if execution.reason else ""
     shown = [f"{name} {METRICS[name].show(value)}" for name, value in scores.items()]
     facts = {
-        "outcome": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
+        "result": f"{execution.outcome}{reason}, after {format_duration(wall_s)}",
         "score": ", ".join(shown) or "none",
-        "pictures": str(recorder.folder.samples),
-        "logging": f"training waited {recorder.waited_s:.2f} s, "
-        f"the writer used {delivery.cpu_s:.2f} s of CPU",
     }
     if delivery.run_id is not None:
-        facts["run"] = delivery.run_id
-        facts["look"] = _say_where_to_look(spec.config.tracking)
+        facts["view"] = _name_view(spec.config.tracking)
     if execution.outcome in (Outcome.INTERRUPTED, Outcome.FAILED):
-        facts["go on"] = _say_how_to_go_on(spec, recorder, delivery.run_id)
-    if execution.outcome == Outcome.FAILED:
-        facts["traceback"] = str(recorder.folder.root / "traceback.txt")
+        facts["resume with"] = _name_resume(spec, recorder, delivery.run_id)
+    facts |= _describe_files(execution)
+    if delivery.run_id is not None:
+        facts["run id"] = delivery.run_id
     facts |= delivery.describe([recorder.folder], str(recorder.folder.root))
     console.print()
     print_facts(console, facts)
-    if recorder.failures:
-        first = recorder.failures[0]
-        make_say(console)(
-            f"{len(recorder.failures)} writes failed, the first with: {first}. "
-            f"What could be written is in {recorder.folder.root}"
-        )
 
 
-def _say_where_to_look(tracking: Tracking) -> str:
+def _describe_files(execution: Execution) -> dict[str, str]:
+    """Return the one line of the summary that names the run's files."""
+    folder, failures = execution.recorder.folder, execution.recorder.failures
+    if failures:
+        count = "1 write" if len(failures) == 1 else f"{len(failures)} writes"
+        return {"not written": f"{count} failed, first with: {failures[0]}; rest in {folder.root}"}
+    if execution.outcome == Outcome.FAILED:
+        return {"traceback": str(folder.root / "traceback.txt")}
+    return {"samples": str(folder.samples)}
+
+
+def _name_view(tracking: Tracking) -> str:
     uri = tracking.uri
     if uri is not None and uri.startswith(("http://", "https://")):
         return uri
@@ -192,7 +199,7 @@ def _say_where_to_look(tracking: Tracking) -> str:
     return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
 
 
-def _say_how_to_go_on(spec: RunSpec, recorder: Recorder, run_id: str | None) -> str:
+def _name_resume(spec: RunSpec, recorder: Recorder, run_id: str | None) -> str:
     tracking = spec.config.tracking
     target = run_id or str(recorder.folder.root)
     words = [f"resume={quote(target)}"]
@@ -204,4 +211,4 @@ def _say_how_to_go_on(spec: RunSpec, recorder: Recorder, run_id: str | None) -> 
         words.append("tracking.uri=null")
     line = shlex.join(["python", "-m", "dcgan_sweeps.run", *words])
     newest = list_checkpoints(recorder.folder.checkpoints)
-    return line if newest else f"{line} (from the start: there is no checkpoint yet)"
+    return line if newest else f"{line} (from the start, as there is no checkpoint yet)"

@@ -1,4 +1,4 @@
-"""What the extra metrics of a score have seen, as pictures.
+"""Draws pictures of the results of the extra metrics.
 
 draw_pictures(images, train_rows, fakes_u8, examination, walks_u8)["nearest"]
 """
@@ -29,19 +29,19 @@ def draw_pictures(
 ) -> dict[str, ImagesU8]:
     """Return {name: picture}, each with its caption; images are (n, 28, 28) in 0..255.
 
-    `train_rows` are those of the images that were trained on, `seen` what was found in the fakes.
+    `train_rows` are the rows of the images that were trained on, `seen` the examined fakes.
     """
     nearest = images.train_u8[train_rows[seen.nearest]]
     rows = np.concatenate([fakes_u8[: len(nearest), None], nearest], axis=1)
     grids = {
         "surest": (fakes_u8[seen.most_confident], COLUMNS, "most confident fakes"),
-        "least_sure": (fakes_u8[seen.least_sure], COLUMNS, "least sure of the classifier"),
+        "least_sure": (fakes_u8[seen.least_sure], COLUMNS, "least confident fakes"),
         "nearest": (
             rows.reshape(-1, *rows.shape[2:]),
             rows.shape[1],
-            "left: generated; then its nearest training images",
+            "left: generated; right: nearest training images",
         ),
-        "interpolation": (walks_u8, STEPS, "each row: from one latent to another"),
+        "interpolation": (walks_u8, STEPS, "each row: a walk from one latent to another"),
     }
     pictures = {
         name: add_caption(draw_grid(images_u8, columns), caption)

@@ -1,9 +1,9 @@
-"""Scores the generator of a run that has ended, and logs that beside what the run has already.
+"""Scores logged generators again, and logs the new scores in addition to those of their runs.
 
     loaded = load_all(client, runs, config, console)
     score_all(client, loaded, console)   # a row of each under COLUMNS
 
-TensorFlow is imported with this module: the device must have been set up before.
+Importing this module imports TensorFlow, so the device must be set up first.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from dcgan_sweeps.terminal import format_duration, make_say
 from dcgan_sweeps.tracking.present import find_generator
 from dcgan_sweeps.tracking.store import Client
 
-# What says which images a run was trained on.
+# The params that say which images a run was trained on.
 IMAGES = ("data.name", "data.count", "data.limit", "seed")
 COLUMNS = ("run", "name", "identity", "fcd", "fcd_test", "share", "own fcd")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A run, its generator, and what that is scored with."""
+    """A run, its generator, and the scorer for it."""
 
     run: LoggedRun
     generator: Generator
@@ -51,8 +51,10 @@ class Loaded:
 def load_all(
     client: Client, runs: Sequence[LoggedRun], config: Config, console: Console
 ) -> list[Loaded]:
-    """Return each run with its generator and what it is scored with, before any is scored; raises
-    RequestError with a fault for each that cannot be loaded."""
+    """Return each run with its generator and its scorer, all loaded before any is scored.
+
+    Raises RequestError with a fault for each run that cannot be loaded.
+    """
     scorers: dict[tuple[str, int | None], Scorer] = {}
     loaded: list[Loaded] = []
     faults: list[Fault] = []
@@ -74,7 +76,7 @@ def load_all(
 
 
 def _compose_images(run: LoggedRun) -> Config:
-    """Return a configuration with the images that a run says it was trained on."""
+    """Return a configuration that has the images of a run, as its params state them."""
     logged = {key: quote(run.params[key]) for key in IMAGES if run.params[key] != "None"}
     config: Config = compose_request(
         "config", [f"{key.removesuffix('.name')}={text}" for key, text in logged.items()]
@@ -83,8 +85,10 @@ def _compose_images(run: LoggedRun) -> Config:
 
 
 def load_generator(client: Client, run: LoggedRun) -> Generator:
-    """Return the newest generator that a run has logged; raises RequestError where there is none,
-    or what there is draws no images."""
+    """Return the newest generator that a run has logged.
+
+    Raises RequestError where there is none, or where it cannot draw images.
+    """
     logged = find_generator(client, run.run_id)
     if logged is None:
         raise refuse("TARGET", f"got {run.run_id}, which logged no generator")
@@ -92,14 +96,13 @@ def load_generator(client: Client, run: LoggedRun) -> Generator:
 
 
 def load_model(client: Client, logged: Model, target: str) -> Generator:
-    """Return a logged generator; raises RequestError, naming `target`, for one that cannot be
-    loaded."""
+    """Return a logged generator; raises RequestError that names `target` where loading fails."""
     with tempfile.TemporaryDirectory() as folder:
         return load_file(download_keras_file(client, logged, folder), target)
 
 
 def load_file(path: Path, target: str) -> Generator:
-    """Return the generator in a .keras file; raises RequestError, naming `target`."""
+    """Return the generator in a .keras file; raises RequestError that names `target`."""
     try:
         return read_generator(path)
     except ValueError as error:
@@ -126,8 +129,11 @@ def score_all(client: Client, loaded: Sequence[Loaded], console: Console) -> lis
 
 
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
-    """Return {name: value} of the scores and extra metrics, logged where the run lacks them. They
-    are named score/NAME for the run's own identity, and score_IDENTITY/NAME for another."""
+    """Score a run, log what it lacks, and return {name: value} of the scores and extra metrics.
+
+    They are logged as score/NAME for the run's own identity, and as score_IDENTITY/NAME for
+    another.
+    """
     run, generator, scorer = loaded.run, loaded.generator, loaded.scorer
     begin = time.perf_counter()
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)

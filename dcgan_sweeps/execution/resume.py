@@ -1,4 +1,4 @@
-"""Which run `resume=` names, and what goes on from it.
+"""Finds the run that `resume=` names, and builds the spec that resumes it.
 
 spec = build_resumed_spec(request, say=print)
 """
@@ -46,7 +46,7 @@ from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.present import find_own_run
 from dcgan_sweeps.tracking.store import answering, open_store
 
-# May be given anew when a run goes on: where things are, and how often the machine is measured.
+# Keys that may change when a run is resumed: places, and how often system metrics are sampled.
 MAY_CHANGE = (
     "tracking.uri",
     "tracking.dir",
@@ -58,10 +58,11 @@ MAY_CHANGE = (
 
 
 def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
-    """Return the spec that goes on with the run that `resume` names.
+    """Return the spec that resumes the run that `resume` names.
 
-    With more epochs than that run had, it is a new run that starts from the checkpoint. Raises
-    RequestError for a run that cannot go on, and for every other key that is changed.
+    With more epochs than that run has, the spec is that of a new run that starts from the
+    checkpoint. Raises RequestError for a run that cannot be resumed, and for every other key that
+    is changed.
     """
     folder = find_recorded(str(request.config.resume), request.config.tracking)
     files = read_files(folder)
@@ -75,7 +76,7 @@ def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
             require_resumable(folder, request.config.tracking, epochs)
         checkpoint = read_own_checkpoint(folder, logged, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
-        say(f"going on with {folder.root.name} from {where}")
+        say(f"resuming {folder.root.name} from {where}")
         resume_point = ResumePoint(folder, lock, files.provenance, checkpoint, same=not is_longer)
         config = replace_keys(logged, changes)
         runner = restore_runner(logged.runner, files.provenance)
@@ -84,11 +85,10 @@ def build_resumed_spec(request: Request, say: Callable[[str], None]) -> RunSpec:
 
 
 def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
-    """Return the provenance of a trial that is tried again, {} where it died before that was
-    written; its configuration is that of its study.
+    """Return the provenance of a trial that starts again, {} where none was written.
 
-    Raises RequestError where a file of an earlier start is damaged or was edited, or where the
-    study now asks something else of the trial.
+    `config` is the configuration that the study gives the trial. Raises RequestError where a file
+    of an earlier start is damaged or was edited, or where `config` differs from the logged one.
     """
     if not all((folder.root / name).is_file() for name in (CONFIG, OVERRIDES)):
         return read_provenance(folder)
@@ -96,7 +96,7 @@ def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
     require_none(files.edits)
     changes = find_changes(flatten(files.config), flatten(config))
     faults = [
-        Fault(key, f"got {now}; the trial began with {before}, and goes on unchanged")
+        Fault(key, f"got {now}; the trial started with {before}, which cannot change")
         for key, (before, now) in changes.items()
         if is_hashed(key)
     ]
@@ -107,7 +107,7 @@ def read_unedited(config: Config, folder: RunFolder) -> Mapping[str, Any]:
 
 @contextmanager
 def released_on_refusal(lock: IO[str]) -> Iterator[IO[str]]:
-    """Release the lock of a run that cannot be resumed, and raise the error again."""
+    """Release the lock where the run cannot be resumed, and raise the error again."""
     try:
         yield lock
     except BaseException:
@@ -118,11 +118,11 @@ def released_on_refusal(lock: IO[str]) -> Iterator[IO[str]]:
 def read_own_checkpoint(
     folder: RunFolder, config: Config, say: Callable[[str], None]
 ) -> Checkpoint | None:
-    """Return the newest checkpoint of the run of a configuration that is whole, None where it died
-    before its first; `say` gets a line for each that is damaged, and for what is missing beside it.
+    """Return the newest undamaged checkpoint of a run, None where it has none.
 
-    Raises RequestError for a checkpoint of another run, and where the record beside it, which goes
-    on with the run, was changed: its provenance, and its sample grids.
+    `say` gets a line for each damaged checkpoint, and for each missing sample grid. Raises
+    RequestError for a checkpoint of a run with another configuration, and where the provenance or
+    a sample grid, which the resumed run keeps, was changed.
     """
     checkpoint = read_newest(folder.checkpoints, say)
     if checkpoint is None:
@@ -131,37 +131,37 @@ def read_own_checkpoint(
     mine = compute_config_hash(flatten(config))
     its = rename_logged(checkpoint.facts).get("config_hash")
     if its not in (None, mine):
-        problem = f"step {checkpoint.step} is of a run of config hash {its}; this one's is {mine}"
+        problem = f"step {checkpoint.step} has config hash {its}; the run has {mine}"
         raise refuse(str(folder.checkpoints), problem)
     frames, faults = folder.find_frames(), []
     for epoch, sha256 in read_grids(checkpoint).items():
         if epoch not in frames:
             say(f"the sample grid of epoch {epoch} is missing: {folder.find_frame(epoch)}")
         elif hashlib.sha256(frames[epoch].read_bytes()).hexdigest() != sha256:
-            problem = "is not the grid that the run drew; put it back, or remove it"
+            problem = "was changed since the run wrote it; restore the file, or remove it"
             faults.append(Fault(str(frames[epoch]), problem))
     if faults:
         raise RequestError(faults)
     before = checkpoint.history.encode()
     if not folder.history.is_file() or not begins_with(folder.history, before):
-        say(f"{folder.history} was changed; it is put back to what the checkpoint has")
+        say(f"{folder.history} was changed; it is restored from the checkpoint")
     return checkpoint
 
 
 def begins_with(path: Path, content: bytes) -> bool:
-    """Return whether a file begins with some content."""
+    """Return whether a file begins with `content`."""
     with path.open("rb") as file:
         return file.read(len(content)) == content
 
 
 def build_longer_spec(spec: RunSpec) -> RunSpec:
-    """Return the spec of the new run that trains longer than the one that `spec` goes on with.
+    """Return the spec of a new run that trains longer than the run that `spec` resumes.
 
-    Raises RequestError where there is no checkpoint to start from.
+    Raises RequestError where that run has no checkpoint.
     """
     resume_point, config = spec.resume_point, spec.config
     if resume_point is None or resume_point.checkpoint is None:
-        raise refuse("resume", "the run has no checkpoint to train longer from")
+        raise refuse("resume", "the run has no checkpoint from which it could train longer")
     word = f"train.epochs={config.train.epochs}"
     words = [each for each in spec.overrides if not each.startswith("train.epochs=")]
     name = f"{spec.name.partition(' train.epochs=')[0]} {word}"
@@ -177,10 +177,7 @@ def build_longer_spec(spec: RunSpec) -> RunSpec:
 
 
 def find_recorded(target: str, tracking: Tracking) -> RunFolder:
-    """Return the folder of a run, which `target` names: a run id, or the folder itself.
-
-    Raises RequestError.
-    """
+    """Return the folder of the run that `target` names by run id or folder; raises RequestError."""
     if RUN_ID.fullmatch(target):
         with answering():
             run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
@@ -197,52 +194,53 @@ def find_recorded(target: str, tracking: Tracking) -> RunFolder:
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:
-    """Return the folder of a tracked run; raises RequestError where none here says it is."""
+    """Return the folder of a tracked run; raises RequestError where it is not on this machine."""
     named = Path(run.tags.get("folder", ""))
-    # The second: a store that was moved with its runs.
+    # The second is for a store that was moved with its runs.
     for root in (named, Path(tracking.dir).expanduser().resolve() / "runs" / named.name):
         folder = RunFolder(root)
         if named.name and folder.read_run_id() == run.run_id:
             _require_files(folder)
             return folder
-    problem = f"the folder of run {run.run_id} is not on this machine: {named or 'none was logged'}"
+    where = f" ({named})" if run.tags.get("folder") else "; it logged none"
+    problem = f"the folder of run {run.run_id} is not on this machine{where}"
     raise refuse("resume", problem)
 
 
 def _require_files(folder: RunFolder) -> None:
     for name in (CONFIG, OVERRIDES):
         if not (folder.root / name).is_file():
-            problem = f"the run died before it wrote {name}; start it again, as a new one"
+            problem = f"the run died before it wrote {name}; start a new run"
             raise refuse("resume", f"{problem} ({folder.root})")
 
 
 def hold(folder: RunFolder) -> IO[str]:
-    """Return the run's lock, held; raises RequestError, naming the process, while it goes on."""
+    """Lock a run and return the lock; raises RequestError that names a process that runs it."""
     try:
         return folder.lock()
     except BlockingIOError as error:
-        raise refuse("resume", f"the run is still going on, as {error}") from error
+        raise refuse("resume", f"the run is still running, as {error}") from error
 
 
 def find_changed_keys(request: Request, logged: Config) -> dict[str, Any]:
-    """Return {key: value} of what the request asks beside `resume`; a run goes on unchanged.
+    """Return {key: value} of the keys that the request sets in addition to `resume`.
 
-    Raises RequestError with every key that may not change.
+    Raises RequestError with a fault for every key that may not change.
     """
     asked = flatten(request.config)
     named = {word.lstrip("+~").partition("=")[0] for word in request.overrides}
     wanted = named | set(find_changes(asked, flatten_defaults()))
     before = flatten(logged)
     changes = {key: asked[key] for key in wanted - {"resume"} if key in asked}
-    # Where the store is, this request says: it was found there.
+    # The run was found in the store of this request, which may have moved.
     changes |= {key: asked[key] for key in ("tracking.uri", "tracking.dir")}
     faults = [
-        Fault(key, f"got {value}; the run has {before[key]}, and goes on unchanged")
+        Fault(key, f"got {value}; the run started with {before[key]}, which cannot change")
         for key, value in sorted(changes.items())
         if value != before[key] and not _may_change(key, value, before[key])
     ]
     if faults:
-        longer = f"train.epochs above {logged.train.epochs} trains it longer, as a new run"
+        longer = f"train.epochs above {logged.train.epochs}, which trains longer as a new run"
         raise RequestError([*faults, Fault("allowed", f"{longer}; {', '.join(MAY_CHANGE)}")])
     return changes
 
@@ -252,9 +250,9 @@ def _may_change(key: str, value: Any, before: Any) -> bool:
 
 
 def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> None:
-    """Raise RequestError for a run that has reached its end, as its folder says.
+    """Raise RequestError for a run that is complete or has diverged, as its folder says.
 
-    One that is not whole in its tracker is done from its last checkpoint, and delivered.
+    One that is not yet delivered to its tracker may be resumed from its last checkpoint.
     """
     ending = folder.read_ending()
     if ending is None or (is_mirrored(tracking) and not is_delivered(folder)):
@@ -263,11 +261,11 @@ def require_resumable(folder: RunFolder, tracking: Tracking, epochs: int) -> Non
         problem = f"the run is complete; train.epochs above {epochs} trains it longer"
         raise refuse("resume", problem)
     if ending.outcome == Outcome.DIVERGED:
-        raise refuse("resume", "the run diverged, and would do so again")
+        raise refuse("resume", "the run diverged, and would diverge again")
 
 
 def drop_scores(checkpoint: Checkpoint, config: Config) -> Checkpoint:
-    """Return a checkpoint without the scores and extra metrics that `config` would not have taken.
+    """Return a checkpoint without the scores and extra metrics that `config` does not ask for.
 
     A run is always scored at its last epoch, which need not be one of `score.every`.
     """

@@ -1,4 +1,4 @@
-"""The scores after an epoch: measured, recorded, and what the extra metrics found shown.
+"""Scores the generator after an epoch, records the scores, and prints the extra metrics.
 
 recorder.add_scores(0, measure_bounds(scorer, look))
 score_epoch(components, scorer, recorder, look, console, epoch)["score/fcd"]
@@ -24,7 +24,7 @@ from dcgan_sweeps.tracking.recorder import Recorder
 
 @dataclass(frozen=True)
 class Look:
-    """What an epoch's end is looked at with: the sampler, and the fixed latents of the grid."""
+    """The sampler of the generator, and the fixed latents of the sample grid."""
 
     sample: Callable[[Latents], ImagesU8]
     grid_latents: Latents
@@ -35,7 +35,7 @@ class Look:
 
 
 def measure_bounds(scorer: Scorer, look: Look) -> dict[str, float]:
-    """Return what a score can be read between: real images, noise, the untrained generator."""
+    """Return the scores of real images, of noise and of the untrained generator, as bounds."""
     untrained = scorer.score(scorer.draw(look.sample, look.latent_dim))
     return {
         "score/fcd_floor": scorer.floor,
@@ -52,8 +52,10 @@ def score_epoch(
     console: Console,
     epoch: int,
 ) -> dict[str, float]:
-    """Return the scores after an epoch, recorded, with extra metrics where they are due; {} for an
-    epoch that is not scored."""
+    """Record and return the scores after an epoch; {} for an epoch that is not scored.
+
+    The extra metrics are recorded and printed as well where they are due.
+    """
     if not is_scored(components.config, epoch):
         return {}
     begin = time.perf_counter()
@@ -89,7 +91,7 @@ def name_scores(scorer: Scorer, scores: Scores) -> dict[str, float]:
 
 
 def name_metrics(scorer: Scorer, fakes: Fakes, examination: Examination) -> dict[str, float]:
-    """Return {metric: value} of the extra metrics, with the error of the score itself."""
+    """Return {metric: value} of the extra metrics, and of the standard error of the score."""
     metrics = {f"score/{name}": value for name, value in examination.metrics.items()}
     metrics["score/fcd_error"] = scorer.estimate_error(fakes)
     if scorer.settings.extrapolate:
@@ -100,6 +102,6 @@ def name_metrics(scorer: Scorer, fakes: Fakes, examination: Examination) -> dict
 def show_extra_metrics(
     console: Console, metrics: Mapping[str, float], fcd_s: float, extra_metrics_s: float
 ) -> None:
-    """Print the extra metrics beside those of real images, and what they cost."""
+    """Print the extra metrics next to those of real images, and the time that they took."""
     console.print(make_extra_metrics_table(metrics))
-    console.print(f"scoring took {fcd_s:.1f} s, the extra metrics {extra_metrics_s:.1f} s more")
+    console.print(f"scoring took {fcd_s:.1f} s, and the extra metrics {extra_metrics_s:.1f} s")

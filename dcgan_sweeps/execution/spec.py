@@ -1,4 +1,4 @@
-"""What a run shall do: its configuration, and what it goes on from.
+"""The spec of a run: its configuration, and the point that it resumes from.
 
 spec = build_spec(request)
 """
@@ -18,17 +18,17 @@ from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import TRIAL, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
-OUT_OF_MEMORY = "out of memory: "  # how the reason of such a failure begins
+OUT_OF_MEMORY = "out of memory: "  # the reason of such a failure begins with it
 
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """The run that is gone on with: in its own record, or in that of a new run."""
+    """A recorded run to resume from: in its own record (`same`), or in that of a new run."""
 
     folder: RunFolder
     lock: IO[str]  # of the folder, held
-    provenance: Mapping[str, Any]  # empty where it died before that was written
-    checkpoint: Checkpoint | None  # None where it died before its first
+    provenance: Mapping[str, Any]  # empty where the run died before that was written
+    checkpoint: Checkpoint | None  # None where the run died before its first one
     same: bool
 
     @property
@@ -38,7 +38,7 @@ class ResumePoint:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run to be done; `runner` may name what an earlier run found on its machine."""
+    """A run to execute; `runner` may hold the choices that an earlier run made on its machine."""
 
     config: Config
     overrides: tuple[str, ...]
@@ -47,7 +47,7 @@ class RunSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     resume_point: ResumePoint | None = None
     folder: Path | None = None  # of a new run; None: one under runs/, named by the time
-    params: Mapping[str, Any] = field(default_factory=dict)  # logged beside the configuration
+    params: Mapping[str, Any] = field(default_factory=dict)  # logged with the configuration
 
     @property
     def is_trial(self) -> bool:
@@ -57,32 +57,31 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a run shall not go on after an epoch: it is pruned, or interrupted to be resumed."""
+    """The reason to stop a run after an epoch: it is pruned, or interrupted to be resumed."""
 
     outcome: Outcome
     reason: str
 
 
 def build_spec(request: Request) -> RunSpec:
-    """Return the spec of a run that starts from nothing."""
+    """Return the spec of a new run."""
     config = request.config
     name = config.tracking.run_name or name_run(request.choices["experiment"], request.overrides)
     return RunSpec(config, request.overrides, name, config.runner)
 
 
 def name_run(experiment: str, overrides: tuple[str, ...]) -> str:
-    """Return what was asked for, in words: the experiment, then each override that can change what
-    the run computes."""
+    """Return the name of a run: the experiment, and each override that can change its result."""
     quiet = ("experiment", "runner", "hydra")
     words = [word for word in overrides if is_hashed(word.partition("=")[0])]
     return " ".join([experiment, *(word for word in words if not word.startswith(quiet))])
 
 
 def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
-    """Return `runner` with the choices that an earlier run made, as its provenance says.
+    """Return `runner` with the choices that an earlier run made, read from its provenance.
 
-    Without provenance nothing is known of them, and `runner` stays as it is. Raises RequestError
-    for a choice that there is not.
+    Without provenance these are unknown, and `runner` is returned unchanged. Raises RequestError
+    for a choice that does not exist.
     """
     device = provenance.get("device")
     if device is None:
@@ -105,13 +104,13 @@ def restore_runner(runner: Runner, provenance: Mapping[str, Any]) -> Runner:
 
 
 def is_scored(config: Config, epoch: int) -> bool:
-    """Return whether the end of an epoch is scored: every so many, and the last one always."""
+    """Return whether an epoch is scored: each `score.every`-th one, and always the last one."""
     every = config.score.every
     return epoch == config.train.epochs or (epoch > 0 and epoch % every == 0)
 
 
 def is_examined(config: Config, epoch: int) -> bool:
-    """Return whether the end of an epoch has the extra metrics of its score as well."""
+    """Return whether the extra metrics are computed after an epoch."""
     when = config.score.extra_metrics
     if when == "every":
         return is_scored(config, epoch)

@@ -1,4 +1,4 @@
-"""The beginning of a run's record: configuration first, then where it comes from.
+"""Records the start of a run: first its configuration, then its provenance.
 
 recorder = open_record(spec, components)
 record_request(spec, components, recorder)
@@ -30,15 +30,15 @@ from dcgan_sweeps.tracking.recorder import Recorder, open_recorder
 
 
 def open_record(spec: RunSpec, components: Components) -> Recorder:
-    """Return the recorder of a new run, or of one that is resumed, put back to its checkpoint.
+    """Return the recorder of a new run, or that of a resumed run, put back to its checkpoint.
 
-    Raises RequestError where neither can be begun: nothing is left then.
+    Raises RequestError where the record cannot be opened; no files are left then.
     """
     tracking, resume_point = spec.config.tracking, spec.resume_point
     if resume_point is not None and resume_point.same:
         resume_point.folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
         rewind(resume_point.folder, resume_point.checkpoint, components)
-        name = spec.name if spec.is_trial else ""  # "": as it was
+        name = spec.name if spec.is_trial else ""  # "" keeps the name
         resume_point.folder.begin(name, spec.tags, spec.params, tracking)
         return Recorder(resume_point.folder, tracking, resume_point.lock)
     tags = {
@@ -57,7 +57,7 @@ def open_record(spec: RunSpec, components: Components) -> Recorder:
 
 
 def rewind(folder: RunFolder, checkpoint: Checkpoint | None, components: Components) -> None:
-    """Put a run folder back to a checkpoint, or to the start where there is none."""
+    """Put a run folder back to a checkpoint, or to the start where the run has none."""
     if checkpoint is None:
         folder.rewind("", -1)
     else:
@@ -65,7 +65,7 @@ def rewind(folder: RunFolder, checkpoint: Checkpoint | None, components: Compone
 
 
 def record_request(spec: RunSpec, components: Components, recorder: Recorder) -> None:
-    """Record the configuration, so that the run can be named and resumed whatever comes."""
+    """Record the configuration, so that the run can be identified and resumed after any failure."""
     flat = flatten(spec.config)
     identity = components.scorer.identity.digest if components.scorer else ""
     params = {"config_hash": compute_config_hash(flat), "score.identity": identity}
@@ -116,7 +116,7 @@ def _show_layers(components: Components, console: Console) -> list[str]:
 
 
 def gather_facts(spec: RunSpec, components: Components, code: provenance.Code) -> dict[str, Any]:
-    """Return the provenance of a run: all that its result may depend on beside its request."""
+    """Return the provenance of a run: all that its result may depend on except its request."""
     return {
         "command": provenance.read_command(),
         "config_hash": compute_config_hash(flatten(spec.config)),

@@ -1,7 +1,7 @@
-"""Adam with TensorFlow's fused kernel: one pass over each weight in place of Keras's ten.
+"""Adam with TensorFlow's fused kernel, which passes over each weight once where Keras needs ten.
 
-Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, the form before section 2.1,
-which is also that of Keras.
+Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, in the form before
+section 2.1, which Keras uses as well.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import tensorflow as tf
 
 from dcgan_sweeps.config import Optimizer
 
-# Loss scaling as in Keras's LossScaleOptimizer: only for float16, whose gradients underflow.
+# Loss scaling as in Keras's LossScaleOptimizer; only float16 needs it, as its gradients underflow.
 FIRST_SCALE, GROW_AFTER = 2.0**15, 2000
 
 
 class Adam:
     """The optimizer of one network.
 
-    `variables` are updated in place; `state` lists every variable that a checkpoint needs.
+    It updates `variables` in place; `state` lists every variable that a checkpoint needs.
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class Adam:
     def minimise(self, loss: tf.Tensor, tape: tf.GradientTape) -> None:
         """Move the variables one step down the gradient of `loss`, a scalar on `tape`.
 
-        With loss scaling, a step whose gradients are not finite is left out and the scale halved.
+        With loss scaling, a step with gradients that are not finite is skipped, and the scale is
+        halved.
         """
         if not self.scaled:
             self._apply(tape.gradient(loss, self.variables))

@@ -1,7 +1,7 @@
-"""The networks' forward pass in training, over the weights of the plain Keras models.
+"""The forward pass of both networks in training, with the weights of the plain Keras models.
 
-Same mathematics as `model(inputs, training=True)`, with a fused BatchNormalization, dropout masks
-of 16 bits from a stateless seed, and logits in place of probabilities.
+It computes the same as `model(inputs, training=True)`, but with a fused BatchNormalization, dropout
+masks of 16 bits from a stateless seed, and logits in place of probabilities.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from keras import layers
 
 
 def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str) -> tf.Tensor:
-    """Return images (n, 28, 28, 1); `batch_norm` is "batch", which moves the averages, or
-    "inference"."""
+    """Return images (n, 28, 28, 1) from latents (n, latent_dim).
+
+    `batch_norm` is "batch", which updates the moving averages, or "inference".
+    """
     if batch_norm == "inference":
         return generator(latents, training=False)
     activations = latents
@@ -41,9 +43,9 @@ def discriminate(discriminator: keras.Sequential, images: tf.Tensor, seed: tf.Te
 
 
 def normalise_batch(layer: layers.BatchNormalization, inputs: tf.Tensor) -> tf.Tensor:
-    """Return `inputs` (n, h, w, channels) normalised over the batch, and move the layer's averages.
+    """Return `inputs` (n, h, w, channels) normalised over the batch; update the moving averages.
 
-    The kernel returns the variance with n - 1; Keras averages the one with n.
+    The kernel divides the variance by n - 1; Keras averages the variance divided by n.
     """
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         inputs, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon, is_training=True
@@ -59,9 +61,9 @@ def _move(average: tf.Variable, value: tf.Tensor, momentum: float) -> None:
 
 
 def drop(inputs: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Return `inputs` with a share `rate` set to zero and the rest scaled up.
+    """Return `inputs` with a share `rate` set to zero, and the rest scaled up.
 
-    The rate is rounded to 1/65536, and the scale is that of the rounded rate.
+    The rate is rounded to a multiple of 1/65536, and the scale follows from the rounded rate.
     """
     threshold = round(rate * 65536)
     if threshold == 0:

@@ -1,4 +1,4 @@
-"""The two networks, as plain Keras models.
+"""Builds the generator and the discriminator as plain Keras models.
 
 gan = build_gan(config.model, seed=0, precision="float32")
 gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
@@ -18,8 +18,8 @@ from dcgan_sweeps.config import Model
 from dcgan_sweeps.randomness import seed_int
 
 IMAGE_SHAPE = (28, 28, 1)
-LARGEST = 2_000_000_000  # bytes of a generator's weights
-# What Keras and what it reads with raise for a damaged file.
+LARGEST = 2_000_000_000  # bytes of an unpacked .keras file
+# The errors that Keras, and the libraries it reads with, raise for a damaged file.
 DAMAGE = (
     TypeError,
     LookupError,
@@ -35,7 +35,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Gan:
-    """A generator and a discriminator whose weights training changes in place."""
+    """A generator and a discriminator; training changes their weights in place."""
 
     generator: keras.Sequential
     discriminator: keras.Sequential
@@ -52,16 +52,16 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Generator:
-    """A trained generator, to be drawn from."""
+    """A trained generator, from which images can be drawn."""
 
     model: keras.Sequential
     latent_dim: int
 
 
 def read_generator(path: Path) -> Generator:
-    """Return the generator in a .keras file, loaded in safe mode: nothing in it is run.
+    """Return the generator in a .keras file, loaded in safe mode, which runs no code of the file.
 
-    Raises ValueError for a file that Keras cannot load, and for a model of other shapes.
+    Raises ValueError for a file that Keras cannot load, and for a model with other shapes.
     """
     _require_small_zip(path)
     try:
@@ -75,9 +75,9 @@ def read_generator(path: Path) -> Generator:
 
 
 def _require_small_zip(path: Path) -> None:
-    """Raise ValueError for a file that is no zip, as a .keras file is, or fills the memory."""
+    """Raise ValueError for a file that is not a zip, as .keras files are, or is too large."""
     if not zipfile.is_zipfile(path):  # Keras would say that the file is not there
-        raise ValueError("it is no .keras file")
+        raise ValueError("it is not a .keras file")
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(each.file_size for each in archive.infolist())
@@ -93,7 +93,7 @@ def build_gan(model: Model, seed: int, precision: str) -> Gan:
 
 
 def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:
-    """Return the generator: latents (n, latent_dim) to images (n, 28, 28, 1), from -1 to 1."""
+    """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
     wide, narrow = model.generator_filters
 
     def normalise() -> keras.Layer:
@@ -129,7 +129,7 @@ def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential
 
 
 def build_discriminator(model: Model, seed: int, precision: str) -> keras.Sequential:
-    """Return the discriminator: images (n, 28, 28, 1) to probabilities of being real, (n, 1)."""
+    """Return the discriminator, from images (n, 28, 28, 1) to probabilities "real" (n, 1)."""
 
     def downsample(filters: int, name: str) -> list[keras.Layer]:
         convolution = layers.Conv2D(
@@ -166,7 +166,7 @@ def _glorot(seed: int, name: str) -> keras.Initializer:
 
 
 def tabulate_layers(model: keras.Sequential) -> list[LayerRow]:
-    """Return one row for each layer; output shapes are without the batch axis."""
+    """Return one row for each layer, with output shapes without the batch axis."""
     return [
         LayerRow(type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
@@ -174,6 +174,6 @@ def tabulate_layers(model: keras.Sequential) -> list[LayerRow]:
 
 
 def count_parameters(model: keras.Sequential) -> tuple[int, int]:
-    """Return how many parameters are trainable, and how many are not."""
+    """Return the number of trainable parameters, and that of the others."""
     trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
     return trainable, model.count_params() - trainable

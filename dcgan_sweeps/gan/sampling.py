@@ -1,4 +1,4 @@
-"""Images drawn from a generator.
+"""Draws images from a generator.
 
 sample = make_image_sampler(gan.generator, batch_size=500)
 sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
@@ -18,16 +18,16 @@ Latents = npt.NDArray[np.float32]
 
 
 class Diverged(Exception):
-    """Training left the finite numbers; the message says what did, and where."""
+    """A loss or a pixel is not finite; the message says which, and where."""
 
 
 def make_image_sampler(
     generator: keras.Sequential, batch_size: int
 ) -> Callable[[Latents], ImagesU8]:
-    """Return the function from latents to images, with BatchNormalization in inference.
+    """Return the function from latents to images, with BatchNormalization in inference mode.
 
-    It follows the generator's weights as they change, and raises Diverged for pixels that are not
-    finite.
+    It always uses the current weights of the generator, and raises Diverged for pixels that are
+    not finite.
     """
     infer = tf.function(lambda latents: tf.cast(generator(latents, training=False), tf.float32))
 
@@ -36,14 +36,14 @@ def make_image_sampler(
         drawn = [infer(tf.constant(latents[start : start + batch_size])) for start in batches]
         images = np.concatenate(drawn)[..., 0]
         if not np.isfinite(images).all():
-            raise Diverged("a pixel of the generator's images is not finite")
+            raise Diverged("the generator's images have a pixel that is not finite")
         return to_u8(images)
 
     return sample
 
 
 def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
-    """Return images from -1 to 1 as 0..255, rounded to the nearest; the range is fixed."""
+    """Return images from -1 to 1 as 0..255, rounded; the range does not depend on the images."""
     rounded: ImagesU8 = np.clip(np.floor((images + 1.0) * 127.5 + 0.5), 0, 255).astype(np.uint8)
     return rounded
 
@@ -51,9 +51,10 @@ def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
 def interpolate(start: Latents, end: Latents, steps: int) -> Latents:
     """Return walks from each of (n, latent_dim) latents to another: (n * steps, latent_dim).
 
-    Along a great circle, ends included, since a straight line leaves the shell that normal latents
-    lie on: White 2016, "Sampling Generative Networks", https://arxiv.org/abs/1609.04468. Latents in
-    one direction are joined by a straight line, which is the limit.
+    A walk includes both ends and follows a great circle, because a straight line leaves the shell
+    that normal latents lie on: White 2016, "Sampling Generative Networks",
+    https://arxiv.org/abs/1609.04468. Latents in the same direction are joined by a straight line,
+    which is the limit.
     """
     unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (start, end)]
     angle = np.arccos(np.clip((unit[0] * unit[1]).sum(axis=1), -1, 1))[:, None, None]

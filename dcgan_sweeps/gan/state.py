@@ -1,10 +1,10 @@
-"""The state of a training as arrays by name, and back.
+"""Reads the state of a training as arrays by name, and restores it.
 
     arrays = read_state(training)
     restore_state(training, arrays)
 
-It is whole: batches, latents and dropout masks follow from the seed and the number of steps done,
-so no random generator has a state of its own.
+The arrays are the whole state. Batches, latents and dropout masks follow from the seed and the
+number of steps done, so there is no random generator to save.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def read_state(training: Training) -> dict[str, npt.NDArray[Any]]:
-    """Return weights, BatchNormalization averages, both optimizers' moments and the step."""
+    """Return the weights, BatchNormalization averages, optimizer moments and the step."""
     return {name: np.asarray(each.numpy()) for name, each in _name_variables(training).items()}
 
 
 def restore_state(training: Training, arrays: Arrays) -> None:
-    """Put a training where `arrays` were read; raises ValueError unless names and shapes agree."""
+    """Restore a training from `arrays`; raises ValueError where names or shapes differ."""
     variables = _name_variables(training)
     expected = {name: tuple(each.shape) for name, each in variables.items()}
     found = {name: array.shape for name, array in arrays.items()}

@@ -1,7 +1,7 @@
-"""One training step: the discriminator's half, then the generator's.
+"""One training step, which updates the discriminator and then the generator.
 
-Each half moves the weights of its own network alone: the optimizer is given those and no others.
-(Keras reads `trainable` when a function is traced, so setting it is no way to freeze.)
+Each half updates the weights of one network, because its optimizer has only those variables.
+(Keras reads `trainable` when a function is traced, so setting it would not freeze a network.)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dcgan_sweeps.randomness import seed_pair
 
 @dataclass(frozen=True)
 class Training:
-    """What changes while training goes on, and the choices that say how."""
+    """The networks, optimizers and step of a training, and the settings that it uses."""
 
     gan: Gan
     generator_adam: Adam
@@ -47,10 +47,10 @@ def prepare_training(gan: Gan, train: Train, optimizer: Optimizer, seed: int) ->
 
 
 def train_step(training: Training, real_u8: tf.Tensor) -> tf.Tensor:
-    """Do one optimizer step on `real_u8`, (batch, 28, 28, 1); return what was measured, (4,).
+    """Do one optimizer step on `real_u8`, (batch, 28, 28, 1), and return four measured values.
 
-    Measured: the discriminator's loss, the generator's loss, and the mean probabilities that the
-    discriminator gave the reals and the fakes.
+    They are the discriminator's loss, the generator's loss, and the mean probabilities that the
+    discriminator gave to the reals and to the fakes.
     """
     step = training.step.assign_add(1)
     loss_discriminator, real, fake = step_discriminator(training, real_u8, step)
@@ -61,7 +61,7 @@ def train_step(training: Training, real_u8: tf.Tensor) -> tf.Tensor:
 def step_discriminator(
     training: Training, real_u8: tf.Tensor, step: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Move the discriminator on fakes (label 0) and reals (label 1) in one batch.
+    """Update the discriminator on fakes (label 0) and reals (label 1) in one batch.
 
     Returns the loss, and the mean probabilities of the reals and of the fakes.
     """
@@ -82,7 +82,7 @@ def step_discriminator(
 
 
 def step_generator(training: Training, step: tf.Tensor) -> tf.Tensor:
-    """Move the generator so that the discriminator takes its fakes for real; return the loss."""
+    """Update the generator on fakes with the label of reals; return the loss."""
     latents = _draw_latents(training, "latents/generator", step)
     with tf.GradientTape() as tape:
         fakes = generate(
@@ -107,6 +107,6 @@ def _draw_latents(training: Training, name: str, step: tf.Tensor) -> tf.Tensor:
 
 
 def _fold(training: Training, name: str, step: tf.Tensor) -> tf.Tensor:
-    # The stream of a step follows from its number, so a position needs no other state.
+    # The stream of a step follows from its number, so there is no other state to save.
     pair = tf.constant(seed_pair(training.seed, name).astype(np.int32))
     return tf.random.experimental.stateless_fold_in(pair, tf.cast(step, tf.int32))

@@ -1,10 +1,10 @@
-"""Training as an iteration: epochs, each read as blocks of optimizer steps.
+"""Training as an iteration over epochs, and over blocks of optimizer steps within an epoch.
 
     for epoch in train(training, images_u8, batches, jit=False):
         for block in epoch:
             print(block.step, block.loss_generator.mean())
 
-To stop, stop iterating.
+Training stops when the caller stops iterating.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RunSteps = Any  # a traced function: indices (k, batch) -> what was measured (k,
 
 @dataclass(frozen=True)
 class Block:
-    """Some optimizer steps in a row; every series has one value for each of them."""
+    """Consecutive optimizer steps; every series has one value for each step."""
 
     step: int  # the last one, counted from 1
     loss_discriminator: Series
@@ -41,10 +41,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the images, which happens as its blocks are read."""
+    """One pass over the images; iterating over its blocks does the training."""
 
     number: int  # counted from 1
-    last_step: int  # counted from the first epoch on
+    last_step: int  # counted from the start of the first epoch
     blocks: Iterator[Block]
 
     def __iter__(self) -> Iterator[Block]:
@@ -58,11 +58,11 @@ def train(
     *,
     jit: bool,
 ) -> Iterator[Epoch]:
-    """Yield each epoch in turn; what a reader leaves of one is trained before the next.
+    """Yield each epoch; blocks that the caller does not read are trained before the next epoch.
 
     `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
-    shape (steps, batch). A training whose state was restored goes on after its step, within an
-    epoch too. Raises Diverged at the first loss that is not finite.
+    shape (steps, batch). A restored training continues after its step, also within an epoch.
+    Raises Diverged at the first loss that is not finite.
     """
     run_steps = _compile(training, tf.constant(images_u8), jit=jit)
     steps = len(images_u8) // training.train.batch_size
@@ -77,7 +77,7 @@ def train(
 
 
 def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
-    # One trace for any number of steps: a second one would take as long as the first.
+    # One trace serves any number of steps; a second one would take as long as the first.
     any_steps = tf.TensorSpec((None, training.train.batch_size), tf.int32)
 
     @tf.function(input_signature=[any_steps], jit_compile=jit)  # type: ignore[untyped-decorator]
@@ -88,7 +88,7 @@ def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
             measured = measured.write(i, train_step(training, tf.gather(images, indices[i])))
         return measured.stack()
 
-    return run_steps.get_concrete_function()  # traced outside of what is timed
+    return run_steps.get_concrete_function()  # trace before the timing starts
 
 
 def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Which run is to be done again, and all that it left to compare with.
+"""Finds the run to reproduce, and reads all that it logged to compare with.
 
 original = find_original("best", Place(dir="mlruns", uri=None, experiment="dcgan_sweeps"))
 """
@@ -46,7 +46,7 @@ from dcgan_sweeps.tracking.store import Client, open_store
 
 @dataclass(frozen=True)
 class Original:
-    """A run to be done again, and what it left."""
+    """A run to reproduce, and what it logged."""
 
     name: str  # run id, or file
     found: str  # how it was found, in words
@@ -55,13 +55,15 @@ class Original:
     provenance: Mapping[str, Any]  # empty where none was logged
     diff: str
     history: History
-    edited: tuple[str, ...]  # what was changed in the logged configuration since, in words
-    altered: tuple[str, ...]  # what was changed in the files beside it
+    edited: tuple[str, ...]  # changes of the logged configuration since, in words
+    altered: tuple[str, ...]  # changes of the other files of the run since, in words
 
 
 def find_original(target: str, place: Place) -> Original:
-    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file. Raises
-    RequestError for what cannot be found, or cannot be read under today's schema."""
+    """Return the run that `target` names: "best", "study:NAME", a run id, or a config file.
+
+    Raises RequestError for a run that cannot be found, or has no valid configuration.
+    """
     if not is_run_name(target):
         path = resolve_folder("TARGET", target)
         if path.is_file():
@@ -72,11 +74,13 @@ def find_original(target: str, place: Place) -> Original:
 
 
 def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
-    """Return a run of a store, from its artifacts and metrics; raises RequestError for an artifact
-    that is damaged."""
+    """Return a run of a store, from its artifacts and metrics.
+
+    Raises RequestError for a damaged artifact.
+    """
 
     def read(path: str, absent: str, largest: int = LARGEST) -> tuple[str, str]:
-        """Return the text of an artifact, or `absent`, and what faults of it are named by."""
+        """Return the text of an artifact, or `absent`, and its name for faults."""
         text = read_artifact(client, run.run_id, path, largest)
         return absent if text is None else text, name_artifact(run.run_id, path)
 
@@ -105,22 +109,26 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
 
 
 def find_altered(run: LoggedRun, contents: Mapping[str, Any], diff: str | None) -> tuple[str, ...]:
-    """Return in words which artifacts of a run are not as they were logged, by the tags that were
-    logged with them; a run of an earlier version has no such tags."""
+    """Return in words which artifacts of a run have changed since they were logged.
+
+    The tags that were logged with them tell; runs of earlier versions have no such tags.
+    """
     altered = []
     for name, content in contents.items():
         logged = run.tags.get(f"{LOGGED}.{name}", digest(content))
         if logged != digest(content):
-            altered.append(f"{name} was logged with the digest {logged}, it has {digest(content)}")
+            altered.append(f"{name} was logged with digest {logged}, and has {digest(content)}")
     facts = contents[PROVENANCE]
     if diff is not None and facts.get("diff_sha256", hash_diff(diff)) != hash_diff(diff):
-        altered.append(f"{DIFF} is not the one that {PROVENANCE} names")
+        altered.append(f"{DIFF} does not have the SHA-256 that {PROVENANCE} states")
     return tuple(altered)
 
 
 def read_file(path: Path, place: Place) -> Original:
-    """Return the run that a config file is of: the one beside it, else one of its config hash.
-    Raises RequestError for a damaged file."""
+    """Return the run that a config file belongs to, or else one with the same config hash.
+
+    It belongs to a run where it is in a run's folder. Raises RequestError for a damaged file.
+    """
     nested = read_mapping(path)
     folders = map(RunFolder, (path.parent, path.parent.parent))
     folder = next((each for each in folders if each.history.is_file()), None)
@@ -145,7 +153,7 @@ def read_file(path: Path, place: Place) -> Original:
 def find_altered_files(
     folder: RunFolder, provenance: Mapping[str, Any], history: str
 ) -> tuple[str, ...]:
-    """Return in words what was changed in the files of a run beside its configuration."""
+    """Return in words which files of a run, other than its configuration, were changed."""
     altered = [
         f"{name}: {words}"
         for name, edits in find_provenance_edits(folder, provenance).items()
@@ -158,14 +166,13 @@ def find_altered_files(
         same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
         line = len(list(same)) + 1
         altered.append(
-            f"{folder.history.name}: line {line} is not what the checkpoint of step "
-            f"{newest.step} has there"
+            f"{folder.history.name}: line {line} differs from the checkpoint of step {newest.step}"
         )
     return tuple(altered)
 
 
 def _read_whole(path: Path) -> Checkpoint | None:
-    """Return a checkpoint, None for one that is damaged: it says nothing of the history."""
+    """Return a checkpoint, None for a damaged one."""
     try:
         return read_checkpoint(path)
     except ValueError:
@@ -178,9 +185,9 @@ def _find_by_config_hash(path: Path, nested: Mapping[str, Any], place: Place) ->
     runs = find_finished(client, place.experiment, config_hash)
     if not runs:
         problem = (
-            f"got {path}; there is no history.jsonl beside it, and no complete run of its "
-            f"config hash {config_hash} in the store: nothing to compare with"
+            f"got {path}; there is nothing to compare with: no history.jsonl in its folder, and "
+            f"no complete run with its config hash {config_hash} in the store"
         )
         raise refuse("TARGET", problem)
     run = runs[0]
-    return read_tracked(client, run, f"{path}, of the config hash of run {run.run_id}, {run.name}")
+    return read_tracked(client, run, f"{path}, with the config hash of {run.run_id}, {run.name}")

@@ -1,4 +1,4 @@
-"""Whether a run came out as another did, series by series.
+"""Compares a reproduction with its original, series by series, and judges it.
 
 comparisons = compare_histories(expected, got, last_epoch=10)
 judge(comparisons, tolerance=0.1, same_request=True).word   # identical, within tolerance, different
@@ -23,11 +23,11 @@ class Comparison:
     """One series of two runs; steps are optimizer steps for losses, else epochs."""
 
     name: str
-    points: int  # that were expected
-    expected: Value  # at the last of these
-    got: Value | None  # None: missing
-    first_step: int | None  # that differs; None: all are equal
-    largest: float | None  # difference; None for digests
+    points: int  # number of expected values
+    expected: Value  # at the last expected step
+    got: Value | None  # at that step; None where it is missing
+    first_step: int | None  # first step that differs; None where all are equal
+    largest: float | None  # largest difference; None for digests
 
 
 COLUMNS = (
@@ -42,7 +42,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, and why."""
+    """The verdict on a reproduction, and its reason."""
 
     word: str
     reason: str
@@ -53,8 +53,11 @@ class Verdict:
 
 
 def compare_histories(expected: History, got: History, last_epoch: int | None) -> list[Comparison]:
-    """Return a comparison for each series that was expected, losses first. With `last_epoch`,
-    points after it are left out; the last step got says where it ends."""
+    """Return a comparison for each expected series, losses first.
+
+    With `last_epoch`, values after that epoch are left out; for losses, values after the last step
+    of `got`.
+    """
     losses = [points for name, points in got.metrics.items() if not name.startswith(PER_EPOCH)]
     last_step = max((step for points in losses for step in points), default=0)
     comparisons = []
@@ -73,7 +76,7 @@ def compare_histories(expected: History, got: History, last_epoch: int | None) -
 def compare_series(
     name: str, expected: Mapping[int, Value], got: Mapping[int, Value]
 ) -> Comparison:
-    """Return how `got` differs from `expected`, {step: value}; equal means to the bit."""
+    """Return the comparison of two series {step: value}; equal means bit-identical."""
     differing = [step for step in sorted(expected) if got.get(step) != expected[step]]
     gaps = [
         abs(value - there)
@@ -115,23 +118,23 @@ def _show(value: Value | None) -> str:
 def judge(comparisons: Sequence[Comparison], tolerance: float, *, same_request: bool) -> Verdict:
     """Return the verdict on a reproduction.
 
-    Within tolerance: the request was the same, and each score at the last epoch is within
-    `tolerance`, a share of what was expected. Losses have no part in that: training amplifies the
-    last bit, so that any two runs that differ at all have losses that differ as those of two seeds.
+    "Within tolerance" means that the request was the same, and that each score at the last epoch
+    is within `tolerance`, a share of the expected score. Losses do not count: training amplifies
+    the last bit, so the losses of two runs that differ at all differ as those of two seeds do.
     """
     if not comparisons:
-        return Verdict("different", "the run left nothing to compare with")
+        return Verdict("different", "the run logged nothing to compare with")
     differing = [each for each in comparisons if each.first_step is not None]
     if not differing:
         points = sum(each.points for each in comparisons)
-        return Verdict("identical", f"all {points} values are equal, to the bit")
+        return Verdict("identical", f"all {points} values are bit-identical")
     scores = [each for each in comparisons if each.name in SCORES]
     shares = {each.name: _share(each) for each in scores}
     shown = ", ".join(f"{name} by {share:.1%}" for name, share in shares.items())
     first = min(differing, key=lambda each: (each.name.startswith(PER_EPOCH), each.first_step))
     where = f"first at {_unit(first.name)} {first.first_step} in {first.name}"
     if not same_request:
-        return Verdict("different", f"{where}; the configuration is not that of the run")
+        return Verdict("different", f"{where}; the configuration was changed")
     if scores and all(share <= tolerance for share in shares.values()):
         return Verdict("within tolerance", f"{shown}, of {tolerance:.1%} allowed; {where}")
     return Verdict("different", f"{where}; {shown or 'no score'}, {tolerance:.1%} allowed")

@@ -1,6 +1,6 @@
-"""Runs the code of another run: its commit and its diff, in a temporary git worktree.
+"""Runs the code of a logged run, its commit and its diff, in a temporary git worktree.
 
-This runs what a tracking server supplied, so whoever asks for it has read it and said so.
+This code comes from the tracking server, so the user must read it and confirm before it runs.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def show_code(original: Original) -> str:
-    """Return the commit and the diff of a run, as a person has to see them before they run."""
+    """Return the commit and the diff of a run, as the user has to read them before they run."""
     commit = require_commit(original)
     lines = _git("show", "--no-patch", "--format=commit %H%nauthor %an, %ad%n%n    %s", commit)
-    diff = original.diff or "(nothing was uncommitted)\n"
-    return f"{lines}\nuncommitted, as the run logged it:\n\n{diff}"
+    diff = original.diff or "(there were no uncommitted changes)\n"
+    return f"{lines}\nuncommitted changes, as the run logged them:\n\n{diff}"
 
 
 def require_commit(original: Original) -> str:
-    """Return the commit of a run; raises RequestError where this checkout cannot make its code."""
+    """Return the commit of a run; raises RequestError where its code cannot be restored here."""
     commit = str(original.provenance.get("commit"))
     if not COMMIT.fullmatch(commit):
         raise refuse("--code", f"{original.name} logged no commit (got {commit})")
@@ -42,21 +42,21 @@ def require_commit(original: Original) -> str:
         problem = f"commit {commit} is not in {find_tree()}; fetch it first"
         raise refuse("--code", problem) from error
     if original.diff.startswith(("# cut:", "# masked:")):
-        problem = f"the run's diff was not kept whole ({original.diff.splitlines()[0]})"
+        problem = f"the run's diff was not logged whole ({original.diff.splitlines()[0]})"
         raise refuse("--code", problem)
     return commit
 
 
 def digest_code(original: Original) -> str:
-    """Return 16 hex digits that stand for the commit and the diff of a run."""
+    """Return a digest of the commit and the diff of a run: 16 hex digits."""
     shown = require_commit(original) + original.diff
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 def run_code(original: Original, words: Sequence[str]) -> int:
-    """Run `python -m dcgan_sweeps.reproduce WORDS` with the code of a run; return its status."""
+    """Run `python -m dcgan_sweeps.reproduce WORDS` with the code of a run; return its exit code."""
     with checked_out(require_commit(original), original.diff) as tree:
-        # -P: the package in the worktree, not one in the current folder.
+        # -P keeps a package in the current folder from taking the place of that in the worktree.
         command = [sys.executable, "-P", "-m", "dcgan_sweeps.reproduce", *words]
         process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(tree)})
         with handing_on(process):
@@ -65,7 +65,7 @@ def run_code(original: Original, words: Sequence[str]) -> int:
 
 @contextmanager
 def handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let a child end in its own way: Ctrl-C reaches it by itself, SIGTERM is handed on."""
+    """Leave signals to a child process: Ctrl-C reaches it directly, SIGTERM is forwarded."""
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, lambda signum, frame: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda signum, frame: process.terminate()),
@@ -79,8 +79,10 @@ def handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def checked_out(commit: str, diff: str) -> Iterator[Path]:
-    """Make a worktree of `commit` with `diff` applied, and remove it afterwards; raises
-    RequestError where the diff does not apply."""
+    """Create a worktree of `commit` with `diff` applied, and remove it afterwards.
+
+    Raises RequestError where the diff does not apply.
+    """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "code"
         _git("worktree", "add", "--quiet", "--detach", str(tree), commit)

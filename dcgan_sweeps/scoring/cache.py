@@ -1,9 +1,9 @@
-"""What is measured of real images alone, kept on this machine from run to run.
+"""Caches on this machine what depends on real images alone, such as their features.
 
     arrays = load_arrays(name, measure, say=print)   # measure() is called where there are none yet
 
-A cache saves time and nothing else: what cannot be read is measured again, and what cannot be
-written is not kept.
+The cache only saves time: what cannot be read is measured again, and what cannot be written is not
+cached.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dcgan_sweeps.scoring.identity import DAMAGED
 Metrics = Mapping[str, float]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-FEW = 2000  # images are read and measured as fast as what is kept of them is found
+FEW = 2000  # reading so few images is as fast as loading them from the cache
 
 
 find_features_dir = functools.partial(find_cache, "features")
@@ -40,8 +40,10 @@ def name_arrays(*arrays: npt.NDArray[Any]) -> str:
 
 
 def load_arrays(name: str, measure: Callable[[], Arrays], say: Callable[[str], None]) -> Arrays:
-    """Return {name: array} as it was kept under `name`, or as `measure` returns it now; `say` gets
-    a line where it cannot be kept."""
+    """Return {name: array} from the cache, or from `measure` where it is not cached yet.
+
+    `say` gets a line where it cannot be cached.
+    """
     folder = find_features_dir()
     if folder is None:
         return measure()
@@ -50,19 +52,19 @@ def load_arrays(name: str, measure: Callable[[], Arrays], say: Callable[[str], N
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             return dict(kept)
     except (OSError, *DAMAGED):
-        pass  # none there, or not whole
+        pass  # missing or damaged
     arrays: dict[str, Any] = {**measure()}
     content = io.BytesIO()
     np.savez(content, **arrays)
     try:
         write_whole(path, content.getvalue())
     except OSError as error:
-        say(f"  they will be read anew next time: {path} cannot be written ({error.strerror})")
+        say(f"  {path} cannot be written ({error.strerror}); the next run reads them again")
     return arrays
 
 
 def load_metrics(name: str, measure: Callable[[], Metrics]) -> Metrics:
-    """Return {name: value} as it was kept under `name`, or as `measure` returns it now."""
+    """Return {name: value} from the cache, or from `measure` where it is not cached yet."""
     arrays = load_arrays(
         name,
         lambda: {key: np.asarray(value) for key, value in measure().items()},

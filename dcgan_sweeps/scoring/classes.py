@@ -1,4 +1,4 @@
-"""Which classes a generator draws, as the classifier sees them.
+"""Metrics of the classes that a generator draws, as the classifier predicts them.
 
 shares = count_shares(logits)
 measure_js_bits(shares, count_shares(real_logits)), count_dropped(shares)
@@ -25,17 +25,19 @@ def count_shares(logits: Logits) -> Float64:
 
 
 def measure_js_bits(shares: Float64, others: Float64) -> float:
-    """Return the Jensen-Shannon distance of two histograms, to base 2: 0 equal, 1 disjoint. It is
-    the square root of the divergence in bits (Endres and Schindelin 2003)."""
+    """Return the Jensen-Shannon distance of two histograms, from 0 for equal to 1 for disjoint.
+
+    It is the square root of the divergence in bits (Endres and Schindelin 2003).
+    """
     return float(jensenshannon(shares, others, base=2))
 
 
 def count_dropped(shares: Float64) -> int:
-    """Return how many classes have less than DROPPED_BELOW of the images."""
+    """Return the number of classes that have less than DROPPED_BELOW of the images."""
     return int((shares < DROPPED_BELOW).sum())
 
 
 def measure_confidence(logits: Logits) -> Float64:
-    """Return the probability that the classifier gives to the class it chooses, shape (n,)."""
+    """Return the probability of the predicted class, shape (n,)."""
     confidence: Float64 = softmax(logits.astype(np.float64), axis=1).max(axis=1)
     return confidence

@@ -1,9 +1,9 @@
-"""What is measured beside the distance, to show what it is made of and what it does not see.
+"""The extra metrics, which help to interpret the distance and show what it does not measure.
 
     examination = examine(reals, fakes, random)
     examination.metrics["precision"], examination.metrics["precision_real"]
 
-A metric that ends in "_real" is that of the test images, in the place of fakes.
+A metric whose name ends in "_real" is computed for the test images in place of the fakes.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Logits = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-EXAMPLES = 25  # of the best and of the worst
-NEIGHBOURS_OF = 10  # fakes
+EXAMPLES = 25  # most confident fakes, and least confident ones
+NEIGHBOURS_OF = 10  # fakes that are shown with their nearest neighbours
 NEIGHBOURS = 6
 
 
@@ -50,8 +50,11 @@ class Set:
 
 @dataclass(frozen=True)
 class Reals:
-    """What fakes are held against: as many reals from the holdout and from the test images as
-    there are fakes, if there are, and the features of all training images."""
+    """The real images that fakes are compared with.
+
+    `holdout` and `test` have as many images as there are fakes, or as many as there are;
+    `train_features` are those of all training images.
+    """
 
     holdout: Set
     test: Set
@@ -60,7 +63,7 @@ class Reals:
 
 @dataclass(frozen=True)
 class Examination:
-    """The metrics, and what the pictures are made of: indices of fakes, and of training images."""
+    """The extra metrics, and the indices of the images that the pictures show."""
 
     metrics: Mapping[str, float]
     shares: Float64  # of the classes, among the fakes
@@ -71,7 +74,7 @@ class Examination:
 
 
 def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examination:
-    """Return what the extra metrics say of some fakes; every random choice comes from `random`."""
+    """Return the extra metrics of some fakes; every random choice comes from `random`."""
     shares_real = count_shares(reals.holdout.logits)
     distances, indices = find_nearest_neighbours(fakes.features, reals.train_features, NEIGHBOURS)
     kid = measure_kid(reals.holdout.features, fakes.features, random)
@@ -94,7 +97,7 @@ def examine(reals: Reals, fakes: Set, random: np.random.Generator) -> Examinatio
 
 
 def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
-    """Return the metrics that can be taken of any set of images."""
+    """Return the metrics that are defined for any set of images, real or fake."""
     overlap = measure_overlap(reals.holdout.features, fakes.features)
     shares = count_shares(fakes.logits)
     return {
@@ -106,7 +109,7 @@ def measure(reals: Reals, fakes: Set, shares_real: Float64) -> dict[str, float]:
 
 
 def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]:
-    """Return the metrics of the test images, kept from an earlier run where there are many."""
+    """Return the metrics of the test images, from the cache where there are many images."""
     if len(reals.holdout.features) <= FEW:
         return measure_reals(reals, shares_real)
     sets = (reals.holdout, reals.test)
@@ -116,6 +119,6 @@ def load_real_metrics(reals: Reals, shares_real: Float64) -> Mapping[str, float]
 
 
 def measure_reals(reals: Reals, shares_real: Float64) -> dict[str, float]:
-    """Return the metrics of the test images, in the place of fakes."""
+    """Return the metrics of the test images in place of the fakes."""
     distances, _ = find_nearest_neighbours(reals.test.features, reals.train_features, 1)
     return {**measure(reals, reals.test, shares_real), "nearest_train": float(np.median(distances))}

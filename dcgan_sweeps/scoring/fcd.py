@@ -1,10 +1,10 @@
-"""The score of a generator: the Fréchet classifier distance, and its extra metrics.
+"""Scores a generator: the Fréchet classifier distance, and the extra metrics.
 
     scorer = prepare_scorer(config.score, images)
     fakes = scorer.draw(sample, latent_dim=100)
     scorer.score(fakes).fcd
 
-Scoring draws from streams of its own and moves no weight, so training does not notice it.
+Scoring has its own random streams and changes no weight, so it does not affect training.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Sampler = Callable[[Latents], ImagesU8]
 
 @dataclass(frozen=True)
 class Fakes:
-    """Images (n, 28, 28) of a generator in 0..255, and what the classifier makes of them."""
+    """Images (n, 28, 28) of a generator in 0..255, with their features and logits."""
 
     images_u8: ImagesU8
     read: Set
@@ -56,7 +56,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """All that scoring needs beside the generator."""
+    """All that scoring needs except the generator."""
 
     classifier: Classifier
     images: Images
@@ -65,7 +65,7 @@ class Scorer:
     settings: Score
 
     def draw(self, sample: Sampler, latent_dim: int) -> Fakes:
-        """Return the fakes that are scored, of a generator that maps latents to images."""
+        """Draw and return the fakes to be scored; `sample` maps latents to images."""
         images_u8 = sample(self.draw_latents(latent_dim))
         return Fakes(images_u8, Set(*self.classifier.read(images_u8, self.settings.batch_size)))
 
@@ -75,7 +75,7 @@ class Scorer:
         return stream(self.settings.seed, "score/latents").standard_normal(shape, np.float32)
 
     def score(self, fakes: Fakes) -> Scores:
-        """Return the scores of a generator, by its fakes."""
+        """Return the scores of a generator, computed from its fakes."""
         moments = measure_moments(fakes.read.features)
         return Scores(
             frechet_distance(self.reference.holdout, moments),
@@ -84,7 +84,7 @@ class Scorer:
 
     @cached_property
     def floor(self) -> float:
-        """The distance of `count` test images, in the place of fakes, or of all of them."""
+        """The distance of `count` test images in place of the fakes, or of all where fewer."""
         if self.settings.count >= len(self.images.test_u8):
             return self.reference.floor
         few = self.images.test_u8[self._choose_test()]
@@ -92,29 +92,31 @@ class Scorer:
         return frechet_distance(self.reference.holdout, measure_moments(features))
 
     def compute_share(self, fcd: float) -> float:
-        """Return where a distance lies between real images, 0, and uniform noise, 1."""
+        """Return a distance on a scale from 0 for real images to 1 for uniform noise."""
         return (fcd - self.floor) / (self.reference.ceiling - self.floor)
 
     def examine(self, fakes: Fakes, train_rows: Indices, say: Say) -> Examination:
-        """Return what the extra metrics say of a generator that was trained on some of the images.
-        Of the first fakes, as many as there are reals: the metrics depend on the number."""
+        """Return the extra metrics of a generator that was trained on `train_rows`.
+
+        They use as many fakes as there are reals, because they depend on the number.
+        """
         reals = self.read_reals(train_rows, say)
         count = len(reals.holdout.features)
         few = Set(fakes.read.features[:count], fakes.read.logits[:count])
         return examine(reals, few, self._stream("companions"))
 
     def estimate_error(self, fakes: Fakes) -> float:
-        """Return the standard error of `fcd` for the choice of latents."""
+        """Return the standard error of `fcd` with respect to the choice of latents."""
         random = self._stream("error")
         return estimate_error(self.reference.holdout, fakes.read.features, random)
 
     def extrapolate(self, fakes: Fakes) -> float:
-        """Return the `fcd` that endless fakes would have."""
+        """Return the `fcd` extrapolated to an infinite number of fakes."""
         random = self._stream("extrapolation")
         return extrapolate_distance(self.reference.holdout, fakes.read.features, random)
 
     def read_reals(self, train_rows: Indices, say: Say) -> Reals:
-        """Return what fakes are held against; `say` gets lines while it is read."""
+        """Return the real images that fakes are compared with; `say` gets progress lines."""
         images, size = self.images, self.settings.batch_size
         _, holdout = split_holdout(len(images.train_u8))
         count = min(self.settings.count, len(holdout), len(images.test_u8))
@@ -136,7 +138,7 @@ class Scorer:
 
 
 def prepare_scorer(settings: Score, images: Images) -> Scorer:
-    """Return the scorer for a data set; raises RequestError where there is no such classifier."""
+    """Return the scorer for a data set; raises RequestError for an unusable classifier."""
     classifier = load_classifier(settings.classifier)
     digest = images.digest
     reference = load_reference(find_classifier_dir(settings.classifier), classifier, digest)
@@ -163,16 +165,16 @@ def read_rows(
 
 
 def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say: Say) -> Read:
-    """Return features and logits of images (n, 28, 28), from the cache where they are in it.
+    """Return features and logits of images (n, 28, 28), from the cache where they are cached.
 
-    The first batch is always read, and is a part of the name that they are kept under: whatever
-    changes the last bit, such as the number of threads, has a file of its own.
+    The first batch is always read, and is part of the cache key. Anything that changes the last
+    bit, such as the number of threads, therefore has its own file.
     """
     first = classifier.read(images_u8[:batch_size], batch_size)
 
     def measure() -> Arrays:
         begin = time.perf_counter()
-        say(f"reading {len(images_u8):,} real images, once for this machine ...")
+        say(f"reading {len(images_u8):,} real images, once on this machine ...")
         features, logits = classifier.read(images_u8, batch_size)
         say(f"  done after {time.perf_counter() - begin:.0f} s")
         return {"features": features, "logits": logits}

@@ -1,9 +1,9 @@
-"""The Fréchet distance of two sets of features, each taken as a Gaussian.
+"""The Fréchet distance of two sets of features, each modelled as a Gaussian.
 
     frechet_distance(measure_moments(real), measure_moments(fake))
 
-Dowson and Landau, "The Fréchet distance between multivariate normal distributions", 1982; as a
-score of generators: Heusel et al., 2017, equation 6.
+Source: Dowson and Landau, "The Fréchet distance between multivariate normal distributions", 1982.
+Heusel et al., 2017, equation 6, use it as a score of generators.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy.stats import linregress
 Float64 = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating]
 
-RESAMPLES = 50  # of a bootstrap; the error of an error is then a tenth of it
-SIZES = 10  # of the subsets that an extrapolation goes through
+RESAMPLES = 50  # of a bootstrap; the relative error of the estimate is then a tenth
+SIZES = 10  # subset sizes of an extrapolation
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Moments:
 
 
 def measure_moments(features: Features) -> Moments:
-    """Return the moments of features (n, d), the covariance with n - 1; n is at least 2."""
+    """Return the moments of features (n, d), n at least 2; the covariance divides by n - 1."""
     wide = features.astype(np.float64, copy=False)
     mean = wide.mean(axis=0)
     centred = wide - mean
@@ -40,8 +40,9 @@ def measure_moments(features: Features) -> Moments:
 def frechet_distance(real: Moments, fake: Moments) -> float:
     """Return |mr - mf|^2 + tr(Cr + Cf - 2 (Cr Cf)^(1/2)), in the features' units squared.
 
-    The trace of the root is that of (A Cf A)^(1/2) with A the root of Cr: both are symmetric, so
-    eigenvalues suffice, and singular covariances (n < d, dead features) need no epsilon.
+    The trace of the root equals that of (A Cf A)^(1/2), where A is the root of Cr. Both are
+    symmetric, so eigenvalues suffice, and singular covariances (n < d, dead features) need no
+    epsilon.
     """
     eigenvalues, vectors = np.linalg.eigh(real.covariance)
     root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
@@ -53,10 +54,10 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
 
 
 def estimate_error(real: Moments, features: Features, random: np.random.Generator) -> float:
-    """Return the standard error of a distance for the choice of the fakes (n, d).
+    """Return the standard error of a distance with respect to the choice of the fakes (n, d).
 
-    By the bootstrap (Efron 1979): the standard deviation over RESAMPLES sets drawn from them with
-    replacement. Too large where the distance is about 0, which no sample goes below.
+    It is the standard deviation over RESAMPLES bootstrap sets (Efron 1979). It is too large where
+    the distance is about 0, because no sample goes below 0.
     """
     count, wide = len(features), features.astype(np.float64)
     resamples = (random.integers(count, size=count) for _ in range(RESAMPLES))
@@ -65,11 +66,12 @@ def estimate_error(real: Moments, features: Features, random: np.random.Generato
 
 
 def extrapolate_distance(real: Moments, features: Features, random: np.random.Generator) -> float:
-    """Return the distance that a generator with features (n, d) would have of endless fakes.
+    """Return the distance of features (n, d), extrapolated to an infinite number of fakes.
 
-    The intercept of a line through the distances of subsets over 1/n: Chong and Forsyth 2020,
-    section 3, https://arxiv.org/abs/1911.07023. What the finite number of reals adds is left in.
-    It scatters more than the distance itself, and may come out below 0 where that is small.
+    It is the intercept of a line through the distances of subsets over 1/n: Chong and Forsyth
+    2020, section 3, https://arxiv.org/abs/1911.07023. The bias of the finite number of reals is
+    not removed. The result scatters more than the distance itself, and may be below 0 where that
+    is small.
     """
     counts = np.linspace(len(features) / SIZES, len(features), SIZES).astype(int).clip(2)
     distances = [

@@ -1,8 +1,8 @@
-"""The kernel distance of two sets of features.
+"""The kernel inception distance (KID) of two sets of features.
 
     measure_kid(real, fake, random).value
 
-Binkowski et al. 2018, "Demystifying MMD GANs", section 4: https://arxiv.org/abs/1801.01401.
+Source: Binkowski et al. 2018, "Demystifying MMD GANs", section 4: https://arxiv.org/abs/1801.01401.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SUBSETS, SUBSET_SIZE = 100, 1000
 
 @dataclass(frozen=True)
 class Kid:
-    """The mean over the subsets, and its standard error."""
+    """A kernel distance: the mean over the subsets, and its standard error."""
 
     value: float
     error: float
@@ -29,9 +29,9 @@ class Kid:
 def measure_kid(real: Features, fake: Features, random: np.random.Generator) -> Kid:
     """Return the kernel distance of features (n, d) and (m, d): about 0 for equal distributions.
 
-    The mean over SUBSETS pairs of subsets of SUBSET_SIZE, or of half of the smaller set; n and m
-    are at least 2. The subsets overlap, so the error, their standard deviation over the root of
-    their number, is that of the choice of subsets, for these samples.
+    It is the mean over SUBSETS pairs of subsets of SUBSET_SIZE, or of half of the smaller set; n
+    and m are at least 2. The error is the standard deviation over the subsets, divided by the root
+    of their number. As the subsets overlap, it only covers the choice of subsets of these samples.
     """
     smaller = min(len(real), len(fake))
     size = min(SUBSET_SIZE, max(smaller // 2, 2))
@@ -47,7 +47,9 @@ def measure_kid(real: Features, fake: Features, random: np.random.Generator) -> 
 
 def square_mmd(real: Features, fake: Features) -> float:
     """Return the unbiased squared maximum mean discrepancy of two sets of n features, n > 1.
-    Gretton et al. 2012, lemma 6, under the kernel (x . y / d + 1)^3."""
+
+    Gretton et al. 2012, lemma 6, with the kernel (x . y / d + 1)^3.
+    """
     reals, fakes = real.astype(np.float64), fake.astype(np.float64)
     count = len(reals)
     within = sum(
@@ -60,7 +62,7 @@ def square_mmd(real: Features, fake: Features) -> float:
 
 def measure_kernel(rows: Float64, columns: Float64) -> Float64:
     """Return (x . y / d + 1)^3 of each of (n, d) with each of (m, d), shape (n, m)."""
-    # By products: a power, as in scikit-learn's polynomial_kernel, takes ten times as long.
+    # A power, as in scikit-learn's polynomial_kernel, takes ten times as long as products.
     linear = rows @ columns.T / rows.shape[1] + 1.0
     cubed: Float64 = linear * linear * linear
     return cubed

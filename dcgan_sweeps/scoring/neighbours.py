@@ -1,10 +1,10 @@
-"""How fakes and reals lie among each other, by their nearest neighbours in feature space.
+"""Metrics of the overlap of fakes and reals, by nearest neighbours in feature space.
 
     overlap = measure_overlap(real, fake)
     overlap.precision, overlap.recall, overlap.density, overlap.coverage
 
-A set's manifold is the union of balls about its points, each reaching to the k-th nearest of the
-others. Distances are taken in blocks, so that sets of 10,000 need some hundred megabytes.
+The manifold of a set is the union of balls around its points; each ball reaches to the k-th nearest
+other point. Distances are computed in blocks, so that sets of 10,000 need some hundred megabytes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sklearn.neighbors import NearestNeighbors
 Features = npt.NDArray[np.floating]
 Float64 = npt.NDArray[np.float64]
 
-PRECISION_K = 3  # neighbours of precision and recall, as in their paper
-DENSITY_K = 5  # of density and coverage, as in theirs
+PRECISION_K = 3  # neighbours for precision and recall, as in their paper
+DENSITY_K = 5  # neighbours for density and coverage, as in their paper
 BLOCK_MIB = 128
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Shares from 0 to 1; density may be above 1, and is about 1 for equal distributions.
+    """Shares from 0 to 1, except that density may be above 1; about 1 for equal distributions.
 
     Precision and recall: Kynkaanniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
     Density and coverage: Naeem et al. 2020, https://arxiv.org/abs/2002.09797.
@@ -40,8 +40,10 @@ class Overlap:
 
 
 def measure_overlap(real: Features, fake: Features) -> Overlap:
-    """Return how features (n, d) of fakes lie among those of reals (m, d). A set of k points or
-    fewer has balls that reach to its farthest one."""
+    """Return the overlap of features (n, d) of fakes with those of reals (m, d).
+
+    In a set of k points or fewer, each ball reaches to the farthest point.
+    """
     reach = measure_radii(real, PRECISION_K), measure_radii(real, DENSITY_K)
     reach_of_fakes = measure_radii(fake, PRECISION_K)
     precise, dense = 0, 0
@@ -63,7 +65,7 @@ def measure_overlap(real: Features, fake: Features) -> Overlap:
 
 
 def measure_radii(features: Features, k: int) -> Float64:
-    """Return the distance of each of (n, d) features to the k-th nearest other one, shape (n,)."""
+    """Return the distance from each of (n, d) features to the k-th nearest other, shape (n,)."""
     nearest = _index(features, min(k, len(features) - 1))
     radii: Float64 = nearest.kneighbors()[0][:, -1]
     return radii
@@ -72,8 +74,10 @@ def measure_radii(features: Features, k: int) -> Float64:
 def find_nearest_neighbours(
     features: Features, among: Features, count: int
 ) -> tuple[Float64, npt.NDArray[np.int64]]:
-    """Return distances and indices of the `count` features nearest to each of (n, d), or of all of
-    `among` where it has fewer: each (n, count)."""
+    """Return distances and indices of the `count` nearest features `among`, each (n, count).
+
+    Where `among` has fewer features, it returns all of them.
+    """
     distances, indices = _index(among, min(count, len(among))).kneighbors(
         features.astype(np.float64)
     )
@@ -81,13 +85,13 @@ def find_nearest_neighbours(
 
 
 def measure_diversity(features: Features) -> float:
-    """Return the mean distance of two different ones of (n, d) features."""
+    """Return the mean distance over all pairs of different features of (n, d)."""
     total = sum(float(distances.sum()) for _, distances in _in_blocks(features, features))
     return total / (len(features) * (len(features) - 1))
 
 
 def _index(features: Features, neighbours: int) -> NearestNeighbors:
-    # In so many dimensions a tree visits all points as well.
+    # In so many dimensions a tree would visit all points as well.
     index = NearestNeighbors(n_neighbors=neighbours, algorithm="brute")
     return index.fit(features.astype(np.float64))
 

@@ -1,7 +1,7 @@
-"""What a generator's features are compared with: those of real images, and those of noise.
+"""The reference of a score: the moments of the features of real images, and of noise.
 
-The moments for Fashion-MNIST are shipped beside the classifier, so that every machine compares
-with the same numbers.
+The moments for Fashion-MNIST are shipped with the classifier, so that every machine compares with
+the same numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ NOISE_COUNT = 10_000
 
 @dataclass(frozen=True)
 class Reference:
-    """Moments of training images that the classifier never saw, of the test images, of noise."""
+    """Moments of held-out training images, of the test images, and of noise.
+
+    The classifier was not trained on the held-out images.
+    """
 
     holdout: Moments
     test: Moments
@@ -33,17 +36,17 @@ class Reference:
 
     @property
     def floor(self) -> float:
-        """The distance of real images from real images."""
+        """The distance of the test images from the held-out images."""
         return frechet_distance(self.holdout, self.test)
 
     @property
     def ceiling(self) -> float:
-        """The distance of uniform noise from real images."""
+        """The distance of uniform noise from the held-out images."""
         return frechet_distance(self.holdout, self.noise)
 
 
 def measure_reference(classifier: Classifier, images: Images, batch_size: int) -> Reference:
-    """Return the reference of a data set, by reading its images."""
+    """Compute and return the reference of a data set."""
     _, holdout = split_holdout(len(images.train_u8))
     moments = [
         measure_moments(classifier.read(images_u8, batch_size)[0])
@@ -58,7 +61,7 @@ def draw_noise(count: int) -> ImagesU8:
 
 
 def encode_reference(reference: Reference, classifier_sha256: str, data_digest: str) -> bytes:
-    """Return the reference as an npz that also says whose features of which data it is."""
+    """Return the reference as an npz that also names its classifier and its data."""
     moments = {name: getattr(reference, name) for name in SETS}
     means = {f"{name}_mean": each.mean for name, each in moments.items()}
     covariances = {f"{name}_covariance": each.covariance for name, each in moments.items()}
@@ -70,12 +73,12 @@ def encode_reference(reference: Reference, classifier_sha256: str, data_digest: 
 
 
 def load_reference(folder: Path, classifier: Classifier, data_digest: str) -> Reference | None:
-    """Return the reference in `folder` where it is of this classifier and data, else None."""
+    """Return the reference in `folder`, None where it is of another classifier or data set."""
     arrays = _read_arrays(folder)
     expected = {"classifier_sha256": classifier.sha256, "data_digest": data_digest}
     if any(arrays.get(name) != value for name, value in expected.items()):
         return None
-    if any(f"{name}_mean" not in arrays for name in SETS):  # written before there was noise
+    if any(f"{name}_mean" not in arrays for name in SETS):  # of a version without noise
         return None
     return Reference(
         *(Moments(arrays[f"{name}_mean"], arrays[f"{name}_covariance"]) for name in SETS)
@@ -83,7 +86,7 @@ def load_reference(folder: Path, classifier: Classifier, data_digest: str) -> Re
 
 
 def read_classifier_digest(folder: Path) -> str | None:
-    """Return the SHA-256 of the classifier whose reference lies in `folder`, None without one."""
+    """Return the SHA-256 of the classifier of the reference in `folder`, None without one."""
     arrays = _read_arrays(folder)
     return str(arrays["classifier_sha256"]) if arrays else None
 

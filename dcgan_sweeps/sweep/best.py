@@ -1,4 +1,4 @@
-"""The overrides that run the configuration of a study's best trial alone.
+"""Lists the overrides that run the configuration of a study's best trial alone.
 
 list_overrides([*request.fixed, *best.user_attrs["varied"]], folder.own_conf, launch)
 """
@@ -14,21 +14,21 @@ from dcgan_sweeps.config import flatten
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.launch import Composers
 
-# Where a run is kept, not what it is.
+# Keys that say where a run is stored; they do not affect its result.
 NOT_ITS_OWN = ("tracking.", "resume")
 
 
 def list_overrides(overrides: Sequence[str], own: Path, composers: Composers) -> list[str]:
     """Return the overrides with which `run` repeats a trial that had these overrides.
 
-    A value is added where a search file decides it, or conf/ was edited since. Where the overrides
-    choose one of the user's own files, --config-dir names `own`, the study's copy of these.
+    A value is added where a search file sets it, or where conf/ was edited since. Where the
+    overrides choose a config file of the user, --config-dir names `own`, the study's copy.
     """
     wanted = flatten(composers.compose(overrides))
     places: list[str] = []
     try:
         alone = flatten(composers.compose_alone(overrides, None))
-    except Exception:  # whatever Hydra raises for a choice that is not in conf/
+    except Exception:  # Hydra's error for a choice that is not in conf/
         alone = flatten(composers.compose_alone(overrides, own))
         places = [f"--config-dir={own}"]
     more = [
@@ -36,13 +36,13 @@ def list_overrides(overrides: Sequence[str], own: Path, composers: Composers) ->
         for key, value in wanted.items()
         if alone[key] != value and not key.startswith(NOT_ITS_OWN)
     ]
-    # The file would hold a password masked, and lead nowhere.
+    # A masked password would be useless in the file.
     public = [word for word in overrides if mask_secrets(word) == word]
     return [*places, *public, *more]
 
 
 def write_value(value: Any) -> str:
-    """Return a value of a configuration as an override has it."""
+    """Return a value of a configuration as the text of an override."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):

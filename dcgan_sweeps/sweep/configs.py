@@ -1,4 +1,4 @@
-"""The config files that a request may compose from: conf/, and the user's own folders.
+"""Reads the config files that a request may compose: conf/, and the user's own folders.
 
 configs = read_configs([Source("command-line", "file", "/mine")])
 configs["experiment/mine.yaml"]   # its bytes
@@ -16,12 +16,12 @@ from pathlib import Path
 from dcgan_sweeps.config import refuse
 from dcgan_sweeps.sweep.folder import Configs
 
-MOST_FILES = 2000  # a folder of more is none of configs
+MOST_FILES = 2000  # a folder with more files is hardly a config folder
 
 
 @dataclass(frozen=True)
 class Source:
-    """An element of Hydra's search path: who named it, and a folder or a package."""
+    """An element of Hydra's search path: its provider, and a folder or a package."""
 
     provider: str
     scheme: str
@@ -29,10 +29,11 @@ class Source:
 
 
 def read_configs(sources: Sequence[Source]) -> Configs:
-    """Return every YAML file of the search path, of two of one name the first, as Hydra has it.
+    """Return {name: content} of every YAML file of the search path.
 
-    Hydra's own and its plugins' are left out: they are a part of the installed packages. Raises
-    RequestError for a folder that holds too many.
+    Of two files with the same name it returns the first, as Hydra does. Files of Hydra and its
+    plugins are left out, as they are part of the installed packages. Raises RequestError for a
+    folder with too many files.
     """
     configs: dict[str, bytes] = {}
     for source in sources:
@@ -54,12 +55,12 @@ def read_configs(sources: Sequence[Source]) -> Configs:
 def _read_tree(folder: Traversable, prefix: str, seen: set[str]) -> Iterator[tuple[str, bytes]]:
     real = os.path.realpath(str(folder))
     is_closed = isinstance(folder, Path) and not os.access(folder, os.R_OK | os.X_OK)
-    if real in seen or is_closed:  # links may lead in a circle
+    if real in seen or is_closed:  # links may form a circle
         return
     seen.add(real)
     for each in sorted(folder.iterdir(), key=lambda each: each.name):
         if each.is_dir():
-            # What begins with a dot, and a run's own, is no config.
+            # Hidden folders and the folder of runs hold no configs.
             if not each.name.startswith(".") and each.name != "mlruns":
                 yield from _read_tree(each, f"{prefix}{each.name}/", seen)
         elif each.name.endswith(".yaml"):

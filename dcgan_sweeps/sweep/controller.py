@@ -1,9 +1,9 @@
-"""Asks trials, has them done, and tells how they ended, until there is nothing left to ask.
+"""Runs the trials of a study: asks Optuna for them, launches them, and tells Optuna the results.
 
 stop_reason = Controller(live, launch, view).run(2, interrupts)
 
-The controller alone asks and tells, and reads how a trial ended from the trial's folder. After a
-restart it resumes, from its checkpoint, every trial that was asked but not yet told.
+Only the controller asks and tells. It reads the outcome of a trial from the trial's folder. After
+a restart it resumes, from its checkpoint, every trial that was asked but not yet told.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ STATE_OF_OUTCOME = {
     Outcome.DIVERGED: TrialState.FAIL,
     Outcome.FAILED: TrialState.FAIL,
 }
-LOOK_S = 0.25  # between two looks at the running trials
-LAST_WAIT_S = 20  # for trials that were told to stop at once
+LOOK_S = 0.25  # between two checks of the running trials
+LAST_WAIT_S = 20  # for trials that were stopped at once
 STOPPED = TrialResult(Outcome.INTERRUPTED, "stopped at once")
 
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why a trial may have no end in its folder: what it, or its launcher, raised."""
+    """An error that a trial or its launcher raised; the trial's folder may have no outcome then."""
 
     reason: str
     traceback: str
 
 
 class Controller:
-    """One start of a study."""
+    """Runs the trials of one start of a study."""
 
     def __init__(self, live: LiveStudy, launch: Launch, view: StudyView):
         self.live = live
@@ -78,10 +78,10 @@ class Controller:
         self.begin_s = time.monotonic()
 
     def run(self, n_jobs: int, interrupts: Interrupts) -> str:
-        """Do the study; 0 runs each trial in this process and thread.
+        """Run the study with `n_jobs` trials at a time; 0 runs each trial in this thread.
 
-        Returns why it ended: "" when every trial is told, "interrupted", "time limit", "target" or
-        "failures".
+        Returns why the study ended: "" when every trial is told, "interrupted", "time limit",
+        "target" or "failures".
         """
         self.serial = n_jobs == 0
         self.study.set_user_attr(STOPPING, False)
@@ -97,7 +97,7 @@ class Controller:
         return self.stop_reason
 
     def _recover(self) -> None:
-        """Tell what an earlier start had finished, and line up what it had not."""
+        """Tell the results of trials that an earlier start finished, and queue the others."""
         for trial in self.study.get_trials(deepcopy=False):
             folder = self.folder.find_trial(trial.number)
             if trial.state.is_finished():
@@ -111,7 +111,7 @@ class Controller:
                     self._finish(trial.number, result)
 
     def _launch(self, n_jobs: int) -> bool:
-        """Start trials while there is room; return whether any is running."""
+        """Launch trials while there is room; return whether any is running."""
         while len(self.running) < n_jobs and not self.stop_reason:
             number = self._find_next()
             if number is None:
@@ -129,7 +129,7 @@ class Controller:
         return bool(self.running)
 
     def _find_next(self) -> int | None:
-        """Return the trial to be done next, asked anew where none is unfinished."""
+        """Return the next trial: an unfinished one first, else a new one."""
         if self.unfinished:
             return self.unfinished.popleft()
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
@@ -143,14 +143,13 @@ class Controller:
         return self.study.ask().number
 
     def _find_point(self, number: int) -> Any:
-        """Return what a trial has by its number: a point of a grid, the default of a search."""
+        """Return the point that a trial has by its number: of a grid, or the search's defaults."""
         if not self.request.is_search:
             return self.request.points[number].values
         return self.request.defaults if number == 0 else None
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
-        """Return the overrides of a trial that has been asked, and what they compose; None where it
-        is finished already."""
+        """Return the overrides and the configuration of a trial, None where it is finished."""
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         varied = self._sample(trial, number)
         trial.set_user_attr("varied", varied)
@@ -158,7 +157,7 @@ class Controller:
         try:
             config = self.launch.compose(overrides)
         except Exception as error:  # Hydra raises ValueError too
-            reason = f"it cannot be composed: {str(error).strip().partition(chr(10))[0]}"
+            reason = f"composition failed: {str(error).strip().partition(chr(10))[0]}"
             text = mask_secrets(traceback.format_exc())
             with self.folder.open_log(number) as log:
                 log.write(text)
@@ -171,21 +170,22 @@ class Controller:
         return overrides, config
 
     def _skip(self, number: int, trial: optuna.Trial, config: Config) -> bool:
-        """Finish a trial with a run that has done the same; return whether there was one."""
+        """Finish a trial with a complete run of its configuration; return whether there is one."""
         identity = compute_identity(config)
         try:
             done = find_done(config, identity)
-        except RequestError as error:  # the tracker is gone: the trial is done anew
-            self.view.say(f"trial {number:>3} is not looked for among finished runs: {error}")
+        except RequestError as error:  # the tracker is gone, so the trial runs
+            self.view.say(f"trial {number:>3} cannot be looked up among finished runs: {error}")
             return False
         if done is None:
             return False
         run_id, score = done
-        result = TrialResult(Outcome.COMPLETE, f"run {run_id} had finished it", {SCORE: score})
+        reason = f"already finished by run {run_id}"
+        result = TrialResult(Outcome.COMPLETE, reason, {SCORE: score})
         try:
             if identity is not None:
                 note_identity(trial, identity)
-        except RequestError as error:  # its score is of another kind than the study's
+        except RequestError as error:  # its score has another identity than the study's
             result = TrialResult(Outcome.FAILED, str(error))
         self._finish(number, result, is_final=True, run_id=run_id)
         return True
@@ -203,19 +203,19 @@ class Controller:
         return as_overrides(suggest(fresh, self.request.space))
 
     def _work(self, overrides: Sequence[str], number: int) -> None:
-        """Have one trial done, and say that it ended, whatever happens to it."""
+        """Launch one trial, wait for it, and queue its end, whatever happens."""
         failure = None
         try:
             answer = self.launch(overrides, number)
             if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
                 failure = Failure(mask_secrets(answer.reason), answer.traceback)
-        except Exception as error:  # whatever a launcher raises is this trial's
+        except Exception as error:  # a launcher may raise anything; it counts for this trial
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             failure = Failure(mask_secrets(reason), traceback.format_exc())
         self.ended.put((number, failure))
 
     def _collect(self) -> None:
-        """Finish what has ended, waiting a moment for the first."""
+        """Finish the next trial that has ended, waiting LOOK_S for it at most."""
         try:
             number, failure = self.ended.get(timeout=LOOK_S)
         except queue.Empty:
@@ -224,18 +224,17 @@ class Controller:
         self._finish(number, self._read_end(number, failure))
 
     def _read_end(self, number: int, failure: Failure | None) -> TrialResult:
-        """Return how a trial ended, as its folder says; where its process wrote nothing, that is
-        written down here."""
+        """Return the result of a trial from its folder; write one where its process did not."""
         found = read_result(self.folder.find_trial(number))
         if found is not None and (failure is None or found.outcome != Outcome.INTERRUPTED):
             return found
-        failure = failure or Failure("it left no outcome", "")
+        failure = failure or Failure("it wrote no outcome", "")
         result = TrialResult(Outcome.FAILED, failure.reason, traceback=failure.traceback)
         self._write(number, result)
         return result
 
     def _write(self, number: int, result: TrialResult) -> None:
-        """Write how a trial ended into its folder, which may not be there yet."""
+        """Write the result of a trial into its folder, which is created where it is missing."""
         folder = self.folder.find_trial(number)
         name = name_trial(number, self._read(number).user_attrs.get("varied", []))
         tracking = self.request.config.tracking
@@ -249,9 +248,9 @@ class Controller:
         is_final: bool = False,
         run_id: str | None = None,
     ) -> None:
-        """Tell how a trial ended, or line it up again.
+        """Tell Optuna the result of a trial, or queue the trial again.
 
-        `run_id` is the run of another study, or of none, that had done the same.
+        `run_id` is an earlier run, of any study or none, that had the same configuration.
         """
         folder = self.folder.find_trial(number)
         if result.outcome == Outcome.INTERRUPTED and (self.stop_reason or self.serial):
@@ -259,11 +258,11 @@ class Controller:
             self.view.end(number, result)
             self._stop("interrupted")
             return
-        if result.outcome == Outcome.INTERRUPTED:  # by somebody who meant this trial alone
+        if result.outcome == Outcome.INTERRUPTED:  # only this trial was interrupted
             result = dataclasses.replace(result, outcome=Outcome.FAILED)
         failures = self._read(number).user_attrs.get("failures", 0)
         if result.can_be_retried and not is_final and failures < self.settings.retries:
-            # A start after this one shall not count its failure a second time.
+            # A later start must not count this failure a second time.
             self._write(number, dataclasses.replace(result, outcome=Outcome.INTERRUPTED))
             self._set(number, {"failures": failures + 1})
             self.view.retry(number, result)
@@ -280,12 +279,12 @@ class Controller:
 
     def _tell(self, number: int, result: TrialResult) -> None:
         state = STATE_OF_OUTCOME[result.outcome]
-        # A grid without scores has nothing to rank by, and nothing that ranks.
+        # A grid without scores is not ranked, so any value will do.
         value = result.scores.get(SCORE, float("inf"))
         self.study.tell(number, value if state == TrialState.COMPLETE else None, state=state)
 
     def _apply_policy(self) -> None:
-        """End the study where its target is met, or too many trials in a row have failed."""
+        """Stop the study where its target is met, or where too many trials in a row failed."""
         told = self.study.get_trials(
             deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         )
@@ -304,7 +303,7 @@ class Controller:
             self._stop("target")
 
     def _check_limits(self, interrupts: Interrupts) -> None:
-        """Stop where somebody asks for it, or the time is over."""
+        """Stop the study after an interrupt, or at its time limit."""
         limit = self.settings.timeout_min
         if interrupts.asked:
             self._stop("interrupted")
@@ -312,14 +311,14 @@ class Controller:
             self._stop("time limit")
 
     def _stop(self, stop_reason: str) -> None:
-        """Ask nothing more; the running trials stop at their next epoch, and are kept."""
+        """Launch no more trials; running ones stop after their epoch, and can be resumed."""
         if not self.stop_reason:
             self.stop_reason = stop_reason
             self.study.set_user_attr(STOPPING, True)
             self.view.stop(stop_reason, len(self.running))
 
     def _stop_now(self, interrupts: Interrupts) -> None:
-        """End the running trials at once; each is resumed from its last checkpoint another time."""
+        """Stop the running trials at once; each can be resumed from its last checkpoint."""
         interrupts.ending = True
         self.stop_reason = "interrupted"
         self.launch.stop()

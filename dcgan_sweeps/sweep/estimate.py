@@ -1,4 +1,4 @@
-"""What a study would do, printed: trials or space, slots, and how long it may take."""
+"""The dry run of a study: prints its trials or search space, its slots, and an estimated time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MOST_POINTS_SHOWN = 50  # points of a grid
 
 
 def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
-    """Print what would be done; nothing is started, and nothing written."""
+    """Print what the study would do, without starting or writing anything."""
     say = make_say(console)
     say(f"dry run: {request.total} trials, {n_jobs} at a time, launcher {request.launcher}")
-    for word in request.fixed:
-        say(f"  in all of them: {word}")
+    for override in request.fixed:
+        say(f"  all trials: {override}")
     if request.is_search:
         _print_space(console, request)
     else:
@@ -50,20 +50,23 @@ def _print_space(console: Console, request: StudyRequest) -> None:
 
 
 def estimate(request: StudyRequest, n_jobs: int) -> str:
-    """Return how long the study may take, in words, from the newest run of as many steps."""
+    """Return in words how long the study may take, based on the newest similar run."""
     run = find_alike(request.config)
     if run is None:
-        return "estimate: none, no complete run of as many images and epochs is in the store"
+        return "estimate: none, as the store has no complete run with as many images and epochs"
     each_s = (run.end_ms - run.start_ms) / 1000
     rounds = -(-request.total // n_jobs)
     return (
-        f"estimate: at most {format_duration(rounds * each_s)}, from run {run.run_id}, which took "
-        f"{format_duration(each_s)}; what is pruned ends earlier"
+        f"estimate: at most {format_duration(rounds * each_s)}, as run {run.run_id} took "
+        f"{format_duration(each_s)}; pruned trials end earlier"
     )
 
 
 def find_alike(config: Config) -> LoggedRun | None:
-    """Return the newest complete run of as many optimizer steps, None where there is none."""
+    """Return the newest complete run with the same number of images and epochs, or None.
+
+    It also has the same batch size and the same discriminator.
+    """
     tracking = config.tracking
     if tracking.name == "none" or count_steps(config) == 0:
         return None

@@ -1,4 +1,4 @@
-"""What a job of `-m` does, under whatever launcher: one trial of a study, or a run of its own.
+"""Runs a job of `-m` under any launcher: one trial of a study, or a single run.
 
 hydra.main(...)(run_job)()   # Hydra calls it with each composed configuration
 """
@@ -25,9 +25,9 @@ SLOT = "DCGAN_SWEEPS_SLOT"
 
 
 def run_job(composed: DictConfig) -> TrialResult:
-    """Do what one composed configuration asks for; in a study it never raises.
+    """Run the job of one composed configuration; in a study it never raises.
 
-    Raises RunFailed outside of one, so that Hydra's own sweeper is told.
+    Outside a study it raises RunFailed, which tells Hydra's own sweeper.
     """
     asked = HydraConfig.get()
     settings: dict[str, Any] = OmegaConf.to_container(asked.sweeper)  # type: ignore[assignment]

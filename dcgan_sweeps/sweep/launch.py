@@ -1,4 +1,4 @@
-"""What a study asks of Hydra: to do one job of its launcher, and to compose its configuration."""
+"""What a study needs of Hydra: launching one job, and composing its configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dcgan_sweeps.config import Config
 
 
 class Composers(Protocol):
-    """Compose overrides as a trial of the study, and as a run alone; raise whatever Hydra does."""
+    """Composes overrides for a trial of a study, or for a single run; raises Hydra's errors."""
 
     @property
     def compose(self) -> Callable[[Sequence[str]], Config]: ...
@@ -19,7 +19,7 @@ class Composers(Protocol):
 
 
 class Launch(Composers, Protocol):
-    """Hydra's launcher, which does one job a call."""
+    """Hydra's launcher, which runs one job per call."""
 
     def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
     def stop(self) -> None: ...

@@ -1,7 +1,7 @@
-"""A study that goes on: what it was asked, its folder, its trials, and its way to MLflow.
+"""A study in progress: its request, its folder, its Optuna study, and its delivery to MLflow.
 
 live = open_live_study(request, folder, study)
-live.follow(folder.find_trial(3))   # delivered from now on
+live.follow(folder.find_trial(3))   # delivers the trial from now on
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dcgan_sweeps.tracking.folder import STUDY, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.provenance import read_code
 
-# Why a study ended, as the outcome of its parent run; "" when every trial is told.
+# The outcome of the parent run, by the reason that the study ended; "" when every trial is told.
 OUTCOME_OF_ENDING = {
     "": Outcome.COMPLETE,
     "target": Outcome.COMPLETE,
@@ -31,7 +31,7 @@ OUTCOME_OF_ENDING = {
 
 @dataclass(frozen=True)
 class LiveStudy:
-    """One study in this process. The record of its parent run is the study's own folder."""
+    """A study in this process; the study's folder is also the record of its parent run."""
 
     request: StudyRequest
     folder: StudyFolder
@@ -43,7 +43,7 @@ class LiveStudy:
         return RunFolder(self.folder.root)
 
     def follow(self, trial: RunFolder) -> None:
-        """Deliver the run of a trial that has ended, unless it is delivered."""
+        """Deliver the run of a trial that has ended, unless it is delivered already."""
         if trial.root.is_dir():
             self.delivery.follow(trial)
 
@@ -57,7 +57,7 @@ class LiveStudy:
 
 
 def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.Study) -> LiveStudy:
-    """Return a study that begins, or goes on, and open its parent run."""
+    """Return a new or resumed study, with its parent run open."""
     record = RunFolder(folder.root)
     params = {f"study.{key}": as_text(value) for key, value in request.describe().items()}
     tags = {
@@ -66,7 +66,7 @@ def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.St
         "mlflow.source.type": "LOCAL",
     }
     if record.read_ending() is not None:
-        record.append({"step": count_endings(record)})  # with it the study has not ended
+        record.append({"step": count_endings(record)})  # marks the study as not ended
     else:
         tags["mlflow.source.git.commit"] = read_code().commit or ""
     record.begin(folder.name, tags, params, request.config.tracking)
@@ -76,10 +76,10 @@ def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.St
 
 
 def count_endings(record: RunFolder) -> int:
-    """Return how often a study has ended so far."""
+    """Return how many times a study has ended so far."""
     return sum("outcome" in each for each in record.read_records())
 
 
 def as_text(value: Any) -> str:
-    """Return a value of a specification as a param of the parent run."""
+    """Return a setting as a param of the parent run."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What `-m` asks for, word by word: what is fixed, and what has several values or a range.
+"""Reads the overrides of `-m`: the fixed ones, and those with several values or a range.
 
 asked = read_overrides(["optimizer.lr=1e-4,2e-4", "seed=1"], config_loader)
 asked.fixed, asked.swept["optimizer.lr"].texts  # ("seed=1",), ("1e-4", "2e-4")
@@ -23,12 +23,14 @@ MOST_POINTS = 100_000  # values of a key, and trials of a grid
 
 @dataclass(frozen=True)
 class Domain:
-    """What a swept key may be: so many values, or the numbers from `low` to `high`. A range has
-    both: its values, and its numbers with their step."""
+    """The domain of a swept key: a list of values, or the numbers from `low` to `high`.
+
+    A range has both: the list of its values, and its ends and step.
+    """
 
     text: str  # as it was written
-    texts: tuple[str, ...] = ()  # each value, as an override has it
-    values: tuple[Any, ...] = ()  # and as a number or truth value, where it is one
+    texts: tuple[str, ...] = ()  # each value, as text of an override
+    values: tuple[Any, ...] = ()  # each value, as a number or bool where it is one
     low: Number | None = None
     high: Number | None = None  # inclusive
     step: Number | None = None
@@ -37,21 +39,21 @@ class Domain:
 
 @dataclass(frozen=True)
 class Asked:
-    """The overrides of a request, in Hydra's order; the later of two for one key counts."""
+    """The overrides of a request, in Hydra's order; the last one for a key counts."""
 
     fixed: tuple[str, ...]
     swept: Mapping[str, Domain] = field(default_factory=dict)
 
 
 def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
-    """Return what `overrides` ask for; raises RequestError for what Hydra cannot read."""
+    """Return the fixed and the swept overrides; raises RequestError where parsing fails."""
     parser = OverridesParser.create(config_loader=config_loader)
     final: dict[str, str | Domain] = {}
     faults = []
     for word in overrides:
         try:
             override = parser.parse_override(word)
-            override.config_loader = config_loader  # glob(...) looks its group up
+            override.config_loader = config_loader  # glob(...) needs it to list its group
             # +key and ++key are the same key.
             key = override.get_key_element().lstrip("+")
             final[key] = read_domain(override) if override.is_sweep_override() else word
@@ -65,10 +67,10 @@ def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
 
 
 def read_domain(override: Override) -> Domain:
-    """Return the values of a sweep, each once, in its own order."""
+    """Return the domain of a sweep, with each value once, in the given order."""
     sweep = override.value()
     if getattr(sweep, "shuffle", False):
-        raise ValueError("shuffle(...) has another order each time that a study goes on")
+        raise ValueError("shuffle(...) would have another order whenever the study is resumed")
     text = str(override.input_line).partition("=")[2]
     if isinstance(sweep, RangeSweep):
         check_length(sweep)
@@ -82,13 +84,15 @@ def read_domain(override: Override) -> Domain:
         low, high, step = min(values), max(values), abs(sweep.step or 1)
         return Domain(text, texts, values, low, high, step, "log" in sweep.tags)
     if isinstance(sweep, ChoiceSweep) and "log" in sweep.tags:
-        raise ValueError("tag(log, ...) goes with interval and range")
+        raise ValueError("tag(log, ...) is allowed for interval and range")
     return Domain(text, texts, values)
 
 
 def check_length(sweep: RangeSweep) -> None:
-    """Raise ValueError for a range of no values, or of more than anybody can mean. Before it is
-    expanded, which takes the time and memory of all its values."""
+    """Raise ValueError for a range without values, or with more than MOST_POINTS.
+
+    This is checked before the range is expanded, which takes time and memory for every value.
+    """
     start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step or 1
     count = math.ceil((stop - start) / step)
     if not 1 <= count <= MOST_POINTS:
@@ -96,6 +100,6 @@ def check_length(sweep: RangeSweep) -> None:
 
 
 def _as_value(text: str) -> Any:
-    """Return a number or a truth value as such: what Optuna's plots can put in order."""
+    """Return text as a number or bool where it is one, so that Optuna's plots can order it."""
     value = OverridesParser.create().parse_override(f"key={text}").value()
     return value if isinstance(value, (bool, int, float)) else text

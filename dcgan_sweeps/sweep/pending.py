@@ -1,4 +1,4 @@
-"""What is to be delivered to MLflow: the folders of runs, of studies and of their trials.
+"""Finds the runs, studies and trials that are not delivered to MLflow yet, and delivers them.
 
 for each in find_pending(Where("mlruns")):
     each.update()
@@ -21,12 +21,15 @@ from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.mirror import Mirror, is_delivered
 
 STUDY = "study:"
-BELOW = ("runs", "studies", "trials")  # the folders that hold those of runs
+BELOW = ("runs", "studies", "trials")  # names of the folders that contain run folders
 
 
 @dataclass(frozen=True)
 class Where:
-    """Where runs are looked for, and delivered to; None: where each says it is tracked."""
+    """The folder to search for runs, and the tracker to deliver to.
+
+    Where `uri` or `experiment` is None, that of each run's own record is used.
+    """
 
     dir: str
     uri: str | None = None
@@ -35,26 +38,25 @@ class Where:
 
 @dataclass(frozen=True)
 class Pending:
-    """One thing to be delivered, in the folder of a run or a study."""
+    """A run or a registered model to deliver, and the folder of its run or study."""
 
     folder: RunFolder
     part: Deliverable
 
     def update(self) -> None:
-        """Deliver it; raises RequestError while a process works in the folder, and what MLflow
-        raises."""
+        """Deliver it; raises RequestError while a process uses the folder, and MLflow's errors."""
         try:
             lock = self.folder.lock()
         except BlockingIOError as error:
-            raise refuse(str(self.folder.root), f"goes on, as {error}") from error
+            raise refuse(str(self.folder.root), f"is still running, as {error}") from error
         with lock:
             self.part.update()
 
 
 def find_pending(where: Where) -> list[Pending]:
-    """Return what below a folder was to be tracked and is not delivered.
+    """Return the tracked runs below a folder that are not delivered.
 
-    A run or a study that goes on delivers itself, and is left out.
+    Runs and studies that are still running deliver themselves, and are left out.
     """
     root = resolve_folder("--dir", where.dir)
     runs = [RunFolder(path) for path in sorted((root / "runs").glob("*/")) if is_run(path)]
@@ -68,18 +70,20 @@ def find_pending(where: Where) -> list[Pending]:
 
 
 def is_run(path: Path) -> bool:
-    """Return whether a folder is that of a run, or of a study."""
+    """Return whether a folder is the folder of a run or of a study."""
     return (path / RUN_FILE).is_file()
 
 
 def is_tracked(folder: RunFolder) -> bool:
-    """Return whether a run was to be tracked."""
+    """Return whether a run is tracked in MLflow, by its own record."""
     return is_run(folder.root) and read_tracking(folder).get("name") != "none"
 
 
 def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
-    """Return what `targets` name, delivered or not; raises RequestError with a fault for each that
-    is neither the folder of a run nor a study."""
+    """Return what `targets` name, delivered or not.
+
+    Raises RequestError with a fault for each target that is neither a run's folder nor a study.
+    """
     found: list[Pending] = []
     faults: list[Fault] = []
     for target in targets:
@@ -92,7 +96,7 @@ def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
         elif is_run(root):
             found.append(make_pending(RunFolder(root), where))
         else:
-            problem = f"got {target}; allowed: a run's folder, or {STUDY}NAME of a study"
+            problem = f"got {target}; allowed: a run's folder, or {STUDY}NAME for a study"
             faults.append(Fault("RUN_FOLDER", f"{problem} in {where.dir}"))
     if faults:
         raise RequestError(faults)
@@ -100,7 +104,7 @@ def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
 
 
 def list_study(study: StudyFolder, where: Where) -> list[Pending]:
-    """Return a study's parent run, which its trials name, the trials, and its best model."""
+    """Return a study's parent run, then its trials, and its best model."""
     record = RunFolder(study.root)
     found = [make_pending(each, where) for each in (record, *study.list_trials())]
     tags = record.read_description().get("tags", {})
@@ -115,20 +119,20 @@ def list_study(study: StudyFolder, where: Where) -> list[Pending]:
 
 
 def make_pending(folder: RunFolder, where: Where) -> Pending:
-    """Return what is to be delivered of one run."""
+    """Return the pending delivery of one run."""
     return Pending(folder, Mirror(folder, find_tracking(folder, where)))
 
 
 def find_tracking(folder: RunFolder, where: Where) -> Tracking:
-    """Return where a run is to be delivered to: as it says, but for what was asked here and now.
+    """Return the tracker to deliver a run to: that of `where`, or else that of its own record.
 
-    A local store is the one beside the run, which may have been moved. Raises RequestError where
-    the run knows its tracker with a masked password alone.
+    A local store is found next to the run, as both may have been moved. Raises RequestError where
+    the record has the tracker's address with a masked password.
     """
     logged = read_tracking(folder)
     uri = where.uri or logged.get("uri")
     if uri is not None and MASK in uri:
-        problem = f"{folder.root} has it without its password: {uri}"
+        problem = f"the record of {folder.root} has it without the password: {uri}"
         raise refuse("--uri", problem)
     experiment = where.experiment or logged.get("experiment")
     usual: Tracking = compose("config", [], Config).tracking
@@ -137,14 +141,14 @@ def find_tracking(folder: RunFolder, where: Where) -> Tracking:
 
 
 def read_tracking(folder: RunFolder) -> dict[str, str | None]:
-    """Return what the run, or its configuration, says of its tracker."""
+    """Return the tracking settings in the run's description, or else in its configuration."""
     known = folder.read_description()
     tracking = known.get("tracking") or folder.read_mapping(CONFIG).get("tracking", {})
     return dict(tracking)
 
 
 def find_store_dir(root: Path, usual: str) -> str:
-    """Return the folder that holds runs/ or studies/ with a run, `usual` where none does."""
+    """Return the folder whose runs/ or studies/ contains a run, `usual` where there is none."""
     parent = root.parent
     while parent.name in BELOW:
         if parent.name != "trials":

@@ -1,7 +1,6 @@
-"""Everything that a trial imports or reads of the environment, once, in the process that the
-trials are forked from.
+"""Imports what trials need, once, in the process that they are forked from.
 
-Nothing here may compute: TensorFlow's threads and devices are each trial's own to set.
+This module must not compute with TensorFlow, because each trial sets its own threads and devices.
 """
 
 import gc
@@ -22,7 +21,7 @@ IMPORTED = (
     "optuna.storages",
 )
 
-# What is imported here stays: it is looked through for garbage seldom, and by no trial.
+# The imported objects stay alive, so the garbage collector seldom scans them, and in no trial.
 gc.set_threshold(GARBAGE)
 with quiet_import():
     import_keras()

@@ -1,4 +1,4 @@
-"""How far a running trial is, read from the lines that it has written.
+"""Reads the progress of a running trial from its history.
 
 progress = read_progress(folder, config)
 progress.epoch, progress.share, progress.score
@@ -12,12 +12,12 @@ from dcgan_sweeps.config import Config
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
 
-ALL_IMAGES = 60_000  # of Fashion-MNIST, where no other count is asked for
+ALL_IMAGES = 60_000  # of Fashion-MNIST, unless the configuration limits them
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a trial stands; `share` of its optimizer steps, from 0 to 1."""
+    """The progress of a trial; `share` is that of its optimizer steps, from 0 to 1."""
 
     epoch: int = 0
     share: float = 0.0
@@ -26,7 +26,7 @@ class Progress:
 
 
 def read_progress(folder: RunFolder, config: Config) -> Progress:
-    """Return how far the trial in a folder is; one that has not begun is at 0."""
+    """Return the progress of the trial in a folder; one that has not started is at 0."""
     epoch, step, score, scored = 0, 0, None, 0
     for record in folder.read_records():
         epoch = record.get("epoch", epoch)

@@ -1,4 +1,4 @@
-"""A study's trials as a leaderboard; of two score identities, unranked and by number.
+"""Ranks the trials of a study; trials of different score identities stay unranked, by number.
 
 board = rank_trials(study.trials, "lr", run_ids={})
 board.rows[0].name, board.rows[0].score   # "lr 14", 255.85
@@ -19,9 +19,9 @@ from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 
 
 def rank_trials(trials: Sequence[FrozenTrial], study: str, run_ids: Mapping[int, str]) -> Board:
-    """Return the trials of a study by score; `others` has the identities where there are two.
+    """Return the trials of a study by score; `others` has the identities where there are several.
 
-    `run_ids` has the MLflow runs that came after their trials had ended, by trial number.
+    `run_ids` has the MLflow runs that were created after their trials ended, by trial number.
     """
     identities = find_identities(trials)
     rows = tuple(Row("", as_run(trial, study, run_ids), read_score(trial)) for trial in trials)
@@ -33,13 +33,13 @@ def rank_trials(trials: Sequence[FrozenTrial], study: str, run_ids: Mapping[int,
 
 
 def find_identities(trials: Sequence[FrozenTrial]) -> dict[str, str]:
-    """Return {score identity: what it is, in words} of all trials that have one."""
+    """Return {score identity: its description} of all trials that have one."""
     known = [trial.user_attrs[IDENTITY] for trial in trials if IDENTITY in trial.user_attrs]
     return dict(map(tuple, known))
 
 
 def as_run(trial: FrozenTrial, study: str, run_ids: Mapping[int, str]) -> LoggedRun:
-    """Return a trial as the run that it is, with what varies in it as params."""
+    """Return a trial as a logged run, with its own overrides as params."""
     known = trial.user_attrs
     overrides = [word.partition("=") for word in known.get("varied", [])]
     return LoggedRun(
@@ -62,7 +62,7 @@ def _as_ms(when: datetime | None) -> int:
 
 
 def read_score(trial: FrozenTrial) -> dict[str, float]:
-    """Return {"fcd": score}, of a trial that is not complete its last one; {} where it has none."""
+    """Return {"fcd": score}, the last reported one of an incomplete trial; {} without a score."""
     is_scored = trial.state == TrialState.COMPLETE and trial.value is not None
     last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
     score = trial.value if is_scored else last

@@ -1,4 +1,4 @@
-"""What a whole study is asked: read and checked before anything is started.
+"""Reads and checks the request of a whole study, before anything is started.
 
 request = read_study_request(overrides, settings, choices, config_loader, compose, say)
 request.points    # of a grid, or
@@ -44,12 +44,12 @@ from dcgan_sweeps.sweep.space import (
 )
 from dcgan_sweeps.sweep.trial import compute_identity
 
-REMEDY = "fix it, and score the trials otherwise with python -m dcgan_sweeps.score"
+REMEDY = "fix the key, and score the trials again with python -m dcgan_sweeps.score"
 Compose = Callable[[Sequence[str]], Config]
 Say = Callable[[str], None]
-# Composing takes some 0.1 s; of longer lists the rest is found out when its trial begins.
+# Composing takes about 0.1 s; the rest of a longer list is checked when its trials start.
 MOST_CHECKED = 100
-# What a study may be asked otherwise when it goes on: places, and limits.
+# Overrides that may change when a study is resumed: places, and limits.
 PLACES = ("tracking.dir=", "data.dir=", "tracking.uri=")
 LIMITS = ("runner.slots=", "runner.slots_per_gpu=", "runner.trial_timeout_min=")
 
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study: either `points`, or a `space` whose default point is `defaults`."""
+    """The request of a study: the `points` of a grid, or a `space` with its default point."""
 
     settings: StudySettings
     overrides: tuple[str, ...]  # of the command line
@@ -83,14 +83,14 @@ class StudyRequest:
 
     @property
     def total(self) -> int:
-        """How many trials there shall be."""
+        """The number of trials that the study has in the end."""
         asked = self.settings.n_trials
         if self.is_search:
             return asked or 0
         return len(self.points) if asked is None else min(asked, len(self.points))
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides which trials a study has; JSON."""
+        """Return what decides which trials a study has, as JSON values."""
         policy = describe_policy(self.settings)
         of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}
@@ -100,7 +100,7 @@ class StudyRequest:
                 for word in self.fixed
                 if not word.lstrip("+").startswith((*PLACES, *LIMITS))
             ],
-            # In their order, which numbers the points of a grid.
+            # The order of the keys gives the points of a grid their numbers.
             "swept": [
                 [key, text if isinstance(text, str) else list(text)] for key, text in swept.items()
             ],
@@ -116,8 +116,10 @@ def read_study_request(
     compose: Compose,
     say: Say,
 ) -> StudyRequest:
-    """Return the study that `overrides` and `settings` ask for; `say` gets progress lines while
-    data are fetched. Raises RequestError."""
+    """Return the study that `overrides` and `settings` request; raises RequestError.
+
+    `say` gets progress lines while data are downloaded.
+    """
     search = choices["search"]
     of_params = [f"{key}={text}" for key, text in settings.params.items()]
     asked = read_overrides([*of_params, *overrides], config_loader)
@@ -144,7 +146,7 @@ def read_study_request(
         search,
         choices["hydra/launcher"],
         config,
-        # A trial may run on a machine whose environment is another.
+        # A trial may run on a machine with another environment.
         (*asked.fixed, *name_variables(asked.fixed, config.tracking)),
         asked.swept,
         points,
@@ -154,8 +156,10 @@ def read_study_request(
 
 
 def compose_checked(words: Sequence[str], named: Sequence[str], compose: Compose) -> Config:
-    """Return the configuration of some overrides; raises RequestError, also for what Hydra raises,
-    of which those that are `named` are looked at."""
+    """Return the configuration of some overrides; raises RequestError, also for Hydra's errors.
+
+    `named` are the overrides that the error names.
+    """
     try:
         return compose(words)
     except RequestError:
@@ -167,8 +171,10 @@ def compose_checked(words: Sequence[str], named: Sequence[str], compose: Compose
 def read_space(
     asked: Asked, settings: StudySettings, defaults: Mapping[str, Any], config_loader: Any
 ) -> Space:
-    """Return the search space of a request; raises RequestError. Where a condition's key is fixed,
-    it holds for every trial or for none."""
+    """Return the search space of a request; raises RequestError.
+
+    A condition on a fixed key holds for every trial or for none.
+    """
     conditions: dict[str, Condition] = {}
     swept = dict(asked.swept)
     for key, word in settings.only_if.items():
@@ -178,8 +184,8 @@ def read_space(
             raise refuse(name, f"got {word}; allowed: OTHER_KEY=VALUE")
         if key not in {**asked.swept, **settings.params}:
             allowed = ", ".join(asked.swept) or "none"
-            raise refuse(name, f"is no key of the search space: {allowed}")
-        # As a choice, also where there is one value alone.
+            raise refuse(name, f"got {key}; allowed keys of the search space: {allowed}")
+        # Read it as a choice, also where there is only one value.
         read = read_overrides([f"{other}=choice({texts})"], config_loader)
         values = read.swept[other].values
         if other in swept and key in swept:
@@ -195,12 +201,14 @@ def read_space(
 
 
 def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compose) -> list[Fault]:
-    """Return a fault for each swept key that gives the trials scores of several identities, with
-    these identities: who compares trials as they go compares one kind of score."""
+    """Return a fault for each swept key that gives the trials scores of several identities.
+
+    A study that compares its trials while it runs needs scores of one identity.
+    """
     faults = []
     for key, domain in swept.items():
         if ("." in key and not key.startswith(("score.", "data."))) or key == "seed":
-            continue  # neither a group nor a key that scores depend on
+            continue  # the identity of a score does not depend on this key
         texts = domain.texts or (str(domain.low), str(domain.high))
         configs = [compose([*fixed, f"{key}={text}"]) for text in texts[:MOST_CHECKED]]
         if len({_name_score(config) for config in configs}) == 1:
@@ -210,25 +218,29 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
         if len(known) > 1:
             faults.append(Fault(key, f"got {domain.text}; {describe_mixed(known)}; {REMEDY}"))
         elif any(config.score.name == "none" for config in configs):
-            faults.append(Fault(key, f"got {domain.text}; trials are compared by score/fcd"))
+            faults.append(Fault(key, f"got {domain.text}; the trials need a score/fcd"))
     return faults
 
 
 def _name_score(config: Config) -> tuple[object, ...]:
-    """Return what two trials must have alike for their scores to be of one identity."""
+    """Return the settings that trials with the same score identity have in common."""
     score, data = config.score, config.data
     return (score.name, score.count, score.seed, score.classifier, data.name, data.count)
 
 
 def check_search(settings: StudySettings, config: Config) -> None:
-    """Raise RequestError for a search that cannot be done: sampler, pruner, score."""
+    """Raise RequestError for a search without a valid sampler, pruner, score or number."""
     faults: list[Fault] = []
     if settings.n_trials is None:
-        faults.append(Fault(f"{PREFIX}n_trials", "has no value; a search needs a total"))
+        faults.append(
+            Fault(f"{PREFIX}n_trials", "has no value; a search needs the number of trials")
+        )
     if config.score.name == "none":
-        faults.append(Fault("score", "got none; a search is ranked by score/fcd"))
+        faults.append(Fault("score", "got none; a search needs a score/fcd"))
     if config.train.epochs < 1:
-        faults.append(Fault("train.epochs", f"got {config.train.epochs}; a search trains"))
+        faults.append(
+            Fault("train.epochs", f"got {config.train.epochs}; a search needs at least 1")
+        )
     for check in (
         lambda: make_sampler(settings.sampler, settings.seed, 0),
         lambda: make_pruner(settings.pruner),
@@ -241,8 +253,10 @@ def check_search(settings: StudySettings, config: Config) -> None:
 
 
 def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
-    """Return every combination once, the last key varying fastest, as Hydra has it; raises
-    RequestError where there are too many."""
+    """Return every combination once, in Hydra's order, in which the last key varies fastest.
+
+    Raises RequestError where there are too many.
+    """
     count = math.prod(len(domain.texts) for domain in swept.values())
     if count > MOST_POINTS:
         problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"
@@ -261,10 +275,10 @@ def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
 
 
 def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compose) -> list[Config]:
-    """Return the configuration of each swept value; raises RequestError with every value that no
-    trial could have.
+    """Return the configuration of each swept value that can be composed alone.
 
-    Values that only conflict with others are each trial's own matter, and have none.
+    Raises RequestError with every value that is wrong for all trials. A value that only conflicts
+    with others may be right for some trials, so it is left to them.
     """
     faults: dict[str, Fault] = {}
     configs: list[Config] = []
@@ -279,8 +293,10 @@ def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compos
 
 
 def check_inputs(configs: Sequence[Config], say: Say) -> None:
-    """Raise RequestError with every fault that would keep a run of one of these from its start.
-    Values that conflict with others in some trials alone are each trial's own matter."""
+    """Raise RequestError with every fault that would keep a run of these from starting.
+
+    Conflicts of values that only some trials have are left to those trials.
+    """
     errors: list[RequestError] = []
     for folder in {each.score.classifier: None for each in configs if each.score.name != "none"}:
         with _keeping(errors):
@@ -297,7 +313,7 @@ def check_inputs(configs: Sequence[Config], say: Say) -> None:
     found = [fault for error in errors for fault in error.faults]
     faults = {str(fault): fault for fault in found if not isinstance(fault, Conflict)}
     require_none(list(faults.values()))
-    if len(errors) == len(configs):  # no trial could be
+    if len(errors) == len(configs):  # no trial could start
         raise errors[0]
 
 

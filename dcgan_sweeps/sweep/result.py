@@ -1,6 +1,6 @@
-"""How a trial ended, as its folder says: nothing else is asked.
+"""Reads the result of a trial from its folder, which is the only source of it.
 
-result = read_result(folder.find_trial(3))   # None for one that goes on, or died
+result = read_result(folder.find_trial(3))   # None for one that is running, or died
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TRACEBACK = "traceback.txt"
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The outcome of a run, why, its last scores, and its traceback where it failed."""
+    """The outcome of a trial, its reason, its last scores, and its traceback where it failed."""
 
     outcome: Outcome
     reason: str = ""
@@ -34,15 +34,15 @@ class TrialResult:
 
     @property
     def can_be_retried(self) -> bool:
-        """Whether doing it again may end otherwise.
+        """Whether a retry may succeed.
 
-        Training that diverged does so again; without memory it was tried again already.
+        Training that diverged would diverge again; a trial without memory was retried already.
         """
         return self.outcome == Outcome.FAILED and not self.out_of_memory
 
 
 def read_result(folder: RunFolder) -> TrialResult | None:
-    """Return how the trial in a folder ended, None where it has no end.
+    """Return the result of the trial in a folder, None where it has none.
 
     Raises RequestError for a damaged history.
     """
@@ -60,9 +60,9 @@ def read_result(folder: RunFolder) -> TrialResult | None:
 def write_result(
     folder: RunFolder, result: TrialResult, name: str, tags: Mapping[str, str], tracking: Tracking
 ) -> None:
-    """Write down how a trial ended whose own process did not, or has nothing to write it in.
+    """Write the result of a trial that did not write it itself.
 
-    Nothing is written where a process works in the folder: that of a trial that outlived its study.
+    It writes nothing while a process works in the folder, as a trial may outlive its study.
     """
     RunFolder.make_at(folder.root)
     try:

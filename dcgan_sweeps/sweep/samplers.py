@@ -1,9 +1,9 @@
-"""The sampler and the pruner that a search names, with the arguments of Optuna's own classes.
+"""Makes the sampler and the pruner of a search, with the arguments of Optuna's classes.
 
 sampler = make_sampler({"name": "tpe", "n_startup_trials": 6}, seed=0, number=7)
 pruner = make_pruner({"name": "median"})
 
-Optuna itself checks only some of the arguments, and most only when it asks for a trial.
+The arguments are checked here, because Optuna checks only some, and most only during a trial.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ SAMPLER, PRUNER = "hydra.sweeper.sampler", "hydra.sweeper.pruner"
 
 @dataclass(frozen=True)
 class Arguments:
-    """What an argument may be, whichever of the classes have it. What is not here is no one's to
-    set, such as the seed: that of a study is hydra.sweeper.seed."""
+    """The arguments that may be set, and their allowed values, for all classes that have them.
+
+    Others cannot be set, such as the seed, which is hydra.sweeper.seed.
+    """
 
     # Of samplers.
-    n_startup_trials: int = number(0)  # of the median pruner too
+    n_startup_trials: int = number(0)  # also of the median pruner
     n_ei_candidates: int = number(1)
     prior_weight: float = number(0, low_open=True)
     multivariate: Optional[bool] = anything()
@@ -86,7 +88,7 @@ class Arguments:
 
 
 def find_arguments(kind: Any) -> dict[str, Field[Any]]:
-    """Return {name: field} of the arguments of one of Optuna's classes that may be set."""
+    """Return {name: field} of the arguments that may be set of one of Optuna's classes."""
     names = inspect.signature(kind).parameters
     return {leaf.name: leaf for leaf in fields(Arguments) if leaf.name in names}
 
@@ -106,14 +108,15 @@ def _check_arguments(kind: Any, arguments: Mapping[str, Any], key: str) -> None:
 
 
 def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers.BaseSampler:
-    """Return the sampler that asks trial `number` of a study; raises RequestError.
+    """Return the sampler for trial `number` of a study; raises RequestError.
 
-    Each trial has a seed of its own, since one sampler built anew after every restart would ask
-    the same points again. QMC is one sequence, and keeps its place in the study's storage.
+    Each trial has its own seed, because a sampler that is made again after a restart would suggest
+    the same points again. QMC is one sequence, and keeps its position in the study's storage.
     """
     own = seed if options.get("name") == "qmc" else seed_int(seed, f"sampler/{number}")
     if not options.get("name"):
-        raise refuse("sampler", f"a search has one; allowed: sampler={', sampler='.join(SAMPLERS)}")
+        problem = f"a search needs one; allowed: sampler={', sampler='.join(SAMPLERS)}"
+        raise refuse("sampler", problem)
     if options.get("name") == "gp" and importlib.util.find_spec("torch") is None:
         problem = "got gp, which needs PyTorch: pip install 'dcgan-sweeps[gp]'"
         raise refuse(f"{SAMPLER}.name", problem)
@@ -124,8 +127,8 @@ def make_sampler(options: Mapping[str, Any], seed: int, number: int) -> samplers
 def make_pruner(options: Mapping[str, Any], key: str = PRUNER) -> pruners.BasePruner:
     """Return the pruner over epochs; raises RequestError.
 
-    Its bounds are whole epochs. With Optuna's "auto", successive halving would prune nothing
-    before the first complete trial, and each process would guess for itself.
+    Its bounds are whole epochs. Optuna's "auto" is not allowed: successive halving would prune
+    nothing before the first complete trial, and each process would choose its own bounds.
     """
     wrapped: dict[str, Any] = {}
     options = dict(options)
@@ -157,9 +160,9 @@ def _make(
     _check_arguments(kinds[name], arguments, key)
     try:
         with warnings.catch_warnings():
-            # The arguments were chosen by name; that Optuna may still change them is known.
+            # The user chose the arguments by name; that Optuna may change them is documented.
             warnings.simplefilter("ignore", ExperimentalWarning)
             warnings.simplefilter("ignore", FutureWarning)
             return kinds[name](**arguments, **more)
-    except (TypeError, ValueError) as error:  # two that cannot go together
+    except (TypeError, ValueError) as error:  # arguments that exclude each other
         raise refuse(key, f"{name} refuses its arguments: {error}") from error

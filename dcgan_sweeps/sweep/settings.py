@@ -1,4 +1,4 @@
-"""The settings of a study, `hydra.sweeper.*`: their types, and what each may be.
+"""The settings of a study, `hydra.sweeper.*`: their types and allowed values.
 
 settings = check_settings(OmegaConf.to_object(config.hydra.sweeper))
 """
@@ -26,7 +26,7 @@ PREFIX = "hydra.sweeper."
 
 @dataclass(frozen=True)
 class StudySettings:
-    """What a study is asked to do; Hydra's schema for `hydra/sweeper=study`."""
+    """The settings of a study; Hydra's schema for `hydra/sweeper=study`."""
 
     study_name: Optional[str] = some_text()
     n_trials: Optional[int] = number(1, 1_000_000)
@@ -47,13 +47,13 @@ class StudySettings:
 
 
 def check_settings(settings: StudySettings) -> None:
-    """Raise RequestError with a fault for every setting outside what it may be."""
+    """Raise RequestError with a fault for every setting whose value is not allowed."""
     faults = find_faults(settings, PREFIX)
     if faults:
         raise RequestError(faults)
 
 
-# May be given anew when a study goes on: how much of it, and how it is done here.
+# The settings that may change when a study is resumed: its limits, and how it runs here.
 MAY_CHANGE = (
     "n_trials",
     "n_jobs",
@@ -67,6 +67,6 @@ MAY_CHANGE = (
 
 
 def describe_policy(settings: StudySettings) -> Mapping[str, Any]:
-    """Return the settings that decide which trials a study has: those that may not change."""
+    """Return the settings that decide which trials a study has; they may not change."""
     left_out = (*MAY_CHANGE, "study_name", "storage", "_target_")
     return {key: value for key, value, _ in walk(settings) if key not in left_out}

@@ -1,4 +1,4 @@
-"""A search space: which keys a trial varies, each over what, and which only under a condition.
+"""The search space of a study: its keys, their domains, and the conditions of some keys.
 
 space = make_space(asked.swept, only_if={"slope": Condition("size", (3,))}, whole=frozenset())
 values = suggest(trial, space)         # {"optimizer.lr": 0.0004, ...}
@@ -24,7 +24,7 @@ Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
 @dataclass(frozen=True)
 class Condition:
-    """A key exists only where another of the space has one of these values."""
+    """A condition: the key exists only where another key has one of these values."""
 
     key: str
     values: tuple[Any, ...]
@@ -32,7 +32,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One key of a space."""
+    """One key of a search space."""
 
     key: str
     text: str  # its domain, as it was written
@@ -46,8 +46,10 @@ Space = tuple[Parameter, ...]
 def make_space(
     swept: Mapping[str, Domain], only_if: Mapping[str, Condition], whole: frozenset[str]
 ) -> Space:
-    """Return the space of swept keys, each after the one that its condition names. `whole` are the
-    keys of whole numbers. Raises RequestError."""
+    """Return the search space of swept keys, each after the key that its condition names.
+
+    `whole` has the keys whose type is an integer. Raises RequestError.
+    """
     faults: list[Fault] = []
     parameters: dict[str, Parameter] = {}
     for key, domain in swept.items():
@@ -65,7 +67,7 @@ def make_space(
 
 
 def make_distribution(domain: Domain, whole: bool) -> Distribution:
-    """Return what Optuna draws a domain from; raises ValueError for one that it cannot."""
+    """Return the Optuna distribution of a domain; raises ValueError where there is none."""
     low, high = domain.low, domain.high
     if low is None or high is None:
         return CategoricalDistribution(domain.values)
@@ -74,7 +76,7 @@ def make_distribution(domain: Domain, whole: bool) -> Distribution:
         return IntDistribution(low, high, domain.log, int(step or 1))
     if whole:
         if low != int(low) or high != int(high):
-            raise ValueError("the key is a whole number, and so must be both ends")
+            raise ValueError("the key is an integer, so both ends must be integers")
         return IntDistribution(int(low), int(high), domain.log, int(step or 1))
     return FloatDistribution(float(low), float(high), domain.log, step)
 
@@ -82,9 +84,9 @@ def make_distribution(domain: Domain, whole: bool) -> Distribution:
 def _find_problem(condition: Condition, parameters: Mapping[str, Parameter]) -> str:
     other = parameters.get(condition.key)
     if other is None:
-        return f"got {condition.key}, which is not a key of the space"
+        return f"got {condition.key}, which is not a key of the search space"
     outside = [value for value in condition.values if not contains(other, value)]
-    return f"{condition.key} is never {outside[0]}: {other.text}" if outside else ""
+    return f"got {outside[0]}; {condition.key} is in {other.text}" if outside else ""
 
 
 def _order(parameters: Mapping[str, Parameter]) -> Space:
@@ -97,14 +99,14 @@ def _order(parameters: Mapping[str, Parameter]) -> Space:
             if each.condition is None or each.condition.key in ordered
         ]
         if not ready:
-            raise refuse(ONLY_IF, f"each exists only if another does: {', '.join(waiting)}")
+            raise refuse(ONLY_IF, f"these keys depend on each other: {', '.join(waiting)}")
         for key in ready:
             ordered[key] = waiting.pop(key)
     return tuple(ordered.values())
 
 
 def normalise(value: Any) -> str:
-    """Return a value as Hydra's grammar writes it, lists without spaces, text without quotes."""
+    """Return a value in Hydra's grammar, with lists without spaces and text without quotes."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
@@ -113,7 +115,7 @@ def normalise(value: Any) -> str:
 
 
 def find_choice(parameter: Parameter, value: Any) -> Any:
-    """Return a configuration's value as the choice that it is; itself where it is none."""
+    """Return the choice that equals a configuration's value; the value where none does."""
     distribution = parameter.distribution
     if isinstance(distribution, CategoricalDistribution) and value not in distribution.choices:
         alike = [each for each in distribution.choices if normalise(each) == normalise(value)]
@@ -122,7 +124,7 @@ def find_choice(parameter: Parameter, value: Any) -> Any:
 
 
 def contains(parameter: Parameter, value: Any) -> bool:
-    """Return whether a value is in a parameter's domain."""
+    """Return whether the domain of a parameter contains a value."""
     drawn = parameter.distribution
     if isinstance(drawn, CategoricalDistribution):
         return value in drawn.choices
@@ -137,7 +139,7 @@ def contains(parameter: Parameter, value: Any) -> bool:
 
 
 def exists(parameter: Parameter, values: Mapping[str, Any]) -> bool:
-    """Return whether a key exists beside the values of those before it."""
+    """Return whether a key exists, given the values of the keys before it."""
     condition = parameter.condition
     return condition is None or (
         condition.key in values and values[condition.key] in condition.values
@@ -145,7 +147,7 @@ def exists(parameter: Parameter, values: Mapping[str, Any]) -> bool:
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Return {key: value} of a trial, asking the sampler for what the trial does not have yet."""
+    """Return {key: value} of a trial; the sampler suggests the values it does not have yet."""
     values: dict[str, Any] = {}
     for parameter in space:
         if exists(parameter, values):
@@ -163,7 +165,7 @@ def _suggest(trial: Trial, parameter: Parameter) -> Any:
 
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Return {key: value} as overrides; a float keeps every digit."""
+    """Return {key: value} as overrides, with every digit of a float."""
     return [f"{key}={_as_text(value)}" for key, value in values.items()]
 
 
@@ -172,15 +174,17 @@ def _as_text(value: Any) -> str:
 
 
 def shorten(overrides: Sequence[str]) -> str:
-    """Return overrides for people: keys without their groups, numbers with four digits."""
+    """Return overrides in short form: keys without their groups, numbers with four digits."""
     pairs = [word.partition("=")[::2] for word in overrides]
     names = shorten_keys([key for key, _ in pairs])
     return " ".join(f"{names[key]}={shorten_value(text)}" for key, text in pairs)
 
 
 def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the point of a space that the default configuration is; raises RequestError for every
-    default that lies outside."""
+    """Return the point of the default configuration in a search space.
+
+    Raises RequestError with a fault for every default that is outside.
+    """
     point: dict[str, Any] = {}
     faults = []
     for parameter in space:
@@ -196,7 +200,7 @@ def choose_defaults(space: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
 
 
 def list_ends(space: Space) -> list[str]:
-    """Return every value of a choice, and both ends of a range, as overrides: to be checked."""
+    """Return every value of a choice, and both ends of a range, as overrides."""
     overrides: list[str] = []
     for parameter in space:
         drawn = parameter.distribution

@@ -1,4 +1,4 @@
-"""Where a study's trials are kept: a journal file in its folder, or any Optuna storage.
+"""Opens the Optuna storage of a study: a journal file in its folder, or any database.
 
 storage = open_storage(None, folder / "journal.log")
 """
@@ -27,17 +27,18 @@ from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError
 
 KEY = "hydra.sweeper.storage"
-# Whatever Optuna stumbles on in lines of a journal that it did not write.
+# The errors that Optuna raises for lines of a journal that it did not write.
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
-OPTUNA = frozenset({"studies", "trials"})  # tables of each Optuna that was
+OPTUNA = frozenset({"studies", "trials"})  # tables of every version of Optuna
 
 
 class FileLock(BaseJournalFileLock):
-    """The lock of a journal file, which the kernel frees when its holder dies.
+    """The lock of a journal file, which the kernel releases when the holder dies.
 
-    A line that a killed process left half written is dropped before the next is added.
+    A line that a killed process left half written is dropped before the next one is added.
 
-    Optuna's own locks are files that a killed process leaves behind: the others then wait 30 s.
+    Optuna's own locks are files. A killed process leaves its lock behind, and the other processes
+    then wait 30 s.
     """
 
     def __init__(self, journal: Path):
@@ -58,7 +59,7 @@ class FileLock(BaseJournalFileLock):
 
 
 def drop_cut_off_line(path: Path) -> None:
-    """Shorten a file to its last whole line: what came after would be read as one with it."""
+    """Drop the last line of a file where it is cut off, so that the next is not appended to it."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -82,14 +83,12 @@ def _open_journal(journal: Path) -> BaseStorage:
     try:
         return JournalStorage(JournalFileBackend(str(journal), FileLock(journal)))
     except DAMAGED as error:
-        problem = (
-            f"{journal} is damaged{_find_damage(journal)}; restore a copy of it, or start anew"
-        )
+        problem = f"{journal} is damaged{_find_damage(journal)}; restore it, or start a new study"
         raise refuse(KEY, problem) from error
 
 
 def _find_damage(journal: Path) -> str:
-    """Return which line of a journal cannot be read, in words; "" where each can by itself."""
+    """Return in words which line of a journal cannot be read; "" where each line can."""
     with journal.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -111,8 +110,11 @@ def _open_database(url: str) -> BaseStorage:
 
 
 def require_storage(url: str) -> str:
-    """Return the address of a database for Optuna; raises RequestError, before anything of it is
-    made or changed, for one that does not answer in seconds or is another program's."""
+    """Return the address of a database for Optuna, without creating or changing anything in it.
+
+    Raises RequestError for a database that does not answer in seconds, or belongs to another
+    program.
+    """
     address = read_database(url, KEY)
     with naming(show_address(address), KEY):
         require_tables(address, KEY, "Optuna storage", OPTUNA)
@@ -121,13 +123,15 @@ def require_storage(url: str) -> str:
 
 @contextmanager
 def storage_failures() -> Iterator[None]:
-    """Turn what the system or a database refuses in the midst of a study into a StoreFailedError:
-    a full disk, a database that was restarted."""
+    """Turn errors of the system or a database during a study into a StoreFailedError.
+
+    Examples are a full disk, and a database that was restarted.
+    """
     try:
         yield
     except OSError as error:
         raise StoreFailedError(find_reason(error)) from error
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
-        # Optuna's own error guesses at invalid data; what the database said is its cause.
+        # Optuna's own error blames invalid data; its cause is the error of the database.
         reason = find_reason(error.__cause__ or error)
         raise StoreFailedError(f"the trials' storage failed: {reason}") from error

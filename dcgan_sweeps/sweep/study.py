@@ -1,4 +1,4 @@
-"""A study from its request to its exit status.
+"""Runs a study, from its request to its exit code.
 
 status = run_study(request, configs, start_launcher)
 """
@@ -35,7 +35,7 @@ from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
-SERIAL = "basic"  # the launcher that works in the controlling process, one job at a time
+SERIAL = "basic"  # the launcher that runs one job at a time, in the controlling process
 EXIT_STATUS_OF_STOP = {
     "interrupted": INTERRUPTED,
     "failures": FAILURE,
@@ -45,9 +45,9 @@ EXIT_STATUS_OF_STOP = {
 
 
 def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLauncher) -> int:
-    """Do a study, or go on with it, and return the exit status; raises RequestError.
+    """Run or resume a study, and return the exit code; raises RequestError.
 
-    `configs` are the files that the request was composed from, as they are now.
+    `configs` are the current config files that the request was composed from.
     """
     console = make_console()
     say = make_say(console)
@@ -66,14 +66,14 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         return OK
     require_tracker(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
-    say(f"go on with it: {say_how_to_go_on(request, folder.name)}")
+    say(f"resume with: {say_how_to_go_on(request, folder.name)}")
     is_new = not folder.root.exists()
     with folder.lock(), catch_interrupts() as interrupts:
         keep_configs(folder, configs, say)
         try:
             study = open_study(request, folder)
         except RequestError:
-            if is_new:  # nothing is left of a request that was wrong
+            if is_new:  # a refused request leaves no files
                 shutil.rmtree(folder.root)
             raise
         live = open_live_study(request, folder, study)
@@ -82,19 +82,19 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
 
 
 def keep_configs(folder: StudyFolder, configs: Configs, say: Callable[[str], None]) -> None:
-    """Copy the config files as a study begins, and say which were changed where it goes on."""
+    """Copy the config files of a new study; for a resumed one, say which have changed."""
     if not folder.has_begun:
         folder.copy_conf(configs)
     elif changed := folder.find_changed_configs(configs):
-        say(f"changed since the study began, and not used by it: {', '.join(changed)}")
+        say(f"changed since the study started, so not used: {', '.join(changed)}")
 
 
 def do_trials(
     console: Console, live: LiveStudy, launch: Launch, n_jobs: int, interrupts: Interrupts
 ) -> int:
-    """Do the trials of a study, print and record what came out, and return the exit status."""
+    """Run the trials of a study, print and record the summary, and return the exit code."""
     request, say = live.request, make_say(console)
-    resuming = say_how_to_go_on(request, live.folder.name)
+    resume = say_how_to_go_on(request, live.folder.name)
     view = StudyView(console, request, live.folder, live.study, n_jobs)
     controller = Controller(live, launch, view)
     at_a_time = 0 if request.launcher == SERIAL else n_jobs
@@ -102,22 +102,20 @@ def do_trials(
         with storage_failures():
             with view.shown():
                 stop_reason = controller.run(at_a_time, interrupts)
-            interrupts.ending = True  # what has ended is written down
-            counts = conclude(console, live, launch, stop_reason, interrupts.listen())
+            interrupts.ending = True  # every trial that ended is recorded
+            command = resume if stop_reason in ("interrupted", "time limit") else ""
+            counts = conclude(console, live, launch, stop_reason, interrupts.listen(), command)
     except (StoreFailedError, RequestError) as error:
         launch.stop()
         live.delivery.flush(0, interrupts.listen(), say)
-        say(f"stopped: {error}; go on with it: {resuming}")
+        say(f"stopped: {error}; resume with: {resume}")
         return FAILURE
-    if stop_reason in ("interrupted", "time limit"):
-        say(f"go on with it: {resuming}")
     finished = OK if counts["complete"] else FAILURE
     return EXIT_STATUS_OF_STOP.get(stop_reason, finished)
 
 
 def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
-    """Return the trials of a study, begun where they are not; raises RequestError for those of
-    another."""
+    """Create or load the Optuna study; raises RequestError where it belongs to another request."""
     study = optuna.create_study(
         storage=open_storage(request.settings.storage, folder.journal),
         study_name=folder.name,
@@ -132,7 +130,7 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
 
 
 def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
-    """Return how many trials run side by side; raises RequestError for more than there is room."""
+    """Return how many trials run at a time; raises RequestError for more than there are slots."""
     room = 1 if request.launcher == SERIAL else len(slots.slots)
     asked = request.settings.n_jobs
     if asked is None:
@@ -144,12 +142,12 @@ def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
 
 
 def require_unchanged(request: StudyRequest, folder: StudyFolder) -> None:
-    """Raise RequestError for a study that has begun and was asked something else."""
+    """Raise RequestError where a study has started with another request."""
     if not folder.has_begun:
         return
     before, now = folder.read(), request.describe()
     faults = [
-        Fault(key, f"the study has {before.get(key)}; got {value}, and it goes on unchanged")
+        Fault(key, f"got {value}; the study started with {before.get(key)}, which cannot change")
         for key, value in now.items()
         if before.get(key) != value
     ]
@@ -158,23 +156,23 @@ def require_unchanged(request: StudyRequest, folder: StudyFolder) -> None:
 
 
 def require_same(study: optuna.Study, request: StudyRequest, folder: StudyFolder) -> None:
-    """Raise RequestError where a storage has another study under this name, or not this one's."""
+    """Raise RequestError where a storage has another study of this name, or lacks its trials."""
     mine = {"folder": str(folder.root), "asked": request.describe()}
     before = {key: study.user_attrs.get(key) for key in mine}
     trials = folder.root / "trials"
     if before == {"folder": None, "asked": None}:
         if trials.is_dir() and any(trials.iterdir()):
-            problem = "its trials are in another storage; name the one that it began with"
+            problem = "the trials of this study are in another storage; name that storage"
             raise refuse("hydra.sweeper.storage", problem)
         for key, value in mine.items():
             study.set_user_attr(key, value)
     elif before != mine:
-        problem = f"it has a study of this name already, of {before['folder']}"
+        problem = f"it already has a study of this name, in {before['folder']}"
         raise refuse("hydra.sweeper.storage", problem)
 
 
 def describe_slots(request: StudyRequest, slots: Slots) -> str:
-    """Return where the trials run, in words."""
+    """Return in words where the trials run."""
     if request.launcher != "slots":
         return f"launcher {request.launcher}"
     out = "".join(f"; left out: {reason}" for reason in slots.left_out.values())
@@ -182,7 +180,7 @@ def describe_slots(request: StudyRequest, slots: Slots) -> str:
 
 
 def say_how_to_go_on(request: StudyRequest, name: str) -> str:
-    """Return the command that goes on with a study."""
+    """Return the command that resumes a study."""
     overrides = [word for word in sys.argv[1:] if "hydra.sweeper.study_name=" not in word]
     overrides += name_variables(overrides, request.config.tracking)
     return shlex.join(

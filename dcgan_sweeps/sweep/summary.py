@@ -1,6 +1,6 @@
-"""The summary of a study: leaderboard, best configuration, importances, the registered generator.
+"""The summary of a study: leaderboard, best trial, and the commands to use next.
 
-counts = conclude(console, live, launch, stop_reason="", is_stopped=interrupts.listen())
+counts = conclude(console, live, launch, stop_reason="", is_stopped=lambda: False, resume="")
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from optuna.trial import FrozenTrial
 from rich.console import Console
@@ -24,7 +25,6 @@ from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.launch import Composers
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.ranking import rank_trials
-from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
 from dcgan_sweeps.terminal import make_say, print_facts, print_table, shorten_keys
@@ -41,10 +41,12 @@ def conclude(
     composers: Composers,
     stop_reason: str,
     is_stopped: Callable[[], bool],
+    resume: str,
 ) -> dict[str, int]:
-    """Print and record what came out; return how many trials are complete, pruned, failed.
+    """Print and record the summary; return how many trials are complete, pruned and failed.
 
-    `is_stopped` ends the wait for a tracker that is slow or gone.
+    `is_stopped` ends the wait for a tracker that is slow or gone. `resume` is the command that
+    resumes the study, "" where it has ended. Below the leaderboard there are at most eight lines.
     """
     request, folder = live.request, live.folder
     trials = live.study.get_trials(deepcopy=False)
@@ -54,44 +56,50 @@ def conclude(
     importances = compute_importances(live.study, request.settings.seed) if comparable else {}
     folder.write_text("leaderboard.csv", render_csv(board))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
-    facts = {"study": folder.name, "trials": _say_counts(counts, len(trials), request.total)}
-    if best is not None:
-        facts |= record_best(live, best, composers)
-    if importances:
-        facts["importances"] = ", ".join(f"{key} {x:.2f}" for key, x in importances.items())
+    best_file = None if best is None else record_best(live, best, composers)
     record_end(live, board, best, counts, importances, stop_reason)
     model = follow_best(live, best)
-    say = make_say(console)
-    live.delivery.flush(request.config.tracking.flush_timeout_s, is_stopped, say)
-    if live.delivery.run_id is not None:
-        facts["parent run"] = live.delivery.run_id
-    if model is not None and model.address:
-        facts["model"] = model.address
+    limit_s = request.config.tracking.flush_timeout_s
+    live.delivery.flush(limit_s, is_stopped, make_say(console))
     print_board(console, folder, board)
-    if request.config.tracking.name != "none":
-        facts["look"] = _name_command("report", folder, request, "--html")
+    facts = {"result": f"study {folder.name}: {_say_counts(counts, len(trials), request.total)}"}
+    if best is not None:
+        address = f", {model.address}" if model is not None and model.address else ""
+        facts["best trial"] = f"trial {best.number}, {SCORE} {best.value:.2f}{address}"
+    facts |= _name_commands(live, best_file, resume)
     facts |= live.delivery.describe([live.record, *folder.list_trials()], f"study:{folder.name}")
     console.print()
     print_facts(console, facts)
     return counts
 
 
-def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> dict[str, str]:
-    """Write the file that runs the best configuration alone; return what people want to know."""
+def _name_commands(live: LiveStudy, best_file: Path | None, resume: str) -> dict[str, str]:
+    """Return {label: command} of the commands that are useful after the study, at most four."""
+    commands: dict[str, str] = {}
+    if live.request.config.tracking.name != "none":
+        commands["report"] = _name_command("report", live, "--html")
+        if best_file is not None:
+            commands["reproduce"] = _name_command("reproduce", live)
+        commands["ui"] = _name_command("ui", live)
+    if resume:
+        commands["resume with"] = resume
+    elif best_file is not None:
+        run = ["python", "-m", "dcgan_sweeps.run", f"@{best_file}"]
+        commands["run best"] = shlex.join(run)
+    return commands
+
+
+def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> Path:
+    """Write the file of overrides that runs the best configuration alone; return its path."""
     folder = live.folder
     trial = [*live.request.fixed, *best.user_attrs["varied"]]
     own = folder.keep_own_configs(find_conf_dir())
     overrides = list_overrides(trial, own, composers)
-    path = folder.write_text("best.txt", "\n".join(overrides) + "\n")
-    return {
-        "best": f"trial {best.number}, {SCORE} {best.value:.2f}",
-        "run it": shlex.join(["python", "-m", "dcgan_sweeps.run", f"@{path}"]),
-        "reproduce": _name_command("reproduce", folder, live.request),
-    }
+    return folder.write_text("best.txt", "\n".join(overrides) + "\n")
 
 
 def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
-    """Print the first rows, and why they are not ranked where they cannot be."""
+    """Print the first rows of the leaderboard, and the reason where it is not ranked."""
     console.print()
     print_table(console, make_board_table(dataclasses.replace(board, rows=board.rows[:MOST_ROWS])))
     if board.others:
@@ -101,11 +109,11 @@ def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
         make_say(console)(f"and {left} more in {folder.root / 'leaderboard.csv'}")
 
 
-def _name_command(verb: str, folder: StudyFolder, request: StudyRequest, *overrides: str) -> str:
-    tracking = request.config.tracking
+def _name_command(verb: str, live: LiveStudy, *options: str) -> str:
+    tracking = live.request.config.tracking
     place = name_place(tracking.dir, tracking.uri, tracking.experiment)
-    command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{folder.name}"]
-    return shlex.join([*command, *overrides, *place])
+    command = ["python", "-m", f"dcgan_sweeps.{verb}", f"study:{live.folder.name}"]
+    return shlex.join([*command, *options, *place])
 
 
 def record_end(
@@ -116,7 +124,7 @@ def record_end(
     importances: Mapping[str, float],
     stop_reason: str,
 ) -> None:
-    """Record the end of a study, as its parent run has it."""
+    """Record the end of a study in its parent run."""
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
     names = shorten_keys([*importances])  # the UI cuts long ones off
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
@@ -140,7 +148,7 @@ def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
 
 
 def find_earlier_run(folder: StudyFolder, trial: FrozenTrial) -> str | None:
-    """Return the id of the run that had finished a trial before it began; None where it ran."""
+    """Return the id of the earlier run that finished a trial, None where the trial itself ran."""
     ran = folder.find_trial(trial.number).root.is_dir()
     return None if ran else trial.user_attrs.get("run_id")
 
@@ -148,6 +156,6 @@ def find_earlier_run(folder: StudyFolder, trial: FrozenTrial) -> str | None:
 def _say_counts(counts: dict[str, int], asked: int, total: int) -> str:
     parts = [f"{count} {name}" for name, count in counts.items()]
     unfinished = asked - sum(counts.values())
-    parts += [f"{unfinished} unfinished, kept for resuming"] if unfinished else []
-    parts += [f"{total - asked} not asked"] if total > asked else []
+    parts += [f"{unfinished} unfinished"] if unfinished else []
+    parts += [f"{total - asked} not started"] if total > asked else []
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""One start of a trial: where it stands, what it goes on from, and who stops it.
+"""One start of a trial: its spec, the point that it resumes from, and its pruning callback.
 
 trial = attach(folder, number, settings)
 spec = build_trial_spec(request, folder, number, varied, say)
@@ -41,12 +41,12 @@ from dcgan_sweeps.tracking.store import answering, open_store
 if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
 
-END_S = 10  # for a trial whose controlling process is gone
+END_S = 10  # to wait for a trial of an earlier start that is still running
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
 
 
 def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> optuna.Trial:
-    """Return a trial that the controller has asked, with the study's pruner."""
+    """Return the Optuna trial that the controller asked for, with the study's pruner."""
     storage = open_storage(settings["storage"], folder.journal)
     study = optuna.load_study(
         study_name=folder.name, storage=storage, pruner=make_pruner(settings["pruner"])
@@ -56,9 +56,9 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
 
 
 def compute_identity(config: Config) -> Identity | None:
-    """Return what kind of score a run of this configuration has, None where it is not scored.
+    """Return the score identity of a configuration, None where it is not scored.
 
-    The data are read, and nothing of TensorFlow is loaded.
+    It reads the data, and does not import TensorFlow.
     """
     if config.score.name == "none":
         return None
@@ -66,10 +66,10 @@ def compute_identity(config: Config) -> Identity | None:
 
 
 def find_done(config: Config, identity: Identity | None) -> tuple[str, float] | None:
-    """Return the id and the score of a complete run of this configuration, wherever it was done,
-    whose score is of the same identity; None where nothing is tracked.
+    """Return the id and score of a complete run with this configuration and score identity.
 
-    Raises RequestError where the tracker does not answer.
+    Returns None where there is none, or where runs are not tracked. Raises RequestError where the
+    tracker does not answer.
     """
     tracking, digest = config.tracking, identity.digest if identity else ""
     if not is_mirrored(tracking):
@@ -84,10 +84,10 @@ def find_done(config: Config, identity: Identity | None) -> tuple[str, float] | 
 
 
 def note_identity(trial: optuna.Trial, identity: Identity) -> None:
-    """Note what kind of score a trial has.
+    """Record the score identity of a trial.
 
-    Raises RequestError, naming both, where a search has trials of another kind: it could rank
-    neither. A classifier that was changed while a study was stopped does that.
+    Raises RequestError that names both identities where a search has trials of another one, since
+    it could not rank them. This happens when the classifier changes between two starts of a study.
     """
     mine = (identity.digest, identity.describe())
     found = find_identities(trial.study.get_trials(deepcopy=False)) | dict([mine])
@@ -103,9 +103,9 @@ def build_trial_spec(
     varied: Sequence[str],
     say: Callable[[str], None],
 ) -> RunSpec:
-    """Return the spec of a trial: from its start, or from the checkpoint of an earlier start.
+    """Return the spec of a trial that starts, or resumes from a checkpoint.
 
-    Raises RequestError for one that is still going on.
+    Raises RequestError for a trial that is still running.
     """
     run_folder = folder.find_trial(number)
     resume_point = find_resume_point(request.config, run_folder, number, say)
@@ -125,19 +125,19 @@ def build_trial_spec(
 
 
 def name_trial(number: int, varied: Sequence[str]) -> str:
-    """Return the name of a trial's run: its number, and what varies in it."""
+    """Return the name of a trial's run: its number, and its own overrides."""
     return f"{number}: {shorten(varied)}"
 
 
 def make_tags(folder: StudyFolder, number: int) -> dict[str, str]:
-    """Return the tags by which the run of a trial is known as such."""
+    """Return the tags that mark a run as a trial of a study."""
     return {STUDY: folder.name, TRIAL: str(number)}
 
 
 def find_resume_point(
     config: Config, run_folder: RunFolder, number: int, say: Callable[[str], None]
 ) -> ResumePoint | None:
-    """Return what an earlier start of a trial left, None where there was none."""
+    """Return the point that a trial resumes from, None where it has not started before."""
     if not (run_folder.root / RUN_FILE).is_file():
         return None
     run_folder.samples.mkdir(exist_ok=True)
@@ -145,12 +145,12 @@ def find_resume_point(
     with released_on_refusal(hold(run_folder)) as lock:
         checkpoint = read_own_checkpoint(run_folder, config, say)
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
-        say(f"trial {number} goes on from {where}")
+        say(f"trial {number} resumes from {where}")
         return ResumePoint(run_folder, lock, provenance, checkpoint, same=True)
 
 
 def wait_for_end(folder: RunFolder) -> None:
-    """Return once no process works in a trial's folder; raises RequestError naming one that does.
+    """Wait until no process works in a trial's folder; raises RequestError after END_S.
 
     The trials of some launchers outlive the controlling process.
     """
@@ -161,13 +161,13 @@ def wait_for_end(folder: RunFolder) -> None:
             return
         except BlockingIOError as error:
             if time.monotonic() > until:
-                problem = f"the trial of {folder.root} is still going on, as {error}"
+                problem = f"the trial in {folder.root} is still running, as {error}"
                 raise refuse("hydra.sweeper.study_name", problem) from error
             time.sleep(0.2)
 
 
 def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop | None]:
-    """Return what reports each score of a trial, and says whether the trial shall stop there."""
+    """Return the pruning callback of a trial, which reports each score and may stop the trial."""
     study = trial.study
     reported = set(study.trials[trial.number].intermediate_values)
 
@@ -181,7 +181,7 @@ def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop
             score = end.scores[SCORE]
             return Stop(Outcome.PRUNED, f"after epoch {end.number}, with {SCORE} {score:.2f}")
         if study.user_attrs.get(STOPPING):
-            return Stop(Outcome.INTERRUPTED, f"the study was stopped, in epoch {end.number}")
+            return Stop(Outcome.INTERRUPTED, f"the study was stopped in epoch {end.number}")
         return None
 
     return judge

@@ -1,4 +1,4 @@
-"""What a person sees while a study goes on: a live table, or plain lines without a terminal.
+"""Shows a running study: a live table in a terminal, or plain lines elsewhere.
 
 view = StudyView(console, request, folder, study, n_jobs)
 with view.shown():
@@ -28,15 +28,15 @@ from dcgan_sweeps.terminal import format_duration, make_say
 
 REDRAW_S = 1.0
 STOP_MESSAGES = {
-    "interrupted": "asked to stop",
+    "interrupted": "interrupted",
     "time limit": "the time limit is reached",
     "target": "the target score is met",
-    "failures": "too many trials in a row have failed",
+    "failures": "too many trials in a row failed",
 }
 
 
 class StudyView:
-    """Shows a study as it goes; every trial that ends leaves one line."""
+    """Shows a running study; every trial that ends leaves one line."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class StudyView:
         self.study = study
         self.n_jobs = n_jobs
         self.configs: dict[int, Config] = {}  # of the trials that were started
-        self.started: dict[int, tuple[float, float]] = {}  # when, and at which share
-        self.durations_s: list[float] = []  # of trials that were done whole in this start
-        self.scored: dict[int, int] = {}  # the last one that a plain line told of
+        self.started: dict[int, tuple[float, float]] = {}  # time of the start, and share done then
+        self.durations_s: list[float] = []  # of trials that ran from start to end in this start
+        self.scored: dict[int, int] = {}  # the last scored epoch that was printed
         self.drawn_s = 0.0
         self.live = (
             Live(console=console, transient=True, auto_refresh=False)
@@ -63,20 +63,20 @@ class StudyView:
         )
 
     def shown(self) -> AbstractContextManager[object]:
-        """Return what keeps the live table on the screen; nothing without a terminal."""
+        """Return the context in which the live table is shown; without a terminal it is empty."""
         return nullcontext() if self.live is None else self.live
 
     def start(self, number: int, varied: Sequence[str], config: Config) -> None:
-        """Tell that a trial begins, or goes on."""
+        """Print that a trial has started or resumed."""
         self.configs[number] = config
         progress = self._read(number)
         self.started[number] = (time.monotonic(), progress.share)
         self.scored[number] = progress.scored
-        goes_on = f", on from epoch {progress.epoch}" if progress.share else ""
-        self.say(f"trial {number:>3} started{goes_on}: {shorten(varied)}")
+        begun = f"resumed from epoch {progress.epoch}" if progress.share else "started"
+        self.say(f"trial {number:>3} {begun}: {shorten(varied)}")
 
     def end(self, number: int, result: TrialResult) -> None:
-        """Tell how a trial ended."""
+        """Print the result of a trial."""
         begin_s, share = self.started.pop(number, (time.monotonic(), 1.0))
         wall_s = time.monotonic() - begin_s
         if result.outcome == "complete" and share == 0:
@@ -87,18 +87,19 @@ class StudyView:
         self.say(f"trial {number:>3} {result.outcome}{took}{score}{reason}")
 
     def retry(self, number: int, result: TrialResult) -> None:
-        """Tell that a trial is to be tried again."""
+        """Print that a trial failed and will be retried."""
         self.started.pop(number, None)
-        self.say(f"trial {number:>3} failed, and is tried again: {result.reason}")
+        self.say(f"trial {number:>3} failed, will be retried: {result.reason}")
 
     def stop(self, stop_reason: str, running: int) -> None:
-        """Tell why nothing more is asked."""
-        rest = f"; {running} running trials end with their epoch, and are kept" if running else ""
-        again = ". Once more: stop at once" if stop_reason == "interrupted" and running else ""
-        self.say(f"{STOP_MESSAGES[stop_reason]}{rest}{again}")
+        """Print why the study stops, and how many running trials it waits for."""
+        count = f"{running} running trial{'' if running == 1 else 's'}"
+        rest = f"; {count} will stop after the current epoch" if running else ""
+        again = ". Press Ctrl-C again to stop at once" if stop_reason == "interrupted" else ""
+        self.say(f"{STOP_MESSAGES[stop_reason]}{rest}{again if running else ''}")
 
     def refresh(self, running: Iterable[int]) -> None:
-        """Draw the running trials again, not more often than once in REDRAW_S."""
+        """Update the live table, or print new scores, at most once in REDRAW_S."""
         now_s = time.monotonic()
         if now_s - self.drawn_s < REDRAW_S:
             return
@@ -126,8 +127,8 @@ class StudyView:
 
     def _make_table(self, progresses: dict[int, Progress], trials: Sequence[FrozenTrial]) -> Table:
         table = Table(box=None, pad_edge=False)
-        for name in ("trial", "slot", "epoch", "score/fcd", "left", "what varies"):
-            table.add_column(name, justify="left" if name in ("slot", "what varies") else "right")
+        for name in ("trial", "slot", "epoch", "score/fcd", "left", "overrides"):
+            table.add_column(name, justify="left" if name in ("slot", "overrides") else "right")
         for number, progress in progresses.items():
             attributes = trials[number].user_attrs
             table.add_row(
@@ -148,7 +149,7 @@ class StudyView:
         return format_duration((time.monotonic() - begin_s) * (1 - progress.share) / done)
 
     def _count(self, trials: Sequence[FrozenTrial]) -> str:
-        """Return one line: counts, the best so far, and the time left for the study."""
+        """Return a line with the counts, the best trial so far, and the time left."""
         counts = count_states(trials)
         told = sum(counts.values())
         complete = [each for each in trials if each.state == TrialState.COMPLETE]
@@ -156,7 +157,7 @@ class StudyView:
         parts = [f"{told}/{self.request.total} trials"]
         parts += [f"{count} {name}" for name, count in counts.items() if count]
         if best is not None:
-            parts.append(f"best {best.value:.2f} in trial {best.number}")
+            parts.append(f"best {best.value:.2f} (trial {best.number})")
         if self.durations_s:
             each_s = sum(self.durations_s) / len(self.durations_s)
             left_s = each_s * (self.request.total - told) / self.n_jobs
@@ -165,7 +166,7 @@ class StudyView:
 
 
 def count_states(trials: Sequence[FrozenTrial]) -> dict[str, int]:
-    """Return how many trials are complete, pruned and failed."""
+    """Return {state: number of trials} for complete, pruned and failed trials."""
     states = {
         "complete": TrialState.COMPLETE,
         "pruned": TrialState.PRUNED,

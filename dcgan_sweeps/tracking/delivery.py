@@ -117,7 +117,7 @@ class Delivery:
         why = "tracking.offline is set" if self._mirror is None else self._find_reason()
         return {
             "not delivered": f"{count} to MLflow, complete on this machine: {why}",
-            "deliver it": name_sync(self.tracking, target),
+            "deliver with": name_sync(self.tracking, target),
         }
 
     def _find_reason(self) -> str:

@@ -94,7 +94,7 @@ def test_a_run_that_is_asked_to_stop_within_an_epoch_has_a_checkpoint_there(begi
         add_steps(*words)
 
     live.recorder.add_steps = ask
-    with pytest.raises(Stopped, match="asked to stop at step 15, in epoch 2"):
+    with pytest.raises(Stopped, match="stopped on request at step 15, in epoch 2"):
         next(ends)
     assert list_steps(live) == [15]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import signal
+from unittest.mock import patch
 
 import pytest
 import tensorflow as tf
@@ -14,6 +16,7 @@ from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.execution.outcome import require_same_score
 from dcgan_sweeps.execution.spec import ResumePoint, Stop, build_spec
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
+from dcgan_sweeps.tracking.delivery import Delivery
 from dcgan_sweeps.tracking.outcome import Outcome
 
 
@@ -49,11 +52,23 @@ def test_the_last_line_of_a_history_is_the_outcome(complete):
 
 
 def test_the_summary_has_outcome_score_and_pictures(complete, there):
-    summary = there.printed.rpartition("outcome")[2]
+    summary = there.printed.rpartition("result  ")[2]
     assert "complete, after " in summary
     assert f"score/fcd {complete.scores['score/fcd']:.2f}" in summary
     assert str(complete.recorder.folder.samples) in summary
-    assert "go on" not in summary
+    assert "resume with" not in summary
+
+
+def test_the_longest_summary_has_eight_lines(here):
+    def judge(end):
+        raise RuntimeError("a part broke")
+
+    with patch.object(Delivery, "run_id", "f" * 32):
+        here.execute("tracking=mlflow", "tracking.offline=true", judge=judge)
+    labels = re.findall(r"^(\w+(?: \w+)?)  +\S", here.printed.rpartition("\n\n")[2], re.M)
+    first = ["result", "score", "view", "resume with", "traceback", "run id", "not delivered"]
+    assert labels[:-1] == first
+    assert labels[-1].startswith("deliver ")
 
 
 def test_a_complete_run_leaves_both_models_and_a_gif(complete):
@@ -67,7 +82,7 @@ def test_a_pruned_run_ends_with_0_and_leaves_no_models(here):
     assert (pruned.outcome, pruned.reason, pruned.status) == ("pruned", "somebody said so", 0)
     assert not pruned.recorder.folder.models.exists()
     assert "pruned: somebody said so, after " in here.printed
-    assert "go on" not in here.printed
+    assert "resume with" not in here.printed
 
 
 @pytest.mark.parametrize("every", ["1", "null"])
@@ -88,7 +103,7 @@ def test_sigint_ends_a_run_with_its_epoch_resumable(here):
             signal.raise_signal(signal.SIGINT)
 
     stopped = here.execute(judge=judge)
-    reason = "asked to stop at step 10, in epoch 1"
+    reason = "stopped on request at step 10, in epoch 1"
     assert (stopped.outcome, stopped.reason, stopped.status) == ("interrupted", reason, 130)
 
 
@@ -103,7 +118,7 @@ def test_a_second_sigint_stops_at_once(here):
         "stopped at once",
         130,
     )
-    assert "(from the start: there is no checkpoint yet)" in here.printed
+    assert "(from the start, as there is no checkpoint yet)" in here.printed
 
 
 def test_a_loss_that_is_not_finite_is_diverged_and_ends_with_1(here):
@@ -112,7 +127,7 @@ def test_a_loss_that_is_not_finite_is_diverged_and_ends_with_1(here):
     diverged = here.execute(*words)
     assert (diverged.outcome, diverged.status) == (Outcome.DIVERGED, 1)
     assert "loss is nan at step" in diverged.reason
-    assert "go on" not in here.printed
+    assert "resume with" not in here.printed
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ def test_a_complete_run_that_cannot_be_written_down_ends_with_1(here):
 
     execution = here.execute(judge=judge)
     assert (execution.outcome, execution.status) == (Outcome.COMPLETE, 1)
-    assert "1 writes failed, the first with: " in here.printed
+    assert "1 write failed, first with: " in here.printed
 
 
 def test_without_a_tracker_nothing_is_delivered_and_nothing_said_of_it(here):
@@ -172,7 +187,7 @@ def test_a_tracked_run_is_delivered_when_it_ends(here):
 def test_a_run_does_not_go_on_with_another_score(here, tmp_path):
     spec = build_spec(here.ask())
     before = ResumePoint(tmp_path, None, {"score_identity": "a" * 16}, None, same=True)
-    with pytest.raises(RequestError, match="put the classifier back"):
+    with pytest.raises(RequestError, match="restore the classifier"):
         require_same_score(
             dataclasses.replace(spec, resume_point=before), here.prepare(spec.config)
         )

@@ -47,7 +47,7 @@ def test_a_run_goes_on_from_its_newest_checkpoint(resume, folder, here):
     spec = resume()
     point = spec.resume_point
     assert (point.folder, point.checkpoint.step, point.same) == (folder, 20, True)
-    assert f"going on with {folder.root.name} from step 20" in here.printed
+    assert f"resuming {folder.root.name} from step 20" in here.printed
     assert spec.runner.threads == 2
 
 
@@ -60,12 +60,12 @@ def test_a_run_goes_on_as_it_was_asked(resume):
 @pytest.mark.parametrize(
     ("word", "fault"),
     [
-        ("optimizer.lr=2e-4", "optimizer.lr: got 0.0002; the run has 0.001, and goes on unchanged"),
-        ("train.epochs=2", "train.epochs: got 2; the run has 3, and goes on unchanged"),
-        ("seed=1", "seed: got 1; the run has 0"),
-        ("tracking.log_every=1", "tracking.log_every: got 1; the run has 5"),
-        ("experiment=quick", "optimizer.beta_1: got 0.5; the run has 0.9"),
-        ("seed=1", "train.epochs above 3 trains it longer, as a new run"),
+        ("optimizer.lr=2e-4", "optimizer.lr: got 0.0002; the run started with 0.001"),
+        ("train.epochs=2", "train.epochs: got 2; the run started with 3, which cannot change"),
+        ("seed=1", "seed: got 1; the run started with 0"),
+        ("tracking.log_every=1", "tracking.log_every: got 1; the run started with 5"),
+        ("experiment=quick", "optimizer.beta_1: got 0.5; the run started with 0.9"),
+        ("seed=1", "train.epochs above 3, which trains longer as a new run"),
     ],
 )
 def test_any_other_change_is_refused_by_name(resume, word, fault):
@@ -101,7 +101,7 @@ def test_a_run_without_a_checkpoint_starts_over_but_trains_no_longer(resume, fol
     shutil.rmtree(folder.checkpoints)
     assert resume().resume_point.checkpoint is None
     assert "from its start" in here.printed
-    with pytest.raises(RequestError, match="no checkpoint to train longer from"):
+    with pytest.raises(RequestError, match="no checkpoint from which it could train longer"):
         resume("train.epochs=4")
 
 
@@ -120,7 +120,7 @@ def test_a_score_that_a_longer_run_would_not_have_taken_is_left_out(here):
     ("outcome", "fault"),
     [
         (Outcome.COMPLETE, r"the run is complete; train\.epochs above 3 trains it longer"),
-        (Outcome.DIVERGED, "the run diverged, and would do so again"),
+        (Outcome.DIVERGED, "the run diverged, and would diverge again"),
     ],
 )
 def test_a_run_that_has_reached_its_end_is_refused(resume, folder, outcome, fault):
@@ -136,7 +136,7 @@ def test_a_run_with_another_end_goes_on(resume, folder, outcome):
 
 
 def test_a_run_that_is_going_on_is_refused_naming_the_process(resume, folder):
-    with folder.lock(), pytest.raises(RequestError, match=r"still going on, as process \d+"):
+    with folder.lock(), pytest.raises(RequestError, match=r"still running, as process \d+"):
         resume()
 
 
@@ -149,7 +149,7 @@ def test_a_refused_run_is_free_again(resume, folder):
 @pytest.mark.parametrize("name", ["config.yaml", "overrides.yaml"])
 def test_a_run_that_died_before_it_was_written_down_is_refused(resume, folder, name):
     (folder.root / name).unlink()
-    with pytest.raises(RequestError, match=f"died before it wrote {name}; start it again"):
+    with pytest.raises(RequestError, match=f"died before it wrote {name}; start a new run"):
         resume()
 
 
@@ -175,7 +175,7 @@ def test_a_checkpoint_of_another_run_is_refused(resume, folder, here):
     other = here.execute("seed=1", "train.epochs=1").recorder.folder
     shutil.rmtree(folder.checkpoints)
     shutil.copytree(other.checkpoints, folder.checkpoints)
-    with pytest.raises(RequestError, match="step 10 is of a run of config hash"):
+    with pytest.raises(RequestError, match="step 10 has config hash"):
         resume()
 
 
@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(resume, folder
 def test_another_sample_grid_is_refused_and_a_missing_one_said(resume, folder, here):
     folder.find_frame(0).unlink()
     shutil.copy(folder.find_frame(2), folder.find_frame(1))
-    with pytest.raises(RequestError, match=r"epoch_0001\.png: is not the grid"):
+    with pytest.raises(RequestError, match=r"epoch_0001\.png: was changed since"):
         resume()
     assert "the sample grid of epoch 0 is missing" in here.printed
 
@@ -197,5 +197,5 @@ def test_another_sample_grid_is_refused_and_a_missing_one_said(resume, folder, h
 def test_a_history_that_was_changed_is_put_back(here, folder):
     folder.history.write_text('{"epoch": 1, "digest.weights": "other"}\n')
     here.resume(folder)
-    assert "it is put back to what the checkpoint has" in here.printed
+    assert "it is restored from the checkpoint" in here.printed
     assert '"other"' not in folder.read_history()

@@ -258,9 +258,9 @@ def test_a_damaged_artifact_is_refused(words, file, name, fault, made, monkeypat
 
 
 MODELS = [
-    ("binary", "it is no .keras file"),
-    ("empty", "it is no .keras file"),
-    ("a bomb", "it is no .keras file"),
+    ("binary", "it is not a .keras file"),
+    ("empty", "it is not a .keras file"),
+    ("a bomb", "it is not a .keras file"),
     ("cut off", ""),
 ]
 
@@ -495,7 +495,7 @@ EDITED = [
         set_json("logged", "provenance.json", "device", "threads", value=1),
         [],
     ),
-    ("{run}/samples/epoch_0001.png", write("x"), ["is not the grid that the run drew"]),
+    ("{run}/samples/epoch_0001.png", write("x"), ["was changed since the run wrote it"]),
 ]
 
 
@@ -574,7 +574,7 @@ def test_a_checkpoint_of_another_run_is_refused(untracked, monkeypatch, capsys):
     path.unlink()
     write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts))
     answer = resume(untracked, monkeypatch, capsys)
-    require_refused(answer, [f"{path.parent}: step 20 is of a run of config hash {'f' * 16}"])
+    require_refused(answer, [f"{path.parent}: step 20 has config hash {'f' * 16}; the run has "])
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\0" * 1000])
@@ -622,7 +622,7 @@ def test_a_damaged_history_is_put_back_to_what_the_checkpoint_has(content, untra
     said = []
     spec = build_longer(untracked, said.append)
     spec.resume_point.lock.close()
-    assert said[0] == f"{path} was changed; it is put back to what the checkpoint has"
+    assert said[0] == f"{path} was changed; it is restored from the checkpoint"
     assert before.startswith(spec.resume_point.checkpoint.history)
 
 
@@ -693,7 +693,7 @@ def test_a_trial_goes_on_from_files_that_were_not_edited(untracked):
         ("config.yaml", set_yaml(optimizer__lr=0.01), "lr was logged as 0.001, the file has 0.01"),
         ("overrides.yaml", write("3"), "is 3; allowed: a list"),
         ("run.json", write(""), "is empty"),
-        ("samples/epoch_0000.png", write(""), "is not the grid that the run drew"),
+        ("samples/epoch_0000.png", write(""), "was changed since the run wrote it"),
     ],
 )
 def test_a_trial_whose_file_was_edited_or_damaged_does_not_go_on(name, change, fault, untracked):
@@ -703,7 +703,7 @@ def test_a_trial_whose_file_was_edited_or_damaged_does_not_go_on(name, change, f
 
 
 def test_a_trial_of_which_the_study_asks_something_else_does_not_go_on(untracked):
-    with pytest.raises(RequestError, match=r"optimizer.lr: got 0.5; the trial began with 0.001"):
+    with pytest.raises(RequestError, match=r"optimizer.lr: got 0.5; the trial started with 0.001"):
         find_trial(untracked, "optimizer.lr=0.5")
 
 
@@ -786,7 +786,7 @@ def test_a_picture_of_another_name_is_left_alone(name, untracked):
     picture.write_bytes(b"mine")
     said = []
     build_longer(untracked, said.append).resume_point.lock.close()
-    assert said == ["going on with run from step 20"]
+    assert said == ["resuming run from step 20"]
     assert sorted(RunFolder(untracked).find_frames()) == [0, 1, 2]
     RunFolder(untracked).rewind("", -1)
     assert [each.name for each in picture.parent.glob("epoch_*.png")] == [name]
@@ -813,7 +813,7 @@ def test_a_run_whose_pictures_were_removed_goes_on(untracked, tiny):
             "provenance.json: data.name was logged as fashion_mnist, the file has mnist",
         ),
         ("{run}/git.diff", write("x\n"), "git.diff: sha256 was logged as "),
-        (HISTORY, set_line(3, '{"step": 9}'), "history.jsonl: line 3 is not what the checkpoint"),
+        (HISTORY, set_line(3, '{"step": 9}'), "history.jsonl: line 3 differs from the checkpoint"),
         (
             "{artifacts}/config/config.yaml",
             set_yaml(optimizer__lr=0.01),
@@ -822,14 +822,14 @@ def test_a_run_whose_pictures_were_removed_goes_on(untracked, tiny):
         (
             "{artifacts}/config/overrides.yaml",
             write("- seed=1\n"),
-            "overrides.yaml was logged with the digest ",
+            "overrides.yaml was logged with digest ",
         ),
         (
             "{artifacts}/provenance.json",
             set_json("machine", "cores", value=1),
-            "provenance.json was logged with the digest ",
+            "provenance.json was logged with digest ",
         ),
-        ("{artifacts}/git.diff", write("x\n"), "git.diff is not the one that provenance.json"),
+        ("{artifacts}/git.diff", write("x\n"), "git.diff does not have the SHA-256 that prove"),
     ],
 )
 def test_reproduce_says_what_was_edited(file, change, said, made, monkeypatch, capsys):

@@ -22,7 +22,7 @@ def verdict(got, *, last_epoch=None, tolerance=0.1, same_request=True):
 def test_equal_series_are_identical():
     found = verdict(history())
     assert found.word == "identical"
-    assert found.reason == "all 6 values are equal, to the bit"
+    assert found.reason == "all 6 values are bit-identical"
     assert found.reproduced
 
 

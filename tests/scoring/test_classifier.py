@@ -46,7 +46,7 @@ def test_weights_come_back_as_they_were_stored():
 @pytest.mark.parametrize("content", [b"", b"nonsense"])
 def test_a_file_that_is_no_classifier_is_named(tmp_path, content):
     (tmp_path / WEIGHTS_FILE).write_bytes(content)
-    with pytest.raises(RequestError, match=r"score\.classifier: got .*holds no classifier"):
+    with pytest.raises(RequestError, match=r"score\.classifier: got .*is not a classifier"):
         load_classifier(str(tmp_path))
 
 

@@ -27,7 +27,7 @@ def read(classifier, images_u8, batch_size=100):
 def test_the_second_time_they_are_found_as_they_were_read(kept, classifier, fashion):
     images_u8 = fashion.test_u8[:300]
     first, said = read(classifier, images_u8)
-    assert said[0] == "reading 300 real images, once for this machine ..."
+    assert said[0] == "reading 300 real images, once on this machine ..."
     again, said = read(classifier, images_u8)
     assert said == []
     for a, b, direct in zip(first, again, classifier.read(images_u8, 100), strict=True):

@@ -132,7 +132,7 @@ def test_a_failed_trial_is_tried_again_as_often_as_asked(play, studies):
     assert played.run() == ""
     assert played.launch.calls == [0, 0, 0, 1]
     assert played.states == "FC"
-    assert studies.printed.count("trial   0 failed, and is tried again: a part broke") == 2
+    assert studies.printed.count("trial   0 failed, will be retried: a part broke") == 2
     assert "trial   0 failed after" in studies.printed
 
 
@@ -172,7 +172,7 @@ def test_what_a_launcher_raises_is_its_trials_failure_and_the_rest_goes_on(play)
 def test_a_trial_that_leaves_no_outcome_has_failed(play):
     played = play("seed=0", "hydra.sweeper.retries=0", parts={0: [None]})
     played.run()
-    assert played.live.folder.find_trial(0).read_ending().reason == "it left no outcome"
+    assert played.live.folder.find_trial(0).read_ending().reason == "it wrote no outcome"
 
 
 def test_an_outcome_in_the_folder_counts_more_than_what_the_launcher_says(play):
@@ -189,7 +189,7 @@ def test_a_trial_that_cannot_be_composed_has_failed_and_says_why(play):
     played = play("data.limit=16,320", "hydra.sweeper.retries=3")
     played.run()
     assert (played.launch.calls, played.states) == ([1], "FC")
-    assert "it cannot be composed: data.limit: got 16" in played.trials[0].user_attrs["reason"]
+    assert "composition failed: data.limit: got 16" in played.trials[0].user_attrs["reason"]
     assert "RequestError" in played.live.folder.find_log(0).read_text()
 
 
@@ -198,7 +198,7 @@ def test_so_many_failures_in_a_row_end_the_study(play, studies):
     played = play(*words, parts={0: [FAILED], 2: [FAILED], 3: [FAILED]})
     assert played.run() == "failures"
     assert played.states == "FCFF"
-    assert "too many trials in a row have failed" in studies.printed
+    assert "too many trials in a row failed" in studies.printed
 
 
 def test_a_score_as_low_as_the_target_ends_the_study(play, studies):

@@ -61,7 +61,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "model.dropout=interval(0,2)"], "n_trials: has no value"),
         (
             ["-m", "model.dropout=interval(0,0.5)"],
-            "sampler: a search has one; allowed: sampler=tpe",
+            "sampler: a search needs one; allowed: sampler=tpe",
         ),
         (["-m", "search=fcd", "sampler=tpee"], "sampler: got tpee; allowed: cmaes, gp, qmc"),
         (
@@ -76,7 +76,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "search=fcd", "model.dropout=interval(0.4,0.6)"], "its default, 0.3, is outside"),
         (["-m", "search=fcd", "optimizer.lr=interval(1e-4,3)"], "optimizer.lr: got 3"),
         (["-m", "search=fcd", "score.count=100,200"], "scores of 2 identities cannot be compared"),
-        (["-m", "search=fcd", "score=fcd,none"], "trials are compared by score/fcd"),
+        (["-m", "search=fcd", "score=fcd,none"], "got fcd,none; the trials need a score/fcd"),
         (["-m", "search=random", "experiment=baseline,tiny"], "experiment: got baseline,tiny; sco"),
         (["-m", "score.count=50,60", "pruner=median"], "scores of 2 identities cannot be compar"),
         (["-m", "seed=1,2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs: got 0; allowed"),

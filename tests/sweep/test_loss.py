@@ -31,9 +31,9 @@ pytestmark = pytest.mark.slow
 def test_a_killed_trial_is_tried_again_from_its_checkpoint(tmp_path):
     printed = do(tmp_path, *LONG, "seed=0,1", **{"1": {"die": "between checkpoint and report"}})
     find_all(tmp_path, 2)
-    assert "trial   1 failed, and is tried again: its process was killed by" in printed
+    assert "trial   1 failed, will be retried: its process was killed by" in printed
     log = (tmp_path / "mlruns/studies/s/trials/0001.log").read_text()
-    assert "trial 1 goes on from step 10" in log
+    assert "trial 1 resumes from step 10" in log
 
 
 def test_a_killed_trial_without_retries_has_failed_and_the_rest_goes_on(tmp_path):
@@ -54,12 +54,12 @@ def test_ctrl_c_once_ends_epochs_and_the_study_goes_on(tmp_path):
     read_until(process, "trial +0 epoch")
     process.send_signal(signal.SIGINT)
     printed = finish(process, 130)
-    assert f"go on with it: python -m dcgan_sweeps.run -m {' '.join(LONG[:2])}" in printed
+    assert f"resume with: python -m dcgan_sweeps.run -m {' '.join(LONG[:2])}" in printed
     assert "trial   0 interrupted" in printed
     before = tally(tmp_path, "s")
     assert before[0]["mlflow outcome"] == "interrupted"
     printed = do(tmp_path, *LONG, "seed=range(3)")
-    assert "trial   0 started, on from epoch" in printed
+    assert "trial   0 resumed from epoch" in printed
     find_all(tmp_path, 3)
 
 
@@ -67,7 +67,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path):
     process = start(tmp_path, *LONG, "seed=range(3)", **{"0": {"sleep_s": 3.0}})
     read_until(process, "trial +1 epoch")
     process.send_signal(signal.SIGINT)
-    read_until(process, "Once more: stop at once")
+    read_until(process, "Press Ctrl-C again to stop at once")
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     finish(process, 130)
@@ -89,8 +89,8 @@ def test_a_killed_controller_takes_its_trials_along_and_the_study_goes_on(tmp_pa
 
     done = {row["trial"] for row in tally(tmp_path, "s") if row["optuna"] == "COMPLETE"}
     printed = do(tmp_path, *LONG, "seed=range(4)")
-    assert re.search(r"trial +1 started, on from epoch \d", printed)
-    assert not [number for number in done if f"trial {number:>3} started" in printed]
+    assert re.search(r"trial +1 resumed from epoch \d", printed)
+    assert not [n for n in done if re.search(rf"trial +{n} (started|resumed)", printed)]
     find_all(tmp_path, 4)
 
 
@@ -152,7 +152,7 @@ def test_a_trial_stopped_by_the_time_limit_loses_no_step_without_checkpoints(tmp
     do(tmp_path, *words, "hydra.sweeper.timeout_min=0.2", **{"0": {"sleep_s": 0.5}})
     do(tmp_path, *words)
     log = (tmp_path / "mlruns/studies/s/trials/0000.log").read_text()
-    assert re.search(r"trial 0 goes on from step [1-9]", log)
+    assert re.search(r"trial 0 resumes from step [1-9]", log)
     find_all(tmp_path, 1)
 
 
@@ -160,6 +160,6 @@ def test_a_second_controller_is_refused_naming_the_first(tmp_path):
     process = start(tmp_path, *LONG, "seed=0,1")
     read_until(process, "trial +0 started")
     printed = do(tmp_path, *LONG, "seed=0,1", status=2)
-    assert f"that study is going on, as process {process.pid}" in printed
+    assert f"the study is still running, as process {process.pid}" in printed
     finish(process)
     find_all(tmp_path, 2)

@@ -36,6 +36,13 @@ def test_a_grid_has_each_point_once_in_hydras_order(grid):
     assert "4 complete, 0 pruned, 0 failed" in printed
 
 
+def test_a_summary_has_the_best_trial_and_the_commands_to_use_next(grid):
+    lines = grid[1].rpartition("\n\n")[2].splitlines()
+    labels = [line.partition("  ")[0] for line in lines]
+    assert labels == ["result", "best trial", "report", "reproduce", "ui", "run best"]
+    assert re.search(r"trial \d, score/fcd \d+\.\d\d, models:/s@best \(version 1\)$", lines[1])
+
+
 def test_a_pruned_trial_is_pruned_everywhere_and_its_slot_is_free(tmp_path):
     parts = {"0": {"scores": [5, 4, 3]}, "1": {"scores": [50, 49, 48]}, "2": {"scores": [6, 5, 4]}}
     words = ["train.epochs=3", "seed=0,1,2", "runner.slots=1", "pruner=median"]
@@ -67,7 +74,7 @@ def test_failures_in_a_row_stop_the_study(tmp_path):
     settings = ["hydra.sweeper.retries=0", "hydra.sweeper.stop_after_failures=2"]
     printed = do(tmp_path, *TINY, "seed=range(8)", "runner.slots=1", *settings, status=1, **parts)
     find_all(tmp_path, 2)
-    assert "too many trials in a row have failed" in printed
+    assert "too many trials in a row failed" in printed
 
 
 def test_out_of_memory_is_tried_once_more_alone(tmp_path):
@@ -102,7 +109,7 @@ def test_an_edit_of_conf_reaches_no_trial_of_a_study_that_has_begun(tmp_path):
 def test_a_full_disk_in_mid_study_is_one_line_and_the_same_command_goes_on(tmp_path):
     words = [*TINY, "train.epochs=1", "seed=0,1,2", "runner.slots=1"]
     printed = do(tmp_path, *words, status=1, controller={"disk": "full"})
-    assert re.search(r"^stopped: File too large; go on with it: ", printed, re.M), printed
+    assert re.search(r"^stopped: File too large; resume with: ", printed, re.M), printed
     assert "Traceback" not in printed
     assert "3 complete" in do(tmp_path, *words)
     find_all(tmp_path, 3)
@@ -117,7 +124,7 @@ def test_a_users_own_file_that_is_edited_reaches_no_trial_and_is_named(tmp_path)
     do(tmp_path, *words, "hydra.sweeper.n_trials=1")
     mine.write_text(f"{text}  dropout: 0.5\n")
     printed = do(tmp_path, *words, "hydra.sweeper.n_trials=2")
-    assert "changed since the study began, and not used by it: experiment/mine.yaml" in printed
+    assert "changed since the study started, so not used: experiment/mine.yaml" in printed
     find_all(tmp_path, 2)
     for logged in tmp_path.glob("mlruns/studies/s/trials/*/config.yaml"):
         assert "dropout: 0.25" in logged.read_text()
@@ -147,7 +154,7 @@ def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_pa
     assert "2 complete" in printed
     assert [path.name for path in tmp_path.iterdir()] == [ANY_NAME]
     assert sorted(path.name for path in folder.iterdir()) == ["my runs"]
-    for name, shown in (("reproduce", "nothing differs"), ("look", "2 runs")):
+    for name, shown in (("reproduce", "nothing differs"), ("report", "2 runs")):
         command = re.search(rf"^{name} +python (-m .*)$", printed, re.M)[1]
         only = " --check-only" if name == "reproduce" else ""
         done = processes.call(folder, ["bash", "-c", f"{sys.executable} {command}{only}"])
@@ -176,9 +183,9 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
     url = f"hydra.sweeper.storage=sqlite:///{tmp_path}/trials.db"
     do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
     printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", status=2)
-    assert "its trials are in another storage" in printed
+    assert "the trials of this study are in another storage" in printed
     printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url, "tracking.dir=else", status=2)
-    assert "it has a study of this name already" in printed
+    assert "it already has a study of this name" in printed
     assert not list(tmp_path.glob("else/studies/*"))
     assert "2 complete" in do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", url)
 
@@ -187,7 +194,8 @@ def test_another_request_under_the_name_of_a_study_is_refused(grid):
     folder, _ = grid
     printed = do(folder, *TINY, *GRID[:2], "seed=0,1,2", status=2)
     rate, seed = "['optimizer.lr', ['0.0001', '0.0002']]", "['seed', ['0', '1'"
-    assert f"swept: the study has [{rate}, {seed}]]]; got [{rate}, {seed}, '2']]]" in printed
+    before, now = f"[{rate}, {seed}]]]", f"[{rate}, {seed}, '2']]]"
+    assert f"swept: got {now}; the study started with {before}" in printed
     find_all(folder, 4)
 
 
@@ -196,9 +204,9 @@ def test_what_has_finished_is_not_run_again(grid):
     again = [word for word in TINY if word != NAME] + ["hydra.sweeper.study_name=t", GRID[0]]
     words = ["optimizer.lr=1e-4,2e-4,3e-4", "seed=0", "hydra.sweeper.skip_finished=true"]
     printed = do(folder, *again, *words)
-    assert len(re.findall(r"trial +\d complete.*run [0-9a-f]{32} had finished it", printed)) == 2
+    assert len(re.findall(r"trial +\d complete.*already finished by run \w{32}\n", printed)) == 2
     assert len(re.findall(r"trial +\d started", printed)) == 1
-    done = re.search(r"trial +0 complete.*run ([0-9a-f]{32}) had finished it", printed)[1]
+    done = re.search(r"trial +0 complete.*already finished by run ([0-9a-f]{32})", printed)[1]
     assert "models:/t@best" in printed
     assert open_store(folder).get_model_version_by_alias("t", "best").run_id == done
 

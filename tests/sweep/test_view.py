@@ -42,7 +42,7 @@ def test_a_trial_that_begins_says_what_varies_in_it(opened, studies):
 def test_a_trial_that_goes_on_says_from_where(opened, studies):
     write(opened[0], 0, {"step": 10, "epoch": 1})
     start(*opened)
-    assert studies.printed == "trial   0 started, on from epoch 1: seed=0\n"
+    assert studies.printed == "trial   0 resumed from epoch 1: seed=0\n"
 
 
 def test_a_trial_that_ends_says_how_and_with_which_score(opened, studies):
@@ -54,8 +54,8 @@ def test_a_trial_that_ends_says_how_and_with_which_score(opened, studies):
 
 
 def test_a_trial_that_was_not_started_here_has_no_duration(opened, studies):
-    opened[1].end(2, TrialResult(Outcome.COMPLETE, "run 0f had finished it", {SCORE: 5.0}))
-    assert studies.printed == "trial   2 complete, score/fcd 5.00: run 0f had finished it\n"
+    opened[1].end(2, TrialResult(Outcome.COMPLETE, "already finished by run 0f", {SCORE: 5.0}))
+    assert studies.printed == "trial   2 complete, score/fcd 5.00: already finished by run 0f\n"
 
 
 def test_a_retry_and_a_stop_say_why(opened, studies):
@@ -65,9 +65,9 @@ def test_a_retry_and_a_stop_say_why(opened, studies):
     view.stop("interrupted", running=1)
     view.stop("target", running=0)
     assert studies.printed.splitlines()[1:] == [
-        "trial   0 failed, and is tried again: a part broke",
-        "asked to stop; 1 running trials end with their epoch, and are kept. "
-        "Once more: stop at once",
+        "trial   0 failed, will be retried: a part broke",
+        "interrupted; 1 running trial will stop after the current epoch. "
+        "Press Ctrl-C again to stop at once",
         "the target score is met",
     ]
 
@@ -105,7 +105,7 @@ def test_in_a_terminal_a_table_shows_the_running_trials_and_the_counts(studies, 
         view.refresh({1})
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", studies.printed)
     assert re.search(r"\b1 +1/2 +9\.00 ", shown)
-    assert "1/3 trials, 1 complete, best 7.50 in trial 0" in shown
+    assert "1/3 trials, 1 complete, best 7.50 (trial 0)" in shown
 
 
 def test_the_time_left_is_that_of_whole_trials(opened):

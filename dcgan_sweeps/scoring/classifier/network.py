@@ -1,4 +1,4 @@
-"""The small network whose features the score is taken in.
+"""The scoring classifier, a small network; the score compares its features.
 
 classifier = load_classifier(None)
 features, logits = classifier.read(images_u8, batch_size=500)
@@ -22,7 +22,7 @@ from dcgan_sweeps.scoring.identity import decode_arrays, naming_damage, read_wei
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network, and the SHA-256 of the file that it came from."""
+    """A trained network, and the SHA-256 of its file."""
 
     infer: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     sha256: str
@@ -40,12 +40,12 @@ class Classifier:
 
 
 def scale(images_u8: tf.Tensor) -> tf.Tensor:
-    """Return images in 0..255 as float32 from -1 to 1, as the generator's are: PREPROCESSING."""
+    """Return images in 0..255 as float32 from -1 to 1, as PREPROCESSING states."""
     return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
 
 
 def build_classifier(filters: list[int], features: int, dropout: float, seed: int) -> keras.Model:
-    """Return the network: images (n, 28, 28, 1) from -1 to 1 to (features, logits)."""
+    """Return the network, which maps images (n, 28, 28, 1) from -1 to 1 to (features, logits)."""
     inputs = keras.Input((28, 28, 1))
     outputs = inputs
     for index, count in enumerate(filters):
@@ -67,7 +67,7 @@ def _glorot(seed: int) -> keras.Initializer:
 
 
 def encode_weights(model: keras.Model) -> bytes:
-    """Return the weights as an npz of float16 arrays, in the model's order; same in, same out."""
+    """Return the weights as an npz of float16 arrays, in the model's order; deterministic."""
     file = io.BytesIO()
     arrays = {f"{i:02d}": each.astype(np.float16) for i, each in enumerate(model.get_weights())}
     np.savez_compressed(file, **arrays)
@@ -75,8 +75,10 @@ def encode_weights(model: keras.Model) -> bytes:
 
 
 def decode_weights(content: bytes) -> Classifier:
-    """Return the classifier in such an npz, its shape read from the arrays; nothing is unpickled.
-    Raises one of DAMAGED where the arrays are no classifier's."""
+    """Return the classifier in an npz of weights; its shape follows from theirs.
+
+    Nothing is unpickled. Raises one of DAMAGED where the weights are not those of a classifier.
+    """
     weights = decode_arrays(content)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
     kernels = [each for each in weights if each.ndim == 2]
@@ -87,8 +89,11 @@ def decode_weights(content: bytes) -> Classifier:
 
 
 def load_classifier(folder: str | None) -> Classifier:
-    """Return the classifier in `folder`, or the shipped one; raises RequestError naming the file. A
-    classifier is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it."""
+    """Return the classifier in `folder`, or the shipped one for None.
+
+    Its file is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it. Raises
+    RequestError that names a file that cannot be loaded.
+    """
     content = read_weights(folder)
     with naming_damage(folder):
         return decode_weights(content)

@@ -19,7 +19,7 @@ STEPS_PER_CALL = 50
 
 @dataclass(frozen=True)
 class ClassifierEpoch:
-    """What one epoch came to; accuracies from 0 to 1."""
+    """The result of one epoch; accuracies are from 0 to 1."""
 
     number: int
     loss: float
@@ -36,7 +36,10 @@ def build_for(config: ClassifierConfig) -> keras.Model:
 def train_classifier(
     model: keras.Model, images: Images, config: ClassifierConfig
 ) -> Iterator[ClassifierEpoch]:
-    """Train `model` in place, yielding each epoch: AdamW, cosine decay, horizontal flips."""
+    """Train `model` in place, and yield the result of each epoch.
+
+    Training uses AdamW, cosine decay, and random horizontal flips.
+    """
     chosen, _ = split_holdout(len(images.train_u8))
     train, labels = scale(images.train_u8[chosen]), images.train_labels[chosen]
     test, test_labels = scale(images.test_u8), images.test_labels
@@ -74,12 +77,12 @@ def scale(images_u8: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 def flip_some(
     images: npt.NDArray[np.float32], random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Return `images` (n, h, w, 1) with a random half of them mirrored."""
+    """Return `images` (n, h, w, 1), each mirrored with probability 1/2."""
     chosen = random.random(len(images)) < 0.5
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
 
 
 def measure_accuracy(classifier: Classifier, images: Images, batch_size: int) -> float:
-    """Return the share of test images that a classifier, as it was stored, gets right."""
+    """Return the test accuracy of a stored classifier, from 0 to 1."""
     _, logits = classifier.read(images.test_u8, batch_size)
     return float((logits.argmax(axis=1) == images.test_labels).mean())
