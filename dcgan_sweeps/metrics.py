@@ -1,11 +1,12 @@
-"""The catalogue of metrics: name, unit, which way is better, short name, digits, definition.
+"""The catalogue of metrics: name, unit, better direction, short name, format and definition.
 
 METRICS["score/fcd"].show(167.5)       # "167.50"
 format_metrics({"score/fcd": 167.5})   # "fcd 167.50"
 
-The progress bar, tables, plots and docs/score.md follow it: a new metric is an entry here and the
-line that computes it. Not listed: `system/...`, which MLflow measures; `NAME_real`, the value of
-real images in the place of generated ones; and a study's `importance/KEY`.
+The progress bar, tables, plots and docs/score.md follow this catalogue. A new metric needs an
+entry here and the line that computes it. Three kinds of metrics are not listed: `system/...`,
+which MLflow measures; `NAME_real`, computed on real instead of generated images; and
+`importance/KEY` of a study.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-SCORE = "score/fcd"  # what runs are ranked by, and what a search minimizes
-OWN = "score/"  # how a run's scores of its own identity begin
+SCORE = "score/fcd"  # ranks runs; a search minimizes it
+OWN = "score/"  # prefix of the scores of a run's own identity
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric and how it is shown; `digits` is a format specification."""
+    """A metric and its display format; `digits` is a format specification."""
 
     name: str
-    short: str  # in lines and in the headings of leaderboards, where it is in these
+    short: str  # its name in progress lines and leaderboards, "" if it is not shown there
     digits: str
     unit: str
     better: Literal["lower", "higher", ""]
-    # At steps and after epochs of training; with the extra metrics; before and after training; at
-    # the end of a study, in its parent run; while a scoring classifier is trained.
+    # When it is logged. "start" and "end": before and after training. "study": at the end of a
+    # study, in its parent run. "classifier": while a scoring classifier is trained.
     logged: Literal["step", "epoch", "extra", "start", "end", "study", "classifier"]
     definition: str
-    is_curve: bool = False  # drawn over the steps or epochs of a run
+    is_curve: bool = False  # plotted over the steps or epochs of a run
 
     @property
     def score(self) -> str:
@@ -40,11 +41,11 @@ class Metric:
 
     @property
     def axis(self) -> str:
-        """What it is drawn over."""
+        """The label of the horizontal axis of its curve."""
         return "optimizer step" if self.logged == "step" else "epoch"
 
     def show(self, value: float) -> str:
-        """Return a value with the digits of this metric."""
+        """Return a value as text in the format of this metric."""
         return f"{value:{self.digits}}"
 
 
@@ -126,7 +127,7 @@ CURVES = tuple(each for each in METRICS.values() if each.is_curve)
 
 
 def format_metrics(values: Mapping[str, float]) -> str:
-    """Return the metrics of some steps or an epoch in one line, under their short names."""
+    """Return the metrics of some steps or of an epoch as one line, with their short names."""
     return "  ".join(
         f"{metric.short} {metric.show(values[name])}"
         for name, metric in METRICS.items()
