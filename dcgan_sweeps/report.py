@@ -67,7 +67,10 @@ def make_parser() -> Parser:
         'filter such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once'
     )
     add("--where", metavar="FILTER", action="append", default=[], help=where)
-    identity = "score identity to rank by, or the beginning of it (default: that of the newest run)"
+    identity = (
+        "score identity to rank by, or its beginning (default: the one that all runs have, or that of"
+        " the newest complete run)"
+    )
     add("--identity", help=identity)
     limit = f"show at most LIMIT runs (default: {LIMIT}; with --json, --csv or --html: all)"
     add("--limit", type=int, help=limit)

@@ -135,8 +135,10 @@ class Lane:
 
 
 def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
-    """Return the runs that have ended by their slots; those without one by which of as many lanes
-    as were needed was free first."""
+    """Return the lanes of the runs that have ended, one for each slot.
+
+    Runs without a slot get as many other lanes as needed, each run the one that was free first.
+    """
     ended = [run for run in runs if run.wall_s is not None and run.end_ms <= LATEST_MS]
     ended.sort(key=lambda run: run.start_ms)
     lanes: dict[str, list[LoggedRun]] = {}

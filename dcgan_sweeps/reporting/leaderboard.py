@@ -200,8 +200,7 @@ def check_experiment(client: Client, name: str) -> None:
     if name.strip() and client.get_experiment_by_name(name) is not None:
         return
     names = sorted(each.name for each in client.search_experiments(max_results=MOST_NAMED))
-    allowed = ", ".join(names) or "none, since the store is empty"
-    problem = f"got {name or 'nothing'}; there is no such experiment; allowed: {allowed}"
+    problem = f"got {name or 'nothing'}; there is no such experiment; allowed: {', '.join(names)}"
     raise refuse("--experiment", problem)
 
 

@@ -1,6 +1,6 @@
 // content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id;
 // content.axes: {metric: label of its horizontal axis}.
-const MOST = 1000; // rows in the table; a browser is slow with more
+const MOST = 1000; // rows in the table, far more than fit on a screen
 const TEXT = new Set(content.left);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
