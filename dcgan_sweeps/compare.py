@@ -115,7 +115,7 @@ def show(sides: tuple[Side, Side], comparison: RunComparison) -> None:
         say(f"{name}  {side.run.run_id}  {side.run.name}  {side.run.outcome or 'unfinished'}")
     say("")
     rows = [
-        (each.fact, each.expected, each.got, "" if each.decisive else "no effect on results")
+        (each.fact, each.expected, each.got, "" if each.decisive else "does not change results")
         for each in (*comparison.config, *comparison.code, *comparison.environment)
     ]
     if rows:

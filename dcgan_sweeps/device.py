@@ -1,9 +1,9 @@
-"""Sets TensorFlow up once for this process: device, precision, XLA, threads, determinism.
+"""Configures TensorFlow for this process: device, precision, XLA, threads and determinism.
 
     device = set_up_device(config.runner)
     print(device.describe())
 
-This module must be imported, and the device set up, before anything else uses TensorFlow.
+The device must be set up before anything else uses TensorFlow, and only once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from dcgan_sweeps.config import Runner, refuse
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
-# Keras's own defaults, which a keras.json in anybody's home could change.
+# The defaults of Keras, which a keras.json in the user's home folder could change.
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
 DATA_FORMAT, FLOAT, EPSILON = "channels_last", "float32", 1e-7
 ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
@@ -28,7 +28,7 @@ FOUND = {"cpu": "no GPU is visible", "gpu": "found"}
 
 @dataclass(frozen=True)
 class Device:
-    """What was chosen; each reason says why."""
+    """The device settings that were chosen, and {setting: reason}."""
 
     kind: str  # cpu or gpu
     name: str
@@ -39,7 +39,7 @@ class Device:
     reasons: dict[str, str]
 
     def describe(self) -> str:
-        """Return one line for people."""
+        """Describe the settings and their reasons in one line."""
         parts = {
             "device": f"{self.kind} {self.name}".strip(),
             "precision": self.precision,
@@ -51,8 +51,11 @@ class Device:
 
 
 def set_up_device(runner: Runner) -> Device:
-    """Configure TensorFlow as `runner` asks; raises RequestError for a GPU that is not there. A
-    process is set up once: TensorFlow fixes its threads with its first operation."""
+    """Configure TensorFlow for the settings in `runner`, and return what was chosen.
+
+    Raises RequestError if a GPU was requested and there is none. This can be done once per process,
+    since TensorFlow fixes its threads with its first operation.
+    """
     gpus = find_gpus(runner.device)
     import tensorflow as tf
 
@@ -64,8 +67,8 @@ def set_up_device(runner: Runner) -> Device:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     limit_blas(threads)
-    # This graph rewrite orders its products otherwise in each trace of the same function, and
-    # with them the rounding: runs of one seed then differ from the first step on.
+    # Constant folding orders products differently in each trace of a function, which changes the
+    # rounding: runs with the same seed would differ from the first step on.
     tf.config.optimizer.set_experimental_options({"constant_folding": False})
     if gpus and runner.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -83,17 +86,19 @@ def set_up_device(runner: Runner) -> Device:
             "precision": precision_reason,
             "jit": jit_reason,
             "threads": "asked for" if runner.threads else "all cores of this process",
-            "deterministic": "asked for" if gpus else "a CPU is",
+            "deterministic": "asked for" if gpus else "always on a CPU",
         },
     )
 
 
 def find_gpus(asked: str) -> list[Any]:
-    """Return the GPUs that TensorFlow sees, which is imported; raises RequestError for none where
-    one was asked for."""
+    """Import TensorFlow and return the GPUs that it finds.
+
+    Raises RequestError if `asked` is "gpu" and it finds none.
+    """
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if asked == "cpu":
-        # Set before TensorFlow is imported, so that it does not even open the driver.
+        # Set before TensorFlow is imported, so that it does not open the driver.
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     with quiet_import():
         import_keras()
@@ -101,27 +106,27 @@ def find_gpus(asked: str) -> list[Any]:
 
         gpus: list[Any] = tf.config.list_physical_devices("GPU")
     if asked == "gpu" and not gpus:
-        raise refuse("runner.device", "got gpu; TensorFlow sees none here")
+        raise refuse("runner.device", "got gpu; TensorFlow finds no GPU")
     return gpus
 
 
 def limit_blas(threads: int) -> None:
-    """Let NumPy's and SciPy's linear algebra have as many threads as TensorFlow.
+    """Limit the linear algebra of NumPy and SciPy to as many threads as TensorFlow.
 
-    They take one for each core of the machine; where a process may use fewer, those wait for each
-    other, and small matrices take thirty times as long.
+    By default it uses one thread per core of the machine. If a process may use fewer cores, these
+    threads wait for each other, and small matrices take thirty times as long.
     """
-    import scipy.linalg  # noqa: F401 - what is loaded later would not be limited
+    import scipy.linalg  # noqa: F401 - a library that is loaded later would not be limited
     import threadpoolctl
 
     threadpoolctl.threadpool_limits(threads, user_api="blas")
 
 
 def limit_memory(gpu: object, limit_mib: int | None) -> None:
-    """Let TensorFlow take at most `limit_mib` of a GPU, or what it needs, as it grows."""
+    """Limit TensorFlow to `limit_mib` of a GPU's memory, or let its use grow if it is None."""
     import tensorflow as tf
 
-    # TensorFlow allows one or the other: a limited device takes its memory at once.
+    # TensorFlow allows only one of these: a device with a limit allocates it at once.
     if limit_mib is None:
         tf.config.experimental.set_memory_growth(gpu, True)
     else:
@@ -130,40 +135,43 @@ def limit_memory(gpu: object, limit_mib: int | None) -> None:
 
 
 def choose_precision(asked: str, kind: str, details: dict[str, object]) -> tuple[str, str]:
-    """Return the Keras dtype policy, and why: reduced precision only where a GPU has bfloat16."""
+    """Return the Keras dtype policy and the reason.
+
+    "auto" selects reduced precision only on a GPU with bfloat16.
+    """
     if asked != "auto":
         return asked, "asked for"
     capability = details.get("compute_capability")
     if kind == "gpu" and isinstance(capability, tuple) and capability >= BFLOAT16_CAPABILITY:
-        return "mixed_bfloat16", "the GPU has it"
+        return "mixed_bfloat16", "the GPU supports it"
     return "float32", ON_THIS_DEVICE[kind]
 
 
 def choose_jit(asked: str, kind: str) -> tuple[bool, str]:
-    """Return whether XLA compiles the steps, and why: on a CPU it makes them slower."""
+    """Return whether XLA compiles the steps, and the reason; on a CPU it makes them slower."""
     if asked != "auto":
         return asked == "on", "asked for"
     return kind == "gpu", ON_THIS_DEVICE[kind]
 
 
 def count_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def import_keras() -> None:
-    """Import TensorFlow, and Keras on it, as both come: no keras.json and no variable changes them.
+    """Import TensorFlow and Keras with default settings, ignoring keras.json and KERAS_ variables.
 
-    Whoever imports Keras first must do it so. Raises RequestError where another one has, on a
-    backend of its own.
+    This must be the first import of Keras. Raises RequestError if Keras was imported before with
+    another backend.
     """
     kept = {name: text for name, text in os.environ.items() if name.startswith("KERAS_")}
     for name in kept:
         del os.environ[name]
     os.environ |= KERAS
-    os.environ["KERAS_HOME"] = os.devnull  # below it there is no keras.json, and none can be made
+    os.environ["KERAS_HOME"] = os.devnull  # no keras.json can exist below it
     try:
         import keras
         import tensorflow  # noqa: F401 - reads KERAS too
@@ -171,7 +179,7 @@ def import_keras() -> None:
         del os.environ["KERAS_HOME"]
         os.environ |= kept | KERAS
     if keras.backend.backend() != KERAS["KERAS_BACKEND"]:
-        problem = f"got {keras.backend.backend()}, imported before; allowed: tensorflow"
+        problem = f"got {keras.backend.backend()}, which is already imported; allowed: tensorflow"
         raise refuse("KERAS_BACKEND", problem)
     keras.config.set_image_data_format(DATA_FORMAT)
     keras.config.set_floatx(FLOAT)
@@ -179,7 +187,7 @@ def import_keras() -> None:
 
 
 def read_keras() -> dict[str, str | float]:
-    """Return the settings that Keras computes with; Keras must have been imported."""
+    """Return the settings of Keras that affect results; Keras must have been imported."""
     import keras
 
     return {
@@ -192,7 +200,7 @@ def read_keras() -> dict[str, str | float]:
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Keep back what libraries write to standard error below Python; show it if they fail."""
+    """Hide what native libraries write to standard error, and show it only if the import fails."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about the rest: `python -m dcgan_sweeps.doctor`."""
+"""Checks this machine and suggests remedies: `python -m dcgan_sweeps.doctor`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from dcgan_sweeps.place import say_variables
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
-# A documented run writes 25 MB, its checkpoints included.
+# The documented run writes 25 MB, including its checkpoints.
 LEAST_FREE_GIB = 1.0
-SHOWN = 10  # runs that are not delivered
+SHOWN = 10  # runs listed as not delivered
 WORKS = "ok"
 
 
 class NotWorking(Exception):
-    """A check that failed: what was found, and what to do about it where CHECKS does not say."""
+    """A check failed; the message is its finding, and `remedy` replaces the one in CHECKS."""
 
     def __init__(self, finding: str, remedy: str | None = None):
         super().__init__(finding)
@@ -38,14 +38,25 @@ class NotWorking(Exception):
 def main() -> int:
     parser = Parser(
         "dcgan_sweeps.doctor",
-        description=__doc__,
-        epilog="Exit status: 0 all is well, 1 something does not work, 2 a wrong request.",
+        description="Checks packages, devices, data, the store and stale runs on this machine, and"
+        " suggests a remedy for each problem.",
+        examples=(
+            "python -m dcgan_sweeps.doctor",
+            "python -m dcgan_sweeps.doctor runner.device=gpu tracking.dir=/data/mlruns",
+            "python -m dcgan_sweeps.doctor --close-stale",
+        ),
+        status="0 every check passed, 1 a check failed, 2 wrong request",
     )
-    parser.add_argument("overrides", nargs="*", help="as for dcgan_sweeps.run")
+    parser.add_argument(
+        "overrides",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="overrides of the configuration, as for dcgan_sweeps.run",
+    )
     parser.add_argument(
         "--close-stale",
         action="store_true",
-        help="end the runs whose process is gone as interrupted; they can still be resumed",
+        help="end runs whose process is gone as interrupted; they can still be resumed",
     )
     return answer(lambda: examine(parser), "interrupted")
 
@@ -67,7 +78,7 @@ def examine(parser: argparse.ArgumentParser) -> int:
 
 
 def run_check(name: str, config: Config) -> tuple[str, str, str, str]:
-    """Return the row of a check: what it found, and the remedy where it failed."""
+    """Run a check and return its row, with a remedy if it failed."""
     check, remedy = CHECKS[name]
     try:
         return WORKS, name, check(config), ""
@@ -81,7 +92,7 @@ def check_versions(config: Config) -> str:
         if each.marker is None or each.marker.evaluate({"extra": ""}):
             found = _find_version(each.name)
             if found is None or not each.specifier.contains(found, prereleases=True):
-                off.append(f"{each.name} {found or 'missing'}, wanted {each.specifier}")
+                off.append(f"{each.name} {found or 'missing'}, required {each.specifier}")
     if off:
         raise NotWorking("; ".join(off))
     versions = [f"{name} {metadata.version(name)}" for name in PACKAGES]
@@ -128,9 +139,9 @@ def check_classifier(config: Config) -> str:
     if expected is None:
         return f"sha256 {sha256}; its reference is measured at the start of each run"
     if expected != sha256:
-        finding = f"sha256 {sha256}, but the reference beside it was measured with {expected}"
+        finding = f"sha256 {sha256}, but its reference was measured with {expected}"
         raise NotWorking(finding)
-    return f"sha256 {sha256}, that of the reference beside it"
+    return f"sha256 {sha256}, which matches its reference"
 
 
 def check_store(config: Config) -> str:
@@ -138,18 +149,19 @@ def check_store(config: Config) -> str:
 
     store = find_store(config.tracking.uri, config.tracking.dir)
     if not store.exists:
-        return f"{store}, which the first run will make"
+        return f"{store} will be created by the first run"
     try:
         client = connect(store)
     except RequestError as error:
         if "out-of-date" not in str(error):
             raise
-        raise NotWorking(str(error), f"a copy first, then: mlflow db upgrade {store}") from error
+        remedy = f"make a copy of it, then run: mlflow db upgrade {store}"
+        raise NotWorking(str(error), remedy) from error
     moved = find_moved_experiments(client, store)
     if moved:
-        remedy = "move the folder back, or start a new store: tracking.dir=FOLDER"
+        remedy = "move the folder back, or start a new store with tracking.dir=FOLDER"
         raise NotWorking("; ".join(map(str, moved)), remedy)
-    return f"{store} answers, its schema is that of this MLflow"
+    return f"{store} answers, with the schema of the installed MLflow"
 
 
 def check_artifacts(config: Config) -> str:
@@ -157,11 +169,11 @@ def check_artifacts(config: Config) -> str:
 
     root = find_store(config.tracking.uri, config.tracking.dir).artifact_root
     if root is None:
-        return "the server's own"
+        return "managed by the server"
     place = find_existing(root)
     try:
         with tempfile.TemporaryFile(dir=place):
-            return f"{root} can be written to"
+            return f"{root} is writable"
     except OSError as error:
         raise NotWorking(f"{place}: {error.strerror}") from error
 
@@ -177,25 +189,24 @@ def check_stale(config: Config) -> str:
         found = find_stale(connect(store), Path(config.tracking.dir))
     if found.stale:
         names = "; ".join(f"{run.run_id} ({run.name})" for run in found.stale)
-        raise NotWorking(f"RUNNING, but their process is gone: {names}")
+        raise NotWorking(f"status RUNNING, but the process is gone: {names}")
     running = f"none; {len(found.alive) + len(found.unknown)} running"
     if not found.unknown:
         return running
-    where = f"no folder of theirs below {config.tracking.dir}"
-    return f"{running}, {len(found.unknown)} of which have {where}"
+    return f"{running}, {len(found.unknown)} of them without a folder in {config.tracking.dir}"
 
 
 def check_delivery(config: Config) -> str:
     from dcgan_sweeps.sweep.pending import Where, find_pending
 
     found = find_pending(Where(config.tracking.dir))
-    # One that died and has an MLflow run is among the stale ones.
+    # A run that died and has an MLflow run is reported as stale instead.
     pending = [each for each in found if each.folder.read_ending() or not each.folder.read_run_id()]
     if pending:
         names = "; ".join(str(each.folder.root) for each in pending[:SHOWN])
         more = f"; and {len(pending) - SHOWN} more" if len(pending) > SHOWN else ""
-        raise NotWorking(f"not in MLflow, or not whole there: {names}{more}")
-    return "all that was tracked is in MLflow"
+        raise NotWorking(f"not delivered, or not completely: {names}{more}")
+    return "all tracked runs are delivered to MLflow"
 
 
 def check_disk(config: Config) -> str:
@@ -208,14 +219,14 @@ def check_disk(config: Config) -> str:
 
 
 def find_existing(place: Path) -> Path:
-    """Return a folder, or the nearest above it that is there."""
+    """Return a folder, or its nearest parent that exists."""
     while not place.exists():
         place = place.parent
     return place
 
 
 def close(config: Config) -> None:
-    """End the runs whose process is gone, and say which; raises RequestError."""
+    """Close the stale runs and report each of them; raises RequestError."""
     from dcgan_sweeps.runs.stale import close_stale, find_stale
     from dcgan_sweeps.tracking.store import answering, open_store
 
@@ -225,35 +236,38 @@ def close(config: Config) -> None:
         for run in find_stale(client, Path(config.tracking.dir)).stale:
             try:
                 is_closed = close_stale(client, run, config.tracking)
-            except (OSError, ValueError) as error:  # a file of it that cannot be read
+            except (OSError, ValueError) as error:  # one of its files cannot be read
                 say(f"not closed: {run.run_id} ({run.name}): {error}")
                 continue
-            say(f"{'closed' if is_closed else 'at work again'}: {run.run_id} ({run.name})")
+            say(f"{'closed' if is_closed else 'running again'}: {run.run_id} ({run.name})")
 
 
-# The check by each name, and what to do where it fails.
+# Each check by its name, with the remedy if it fails.
 CHECKS: dict[str, tuple[Callable[[Config], str], str]] = {
-    "versions": (check_versions, "make setup"),
-    "device": (check_device, "runner.device=cpu, or make LOCK=gpu setup for an NVIDIA GPU"),
-    "slots": (check_slots, "fewer: runner.slots=1, or free the GPU"),
+    "versions": (check_versions, "run make setup"),
+    "device": (check_device, "set runner.device=cpu, or run make LOCK=gpu setup for an NVIDIA GPU"),
+    "slots": (check_slots, "set runner.slots=1, or free the GPU"),
     "data": (
         check_data,
-        "python -m dcgan_sweeps.data, or data.dir=FOLDER with the four IDX files",
+        "run python -m dcgan_sweeps.data, or set data.dir=FOLDER with the four IDX files",
     ),
     "classifier": (
         check_classifier,
-        "score.classifier=null for the shipped one, or train one:"
+        "set score.classifier=null for the shipped one, or train one with"
         " python -m dcgan_sweeps.score.classifier",
     ),
-    "store": (check_store, "is its server up? tracking.uri=null is the local store"),
-    "artifacts": (check_artifacts, "make it writable, or tracking.dir=FOLDER"),
+    "store": (
+        check_store,
+        "check that its server is up, or set tracking.uri=null for a local store",
+    ),
+    "artifacts": (check_artifacts, "make it writable, or set tracking.dir=FOLDER"),
     "stale runs": (
         check_stale,
-        "go on with one: python -m dcgan_sweeps.run resume=RUN_ID (a trial: its study's "
-        "command again), or close them: python -m dcgan_sweeps.doctor --close-stale",
+        "resume each with python -m dcgan_sweeps.run resume=RUN_ID (a trial with the command of"
+        " its study), or close all with python -m dcgan_sweeps.doctor --close-stale",
     ),
-    "delivery": (check_delivery, "python -m dcgan_sweeps.sync"),
-    "disk": (check_disk, "free some, or tracking.dir=FOLDER on another disk"),
+    "delivery": (check_delivery, "run python -m dcgan_sweeps.sync"),
+    "disk": (check_disk, "free some space, or set tracking.dir=FOLDER on another disk"),
 }
 
 

@@ -1,7 +1,4 @@
-"""The MLflow UI on this machine alone, over the right store: `python -m dcgan_sweeps.ui [TARGET]`.
-
-With --optuna also optuna-dashboard.
-"""
+"""Serves the MLflow UI, and optionally optuna-dashboard: `python -m dcgan_sweeps.ui [TARGET]`."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ from dcgan_sweeps.terminal import make_console, make_say, show_line
 from dcgan_sweeps.tracking.store import Client, Store, answering, connect, find_store, open_store
 
 HOST = "127.0.0.1"
-KIND = "?workflowType=machine_learning"  # else the UI's menu is that of language models
-# MLflow's jobs judge language models; their eight processes would wait here for nothing.
+KIND = "?workflowType=machine_learning"  # otherwise the UI shows the menu for language models
+# MLflow's jobs evaluate language models; without this, eight idle processes would be started.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-# By itself it answers "10.*" too, which also is a name that anybody may point at this machine.
+# By default MLflow also accepts hosts like "10.*", which match names that anybody can register.
 OWN_HOSTS = {
     "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[[]::1]:*"
 }
@@ -44,7 +41,7 @@ STOP_TIMEOUT_S = 10
 
 @dataclass(frozen=True)
 class Server:
-    """A server of its own process, and the address at which it answers once it has started."""
+    """The command and environment of a server process, and the address at which it answers."""
 
     name: str
     command: Sequence[str]
@@ -58,12 +55,12 @@ def main() -> int:
 
 
 def open_ui(options: argparse.Namespace) -> int:
-    """Run the servers that were asked for and return the exit status; raises RequestError."""
+    """Run the requested servers and return the exit status; raises RequestError."""
     say_variables(options)
     store = find_store(options.uri, options.dir)
     if store.uri.lower().startswith(("http://", "https://")):
-        raise refuse("--uri", f"{store} is a server already; open it in a browser")
-    # Without a target the UI may wait for the first run of a store that is made here.
+        raise refuse("--uri", f"got {store}, which is a server; open it in a browser")
+    # Without a target, a missing store is created, and the UI can be open before the first run.
     client = open_store(options.uri, options.dir) if options.target else connect(store)
     with answering():
         page = find_page(client, options)
@@ -73,17 +70,35 @@ def open_ui(options: argparse.Namespace) -> int:
 
 
 def read_options() -> argparse.Namespace:
-    parser = Parser("dcgan_sweeps.ui", description=__doc__)
-    parser.add_argument(
-        "target", metavar="TARGET", nargs="?", help="what to open: best, study:NAME, a run id"
+    parser = Parser(
+        "dcgan_sweeps.ui",
+        description="Serves the MLflow UI of a store to this machine only, until Ctrl-C, and"
+        " prints its address. With --optuna it also serves optuna-dashboard.",
+        examples=(
+            "python -m dcgan_sweeps.ui",
+            "python -m dcgan_sweeps.ui study:lr",
+            "python -m dcgan_sweeps.ui study:lr --optuna",
+        ),
+        status="0 stopped by Ctrl-C, 1 a server did not start or has ended, 2 wrong request",
     )
-    parser.add_argument("--port", type=int, default=5000, help="the next free one is taken (5000)")
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help="run to show: best, study:NAME or a run id (default: the experiment)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=5000,
+        help="first port to try; the next free one is used (default: %(default)s)",
+    )
     parser.add_argument(
         "--optuna",
         nargs="?",
         const="",
         metavar="STORAGE",
-        help="optuna-dashboard beside it, on the journal of study:NAME, or on this storage",
+        help="also serve optuna-dashboard on STORAGE (default: the journal of study:NAME)",
     )
     add_place(parser)
     options = parser.parse_args()
@@ -95,24 +110,26 @@ def read_options() -> argparse.Namespace:
 
 
 def find_page(client: Client, options: argparse.Namespace) -> str:
-    """Return where in the UI the run that was asked for is, of a study its parent run; without
-    one, where the experiment is."""
+    """Return the path in the UI of the requested run, or of the experiment without a target.
+
+    For a study it is that of the parent run.
+    """
     if options.target is None:
         experiment = client.get_experiment_by_name(options.experiment)
         return "" if experiment is None else f"/#/experiments/{experiment.experiment_id}/runs{KIND}"
     if options.target.startswith(STUDY):
         run = find_parent(client, options.experiment, options.target.removeprefix(STUDY))
     elif RUN_ID.fullmatch(options.target):
-        run = read_run(client, options.target, "TARGET")  # that of a study's parent too
+        run = read_run(client, options.target, "TARGET")  # also the parent run of a study
     else:
         run, _ = find_run(client, options.experiment, options.target)
     return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}{KIND}"
 
 
 def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
-    """Return the servers that were asked for, each on a free port; raises RequestError."""
+    """Return the requested servers, each on a free port; raises RequestError."""
     port = choose_port(options.port)
-    # In the environment, not on the command line, where others on this machine could read it.
+    # The URI is passed in the environment, since other users could read it on the command line.
     environment = NO_JOBS | OWN_HOSTS | os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]
@@ -125,7 +142,7 @@ def plan_servers(options: argparse.Namespace, store: Store) -> list[Server]:
 
 
 def plan_dashboard(options: argparse.Namespace, port: int) -> Server:
-    """Return optuna-dashboard on the storage that was asked for; raises RequestError."""
+    """Return the server of optuna-dashboard for the requested storage; raises RequestError."""
     from dcgan_sweeps.sweep.storage import open_storage
 
     journal = find_journal(options)
@@ -139,24 +156,28 @@ def plan_dashboard(options: argparse.Namespace, port: int) -> Server:
 
 
 def find_journal(options: argparse.Namespace) -> Path:
-    """Return the journal of the study that was asked for; raises RequestError where there is
-    none, and no other storage is named."""
+    """Return the path of the requested study's journal.
+
+    Raises RequestError if it does not exist and no other storage was requested.
+    """
     target = options.target or ""
     study = target.removeprefix(STUDY) if target.startswith(STUDY) else ""
-    if study and not STUDY_NAME.fullmatch(study):  # it might be a path
+    if study and not STUDY_NAME.fullmatch(study):  # it may be a path
         problem = f"got {f'{STUDY}{study}'!r}; allowed in the name of a study: {STUDY_NAMES}"
         raise refuse("TARGET", problem)
     journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
-        got = f"there is no {journal}" if study else f"got {target or 'no study'}"
-        problem = f"{got}; allowed: study:NAME with a journal there, or --optuna STORAGE"
+        got = f"{journal} does not exist" if study else f"got {target or 'no study'}"
+        problem = f"{got}; allowed: study:NAME with a journal, or --optuna STORAGE"
         raise refuse("--optuna", problem)
     return journal
 
 
 def choose_port(first: int) -> int:
-    """Return the first port from `first` on that nobody listens at, and say where that is another;
-    raises RequestError."""
+    """Return the first free port from `first` on, and report it if it is another port.
+
+    Raises RequestError if there is none.
+    """
     for port in range(first, 65536):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -165,15 +186,18 @@ def choose_port(first: int) -> int:
             except OSError:
                 continue
         if port != first:
-            print(f"port {first} is taken; using {port}")
+            print(f"port {first} is in use; using {port}")
         return port
-    raise refuse("--port", f"got {first}; there is no free port from there on")
+    raise refuse("--port", f"got {first}; no port from there on is free")
 
 
 def serve(servers: Sequence[Server], page: str, store: str) -> int:
-    """Run the servers until Ctrl-C, SIGTERM or the end of the terminal, and say where they are once
-    they answer; `page` is that of the first."""
-    # Ctrl-C too: a shell starts background jobs with it ignored. What nohup has ignored stays so.
+    """Run the servers until Ctrl-C, SIGTERM or the end of the terminal; return the exit status.
+
+    Their addresses are printed as soon as they answer; `page` is the path to show in the first one.
+    """
+    # SIGINT is set too, since a shell starts background jobs with it ignored. A SIGHUP that nohup
+    # ignores stays ignored.
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -186,7 +210,7 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
             if not wait_until_answers(each.server.address, each.process):
                 complain(f"{each.read_errors()}\n{each.server.name} did not start")
                 return 1
-            hint = f"{page}   store: {store}   Ctrl-C ends it" if each is started[0] else ""
+            hint = f"{page}   store: {store}   Ctrl-C to stop" if each is started[0] else ""
             say(f"{each.server.name}: {each.server.address}{hint}")
         while not (ended := [each for each in started if each.process.poll() is not None]):
             time.sleep(1)
@@ -201,23 +225,26 @@ def serve(servers: Sequence[Server], page: str, store: str) -> int:
 
 @dataclass(frozen=True)
 class Started:
-    """A server's process, and the file of what it says of itself."""
+    """A running server, and the file with its error output."""
 
     server: Server
     process: subprocess.Popen[bytes]
     errors: IO[bytes]
 
     def read_errors(self) -> str:
-        """Return what the server has said."""
+        """Return the error output of the server."""
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace")
 
 
 def start(server: Server) -> Started:
-    """Start a server, in a session of its own: Ctrl-C reaches us alone, and all of its processes
-    end together, also where this process is killed."""
-    # No pipe: nobody reads it while the server runs, and a full one would stop it.
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the server
+    """Start a server in a new session.
+
+    Ctrl-C then reaches only this process, and all processes of the server end together, even if
+    this process is killed.
+    """
+    # A file, since nobody reads a pipe while the server runs, and a full pipe would block it.
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the server runs
     process = subprocess.Popen(
         [sys.executable, "-m", "dcgan_sweeps.lifeline", *server.command],
         env=dict(server.environment),
@@ -231,7 +258,7 @@ def start(server: Server) -> Started:
 
 def wait_until_answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     """Return whether the server answered before it ended or START_TIMEOUT_S passed."""
-    # Without the proxies of the environment: this machine is not behind one.
+    # Without the proxies of the environment, since the address is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < until and server.poll() is None:
@@ -245,7 +272,7 @@ def wait_until_answers(address: str, server: subprocess.Popen[bytes]) -> bool:
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and its workers."""
+    """Stop the server and its workers."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(server.pid, number)
@@ -257,7 +284,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # A second one would break off the ending of the servers.
+    # A second signal would interrupt stopping the servers.
     for number in SIGNALS:
         signal.signal(number, lambda signum, frame: None)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Hydra's launcher `slots`: each job in a fresh process of this machine, in a slot of its own."""
+"""The Hydra launcher `slots`, which runs each job in a new process and a slot of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dcgan_sweeps.config import Runner
 
 
 class SlotsLauncher(Launcher):
-    """Runs as many jobs at a time as this machine has slots."""
+    """Runs at most as many jobs at a time as this machine has slots."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -38,7 +38,7 @@ class SlotsLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run the jobs, side by side where there are several; raises what kept one from ending."""
+        """Run the jobs in parallel and return their results; raises the error of a failed one."""
         from concurrent.futures import ThreadPoolExecutor
 
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
@@ -48,7 +48,7 @@ class SlotsLauncher(Launcher):
             return list(threads.map(self._launch, job_overrides, numbers))
 
     def stop(self) -> None:
-        """End every running job at once."""
+        """Kill every running job."""
         self.processes.stop()
 
     def _launch(self, overrides: Sequence[str], number: int) -> JobReturn:
@@ -69,7 +69,7 @@ class SlotsLauncher(Launcher):
 def work_in_slot(
     config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, slot: Any
 ) -> JobReturn:
-    """Do one job in this process, which is of this job alone."""
+    """Run one job in this process, which was started for it."""
     version.setbase("1.3")
     setup_globals()
     JobRuntime.instance().set("name", config.hydra.job.name)

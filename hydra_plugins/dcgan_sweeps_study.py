@@ -1,7 +1,7 @@
-"""Hydra's sweeper `study`: every -m is one study, a grid or an Optuna search.
+"""The Hydra sweeper `study`, which runs every -m as a study: a grid or an Optuna search.
 
-It only translates: what is asked of Hydra into a StudyRequest, and a trial into one job of Hydra's
-launcher. Optuna is imported when a study is run, since Hydra loads this file even for --help.
+It translates the command line into a StudyRequest, and each trial into a job of Hydra's launcher.
+Optuna is imported only to run a study, since Hydra loads this file even for --help.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class StudySweeper(Sweeper):
     """Runs a study, and raises StudyEnded with its exit status."""
 
     def __init__(self, **settings: Any):
-        """Take nothing: the settings are read from the configuration, as their schema."""
+        """Ignore the settings, which are read from the configuration by their schema."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -68,12 +68,12 @@ class StudySweeper(Sweeper):
 
         configs = read_configs(list_sources(self.master))
         folder = find_begun(self.master)
-        if folder is not None:  # it goes on as it was asked, whatever was edited since
+        if folder is not None:  # it is resumed with its own copy of the configuration files
             self.loader = copy_loader(self.loader, folder.conf)
             try:
                 self.master = recompose(self.loader, self.master)
             except HydraException as error:
-                problem = "was begun by another version, whose settings this one does not have"
+                problem = "was started by another version, with settings that this one lacks"
                 named = Fault("hydra.sweeper.study_name", f"got {folder.name}, which {problem}")
                 raise RequestError([named]) from error
         settings = read_settings(self.master)
@@ -89,9 +89,9 @@ class StudySweeper(Sweeper):
         raise StudyEnded(run_study(request, configs, self._start_launcher))
 
     def _start_launcher(self, root: Path, conf: Path) -> Jobs:
-        """Return the launcher of one study, whose jobs are composed from the copy in `conf`."""
+        """Return the launcher of a study; its jobs are composed from the copy in `conf`."""
         config = copy.deepcopy(self.master)
-        # Each job is composed anew, from overrides: these lead it to the study.
+        # Each job is composed again from overrides, and these connect it to the study.
         overrides = {
             "hydra.sweeper.study_name": root.name,
             "hydra.sweeper.storage": read_settings(config).storage,
@@ -115,8 +115,10 @@ class StudySweeper(Sweeper):
 
 
 def add_study_words(config: DictConfig) -> DictConfig:
-    """Return a sweep's configuration, from which each job is composed with the study's own settings
-    too: it needs pruner and storage."""
+    """Return a sweep's configuration from which each job is composed with the study's settings.
+
+    A job needs the pruner and the storage of its study.
+    """
     master = copy.deepcopy(config)
     overrides = [each for each in config.hydra.overrides.task if each.startswith(OF_THE_STUDY)]
     with open_dict(master):
@@ -125,8 +127,10 @@ def add_study_words(config: DictConfig) -> DictConfig:
 
 
 def read_settings(master: DictConfig) -> StudySettings:
-    """Return the settings of a study, checked, a relative storage below the current folder; raises
-    RequestError."""
+    """Return the settings of a study, checked, with the path of a SQLite storage made absolute.
+
+    Raises RequestError.
+    """
     settings = OmegaConf.to_object(master.hydra.sweeper)
     if not isinstance(settings, StudySettings):
         raise TypeError(f"hydra.sweeper is a {type(settings).__name__}")
@@ -137,7 +141,7 @@ def read_settings(master: DictConfig) -> StudySettings:
 
 
 def find_begun(master: DictConfig) -> StudyFolder | None:
-    """Return the folder of the study that is named and has begun; None where there is none."""
+    """Return the folder of the named study if it has begun, else None."""
     from dcgan_sweeps.sweep.folder import StudyFolder
 
     name, place = read_settings(master).study_name, Path(master.tracking.dir)
@@ -148,7 +152,7 @@ def find_begun(master: DictConfig) -> StudyFolder | None:
 
 
 def list_sources(master: DictConfig) -> list[Any]:
-    """Return the elements of the search path that a configuration was composed from."""
+    """Return the elements of the search path from which a configuration was composed."""
     from dcgan_sweeps.sweep.configs import Source
 
     written: Any = OmegaConf.to_container(master.hydra.runtime.config_sources, resolve=False)
@@ -156,7 +160,7 @@ def list_sources(master: DictConfig) -> list[Any]:
 
 
 def recompose(loader: Any, master: DictConfig) -> DictConfig:
-    """Return the configuration of the same overrides, from the files of another loader."""
+    """Compose the configuration of the same overrides from the files of another loader."""
     asked = master.hydra.overrides
     overrides = [word for word in [*asked.hydra, *asked.task] if not is_search_path(word)]
     composed: DictConfig = loader.load_configuration(
@@ -166,13 +170,15 @@ def recompose(loader: Any, master: DictConfig) -> DictConfig:
 
 
 def is_search_path(word: str) -> bool:
-    """Return whether an override names folders of configs, of which a study has a copy."""
+    """Return whether an override sets Hydra's search path, of which a study has a copy."""
     return word.lstrip("+").startswith("hydra.searchpath=")
 
 
 def find_lookups(node: DictConfig, prefix: str) -> Mapping[str, Any]:
-    """Return {key: value} of what a node looks up elsewhere, as ${train.epochs}: a job sees
-    Hydra's part alone, in which that leads nowhere."""
+    """Return {key: value} of a node's interpolations, such as ${train.epochs}.
+
+    A job sees only Hydra's part of the configuration, in which they cannot be resolved.
+    """
     written: Any = OmegaConf.to_container(node, resolve=False)
     resolved: Any = OmegaConf.to_container(node, resolve=True)
     return {f"{prefix}.{key}": value for key, value in resolved.items() if written[key] != value}
@@ -194,7 +200,7 @@ class Composer:
 
 
 def finish(composed: DictConfig) -> Config:
-    """Return a composed configuration without Hydra's own part, checked; raises RequestError."""
+    """Return a composed configuration, checked, without Hydra's part; raises RequestError."""
     with open_dict(composed):
         del composed["hydra"]
     config: Config = resolve_places(freeze(composed), Path.cwd())
@@ -202,19 +208,19 @@ def finish(composed: DictConfig) -> Config:
 
 
 class Jobs:
-    """One launcher, asked for one job at a time, from as many threads as there are trials."""
+    """Launches one job per call; it is called from several threads, one for each running trial."""
 
     def __init__(self, launcher: Any, compose: Composer):
         self.launcher = launcher
         self.compose = compose
 
     def __call__(self, overrides: Sequence[str], number: int) -> Any:
-        """Return what the job returns; raises what kept it from ending."""
+        """Run a job and return its result; raises the error of a failed job."""
         (done,) = self.launcher.launch([list(overrides)], initial_job_idx=number)
         return done.return_value
 
     def compose_alone(self, overrides: Sequence[str], config_dir: Path | None) -> Config:
-        """Return the configuration of a run of these overrides outside of the study.
+        """Return the configuration of these overrides for a run outside the study.
 
         Raises RequestError, and what Hydra raises.
         """
@@ -228,15 +234,17 @@ class Jobs:
         return finish(loader.load_configuration("config", list(overrides), RunMode.RUN))
 
     def stop(self) -> None:
-        """End the running jobs at once, where the launcher can."""
+        """Kill the running jobs, if the launcher can."""
         stop = getattr(self.launcher, "stop", None)
         if stop is not None:
             stop()
 
 
 def copy_loader(loader: Any, conf: Path) -> ConfigLoaderImpl:
-    """Return a config loader that reads the copy in `conf` where the other reads the main
-    configuration and the user's own folders."""
+    """Return a copy of a config loader that reads `conf` instead of the original configuration.
+
+    `conf` replaces the main configuration and the user's folders.
+    """
     search_path = copy.deepcopy(loader.get_search_path())
     elements = search_path.get_path()
     elements[:] = [each for each in elements if each.provider != "command-line"]

@@ -35,7 +35,7 @@ def test_xla_is_for_gpus_unless_asked_for(asked, kind, jit):
 
 
 def test_a_gpu_that_is_not_there_is_refused():
-    with pytest.raises(RequestError, match=r"runner\.device: got gpu; TensorFlow sees none here"):
+    with pytest.raises(RequestError, match=r"runner\.device: got gpu; TensorFlow finds no GPU"):
         set_up_device(Runner("gpu", "auto", "auto", 2, True))
 
 

@@ -115,7 +115,9 @@ def test_a_user_without_a_home_has_no_cache_and_is_told(tmp_path):
     printed = subprocess.check_output([sys.executable, "-c", NOBODY], cwd=tmp_path, text=True)
     first, second = printed.splitlines()
     assert first == "None {'a': 1.0}"
-    assert second.startswith("cache: has no place: set HOME, or XDG_CACHE_HOME; ways to provide")
+    assert second.startswith(
+        "cache: has no folder; set HOME or XDG_CACHE_HOME; set data.dir=FOLDER"
+    )
     assert not list(tmp_path.iterdir())
 
 

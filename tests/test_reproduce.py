@@ -53,7 +53,7 @@ def test_the_best_run_comes_out_identical_in_a_new_process(three):
     printed = do(three, "reproduce", "best", PYTHONHASHSEED="77", fresh=True)
     runs = [run for run in list_runs(open_store(three)) if "reproduces" not in run.data.tags]
     best = min(runs, key=lambda run: run.data.metrics["score/fcd"])
-    assert "best of 3 complete runs of score identity " in printed
+    assert "best of 3 complete runs with score identity " in printed
     assert best.info.run_id in printed.splitlines()[0]
     assert "provenance: no differences that can change the result" in printed
     word, reason = read_verdict(printed)
@@ -196,7 +196,7 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["worst"], "TARGET: got worst; allowed: best, study:NAME, a run id (32 hexadecimal"),
+        (["worst"], "TARGET: got worst; allowed: best, study:NAME or a run id (32 hexadecimal"),
         (["f" * 32], "there is no such run in sqlite:///"),
         (["best", "--experiment=other"], "experiment other has no complete run"),
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
@@ -297,6 +297,6 @@ def test_best_compares_scores_of_one_identity_alone(three, tmp_path):
     newest = list_runs(client)[-1]
     printed = do(tmp_path, "reproduce", "best", "--check-only")
     identity = newest.data.params["score.identity"]
-    assert f"best of 1 complete runs of score identity {identity}, 1 of other" in printed
+    assert f"best of 1 complete runs with score identity {identity} (1 with another" in printed
     assert newest.info.run_id in printed
     assert find_experiment(client, find_store(None, str(tmp_path / "mlruns")), "dcgan_sweeps")

@@ -196,7 +196,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(whole, tmp_pa
     newest.write_bytes(newest.read_bytes()[:-1])
     run_id = find_run(tmp_path)
     printed = do(tmp_path, f"resume={run_id}", fresh=True)
-    assert f"damaged checkpoint left out: {newest.parent}/damaged_{newest.name}" in printed
+    assert f"skipped a damaged checkpoint, now {newest.parent}/damaged_{newest.name}" in printed
     assert "epoch  2/3" in printed
     assert_alike(whole[1], describe(tmp_path, run_id))
 

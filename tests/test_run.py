@@ -213,8 +213,8 @@ def test_a_tracker_that_cannot_be_reached_ends_it_before_any_training(run_module
 @pytest.mark.parametrize(
     ("word", "fault"),
     [
-        ("runner.device=gpu", "runner.device: got gpu; TensorFlow sees none here"),
-        ("data.dir=nowhere", "nowhere; there is no train-images-idx3-ubyte in it"),
+        ("runner.device=gpu", "runner.device: got gpu; TensorFlow finds no GPU"),
+        ("data.dir=nowhere", "nowhere; it has no train-images-idx3-ubyte, with or without"),
         ("data.limit=60001", "data.limit: got 60001; allowed: at most 60000"),
         ("score.classifier=nowhere", "nowhere/classifier.npz, which holds no classifier"),
         (

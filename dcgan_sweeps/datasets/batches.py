@@ -1,4 +1,4 @@
-"""The order in which images are trained on."""
+"""Draws the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ Indices = npt.NDArray[np.int32]
 def draw_batches(
     image_count: int, batch_size: int, shuffle_buffer: int | None, random: np.random.Generator
 ) -> Indices:
-    """Return one epoch's image indices, shape (steps, batch_size); an incomplete batch is dropped.
-    With `shuffle_buffer` the order is that of a buffer of so many images, as in tf.data."""
+    """Return the image indices of one epoch, shape (steps, batch_size).
+
+    An incomplete batch is dropped. With `shuffle_buffer`, images are shuffled in a buffer of that
+    size, as in tf.data.
+    """
     if shuffle_buffer is None:
         order = random.permutation(image_count).astype(np.int32)
     else:
@@ -22,7 +25,7 @@ def draw_batches(
 
 
 def shuffle_in_buffer(count: int, buffer: int, random: np.random.Generator) -> Indices:
-    """Return range(count) as tf.data's shuffle(buffer) orders it: each draw is replaced in turn."""
+    """Return range(count) shuffled like tf.data's shuffle(buffer), refilling after each draw."""
     waiting = list(range(min(buffer, count)))
     order = np.empty(count, np.int32)
     for position in range(count):

@@ -1,7 +1,7 @@
-"""Fashion-MNIST's four IDX files: read, unpacked and verified.
+"""Reads, unpacks and verifies the four IDX files of Fashion-MNIST.
 
-The format: http://yann.lecun.com/exdb/mnist/ (a magic number, the sizes, then the bytes). The
-digests are of the unpacked bytes, since every distributor compresses anew.
+The format is described at http://yann.lecun.com/exdb/mnist/: a magic number, the sizes, then the
+bytes. The digests are those of the unpacked bytes, since each distributor compresses differently.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ TEST_LABELS = IdxFile(
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 WAYS_TO_PROVIDE = (
-    "ways to provide the data: data.dir=FOLDER with the four IDX files (plain or .gz); "
-    "Debian's package dataset-fashion-mnist; or a network, and it is fetched"
+    "set data.dir=FOLDER with the four IDX files (plain or .gz), install Debian's package "
+    "dataset-fashion-mnist, or connect to a network to fetch them"
 )
 
 
 class DataError(RequestError):
-    """A file of the data set is missing, or is not what it should be."""
+    """A file of the data set is missing or does not have the expected content."""
 
     def __init__(self, place: str, problem: str):
         super().__init__([Fault(place, f"{problem}; {WAYS_TO_PROVIDE}")])
@@ -65,7 +65,7 @@ class DataError(RequestError):
 
 
 def find_file(folder: Path, file: IdxFile) -> Path | None:
-    """Return the path of `file` in `folder`, plain or with .gz, or None."""
+    """Return the path of `file` in `folder`, plain or with .gz, or None if it is missing."""
     for path in (folder / file.name, folder / f"{file.name}.gz"):
         if path.is_file():
             return path
@@ -73,15 +73,15 @@ def find_file(folder: Path, file: IdxFile) -> Path | None:
 
 
 def read_verified(folder: Path, file: IdxFile) -> npt.NDArray[np.uint8]:
-    """Return the bytes of `file` in its shape; raises DataError unless they are those expected."""
+    """Return the content of `file` in its shape; raises DataError if it is missing or wrong."""
     path = find_file(folder, file)
     if path is None:
-        raise DataError(str(folder / file.name), "there is no such file, nor one with .gz")
+        raise DataError(str(folder / file.name), "is missing, with and without .gz")
     return parse_verified(unpack(path), file, str(path))
 
 
 def unpack(path: Path) -> bytes:
-    """Return the bytes of a plain or gzip file; raises DataError where gzip's are damaged."""
+    """Return the content of a plain or gzip file; raises DataError if it cannot be unpacked."""
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
@@ -90,7 +90,7 @@ def unpack(path: Path) -> bytes:
 
 
 def parse_verified(content: bytes, file: IdxFile, place: str) -> npt.NDArray[np.uint8]:
-    """Return the array in an IDX file; `place` names it in errors."""
+    """Return the array in the content of an IDX file; raises DataError, which names `place`."""
     header = 4 + 4 * len(file.shape)
     expected_header = struct.pack(f">I{len(file.shape)}I", 0x0800 + len(file.shape), *file.shape)
     if content[:header] != expected_header:

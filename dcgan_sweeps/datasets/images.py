@@ -1,4 +1,4 @@
-"""The images of a run.
+"""Loads the images of a run.
 
 images = load_images(config.data, say=print)
 images.train_u8  # (60000, 28, 28), 0 to 255
@@ -25,9 +25,9 @@ Indices = npt.NDArray[np.int64]
 
 HOLDOUT_SEED = 0
 SIDE = 28
-# Distance from the centre to the outline, by class: p-norms and turns give ten shapes.
+# The exponent of the p-norm of each class; filled shapes and rings make ten classes.
 NORMS = (0.7, 1.0, 1.5, 2.0, 8.0, 0.7, 1.0, 1.5, 2.0, 8.0)
-RING_FROM = 5  # from this class on, only the rim is drawn
+RING_FROM = 5  # from this class on, shapes are rings
 FASHION_CLASSES = (
     "top",
     "trousers",
@@ -55,7 +55,7 @@ class Images:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the labels 0 to 9 stand for."""
+        """The names of the labels 0 to 9."""
         return FASHION_CLASSES if self.name == "fashion_mnist" else tuple("0123456789")
 
     @property
@@ -68,23 +68,29 @@ class Images:
 
 
 def load_images(data: Data, say: Callable[[str], None]) -> Images:
-    """Return the data set that `data` names; `say` gets progress lines while it is fetched. Raises
-    DataError, naming the file, what was found and what was expected."""
+    """Return the data set that `data` names; `say` gets progress lines while it is fetched.
+
+    Raises DataError, which names the file, what was found and what was expected.
+    """
     if data.name == "synthetic":
         return draw_synthetic(data.count or 0)
     return find_fashion_mnist(data.dir, say)
 
 
 def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Images:
-    """Return Fashion-MNIST as `read_local` does; where there is none that is whole, it is fetched.
-    Raises DataError for a folder that was named, or where nothing could be fetched."""
+    """Return Fashion-MNIST as `read_local` does, and fetch it if there is no valid local copy.
+
+    Raises DataError if `data_dir` is not valid, or if the data could not be fetched.
+    """
     found = read_local(data_dir, say)
     return read_fashion_mnist(fetch(say)) if found is None else found
 
 
 def read_local(data_dir: str | None, say: Callable[[str], None]) -> Images | None:
-    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are whole, None
-    without one; `say` gets what is wrong with a source that is passed over."""
+    """Return Fashion-MNIST from `data_dir`, or from the first source whose files are valid.
+
+    Returns None if there is no such source. `say` gets a line for each source that is skipped.
+    """
     named = find_source(data_dir) if data_dir is not None else None
     if named is not None:
         return read_fashion_mnist(named)
@@ -92,12 +98,12 @@ def read_local(data_dir: str | None, say: Callable[[str], None]) -> Images | Non
         try:
             return read_fashion_mnist(source)
         except DataError as error:
-            say(f"{source.name} is passed over: {error.what}")
+            say(f"skipped {source.name}: {error.what}")
     return None
 
 
 def read_fashion_mnist(source: Source) -> Images:
-    """Return Fashion-MNIST from the four files of `source`, each verified."""
+    """Return Fashion-MNIST from the four files of `source`, each of which is verified."""
     arrays = [idx.read_verified(source.folder, file) for file in idx.FILES]
     return Images("fashion_mnist", f"{source.name}: {source.folder}", *arrays)
 
@@ -110,7 +116,7 @@ def draw_synthetic(count: int) -> Images:
 
 
 def draw_shapes(count: int, random: np.random.Generator) -> tuple[ImagesU8, Labels]:
-    """Return `count` images (n, 28, 28) of small shapes and their labels (n,), in turn."""
+    """Return `count` images (n, 28, 28) of small shapes, and their labels (n,) in cyclic order."""
     labels = (np.arange(count) % 10).astype(np.uint8)
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     images = np.empty((count, SIDE, SIDE), np.uint8)
@@ -128,15 +134,19 @@ def draw_shapes(count: int, random: np.random.Generator) -> tuple[ImagesU8, Labe
 
 
 def split_holdout(count: int) -> tuple[Indices, Indices]:
-    """Return the indices of the first five sixths and of the last sixth, seeded. The scoring
-    classifier is trained on the first; a generator is scored against the second."""
+    """Return a seeded split of the indices into five sixths and one sixth.
+
+    The scoring classifier is trained on the first part; generators are scored against the second.
+    """
     order = np.random.default_rng(HOLDOUT_SEED).permutation(count)
     return order[: count - count // 6], order[count - count // 6 :]
 
 
 def choose_subset(count: int, limit: int | None, seed: int) -> Indices:
-    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all; raises
-    RequestError where it is too many."""
+    """Return the indices of `limit` of `count` images, chosen by `seed`, or of all images.
+
+    Raises RequestError if `limit` is larger than `count`.
+    """
     if limit is None:
         return np.arange(count)
     if limit > count:

@@ -1,4 +1,4 @@
-"""Where Fashion-MNIST is looked for, in order, and how it is fetched where it is not found."""
+"""Finds Fashion-MNIST on this machine, or fetches it into the cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with the four files, and in words whose it is."""
+    """A folder with the four files, and its name for messages."""
 
     name: str
     folder: Path
@@ -37,20 +37,22 @@ find_cache_dir = functools.partial(find_cache, "fashion-mnist")
 
 
 def find_source(data_dir: str | None) -> Source | None:
-    """Return the first source that has all four files; with `data_dir` only that one is looked at.
-    Raises DataError where `data_dir` lacks one."""
+    """Return the first source that has all four files, or None; with `data_dir` only that folder.
+
+    Raises DataError if a file is missing in `data_dir`.
+    """
     if data_dir is not None:
         folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
             if find_file(folder, file) is None:
-                problem = f"got {folder}; there is no {file.name} in it, nor one with .gz"
+                problem = f"got {folder}; it has no {file.name}, with or without .gz"
                 raise DataError("data.dir", problem)
         return Source("data.dir", folder)
     return next(iter(list_sources()), None)
 
 
 def list_sources() -> list[Source]:
-    """Return the sources on this machine that have all four files, in the order they are used."""
+    """Return the sources on this machine that have all four files, in order of preference."""
     known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER)]
     cache = find_cache_dir()
     known += [Source("cache", cache)] if cache is not None else []
@@ -58,11 +60,13 @@ def list_sources() -> list[Source]:
 
 
 def fetch(say: Say) -> Source:
-    """Fetch the four files into the cache, verified, and return it; `say` gets progress lines.
-    Raises DataError with what each way of fetching answered."""
+    """Fetch the four files, verify them, and return the cache; `say` gets progress lines.
+
+    Raises DataError with the reason why each way of fetching failed.
+    """
     cache = find_cache_dir()
     if cache is None:
-        raise DataError("cache", "has no place: set HOME, or XDG_CACHE_HOME")
+        raise DataError("cache", "has no folder; set HOME or XDG_CACHE_HOME")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return _fetch_into(cache, say)
@@ -80,22 +84,22 @@ def _fetch_into(cache: Path, say: Say) -> Source:
                 return Source("cache", cache)
             except (FetchError, DataError) as error:
                 failures.append(f"{name}: {error}")
-                say(f"  {name} did not serve: {error}")
+                say(f"  {name} failed: {error}")
     raise DataError("data", "could not be fetched (" + " | ".join(failures) + ")")
 
 
 class FetchError(Exception):
-    """One way of fetching did not work."""
+    """One way of fetching the data failed."""
 
 
 def _ask_keras(scratch: Path, say: Say) -> Path:
-    # In a process of its own: Keras brings TensorFlow along, and takes its folder from a variable.
+    # In another process, since Keras imports TensorFlow and reads its folder from the environment.
     command = [
         sys.executable,
         "-c",
         "from keras.datasets import fashion_mnist; fashion_mnist.load_data()",
     ]
-    # Without what a person has told Keras: it would need another backend, say.
+    # Without the user's own settings of Keras, which may require another backend.
     inherited = {name: x for name, x in os.environ.items() if not name.startswith("KERAS_")}
     own = {"KERAS_HOME": str(scratch), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     _run(command, scratch, inherited | own, say)
@@ -104,8 +108,8 @@ def _ask_keras(scratch: Path, say: Say) -> Path:
 
 def _ask_debian(scratch: Path, say: Say) -> Path:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise FetchError("apt-get and dpkg-deb are not on this machine")
-    # Package lists of our own: the system's may be absent, and updating them needs root.
+        raise FetchError("apt-get or dpkg-deb is not installed")
+    # With separate package lists: the system's may be missing, and updating them needs root.
     lists = scratch / "lists"
     (lists / "partial").mkdir(parents=True)
     apt = ["apt-get", "-q", "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User="]
@@ -113,13 +117,13 @@ def _ask_debian(scratch: Path, say: Say) -> Path:
     _run([*apt, "download", DEBIAN_PACKAGE], scratch, os.environ, say)
     packages = list(scratch.glob(f"{DEBIAN_PACKAGE}_*.deb"))
     if len(packages) != 1:
-        raise FetchError(f"apt-get left {len(packages)} packages")
+        raise FetchError(f"apt-get downloaded {len(packages)} packages instead of 1")
     _run(["dpkg-deb", "-x", str(packages[0]), str(scratch / "tree")], scratch, os.environ, say)
     return scratch / "tree" / DEBIAN_FOLDER.relative_to("/")
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str], say: Say) -> None:
-    """Run a command in `folder`, saying now and then how much has come; raises FetchError."""
+    """Run a command in `folder` and report its download size now and then; raises FetchError."""
     with (folder / "output.log").open("w+") as output:
         process = subprocess.Popen(
             command,
@@ -155,12 +159,12 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, say: Say) -> None:
 
 
 def measure_size(folder: Path) -> int:
-    """Return the bytes in a folder that others may be writing to."""
+    """Return the size in bytes of a folder that another process may be writing to."""
     sizes = []
     for path in folder.rglob("*"):
         try:
             sizes.append(path.stat().st_size if path.is_file() else 0)
-        except FileNotFoundError:  # renamed in between
+        except FileNotFoundError:  # renamed meanwhile
             continue
     return sum(sizes)
 
@@ -169,7 +173,7 @@ def _keep(fetched: Path, cache: Path, say: Say) -> None:
     for number, file in enumerate(FILES, start=1):
         path = find_file(fetched, file)
         if path is None:
-            raise FetchError(f"{file.name} is not in what came")
+            raise FetchError(f"{file.name} is missing in the download")
         content = unpack(path)
         parse_verified(content, file, file.name)
         write_whole(cache / file.name, content)

@@ -1,4 +1,4 @@
-"""What differs between the provenance of two runs, and whether it can change their results.
+"""Compares the provenance of two runs, and tells which differences can change their results.
 
 for difference in compare_facts(expected, got):
     print(difference)
@@ -12,9 +12,9 @@ from typing import Any
 
 from dcgan_sweeps.logged_config import rename_logged
 
-# Numbers come out of these; another version of any other package is told, and changes none.
+# Packages whose version can change the results; other packages are reported as indecisive.
 COMPUTING_PACKAGES = ("tensorflow", "keras", "numpy", "ml_dtypes", "nvidia", "dcgan")
-# Facts of which a result can depend, with what lies below them.
+# Facts that can change the results, including the facts below them.
 DECISIVE = (
     "commit",
     "diff_sha256",
@@ -32,28 +32,28 @@ DECISIVE = (
     "score_identity",
     "environment",
 )
-# Below these, but no number depends on it.
+# Exceptions from DECISIVE, which change no result.
 INDECISIVE = ("environment.PYTHONHASHSEED",)
-# Facts that earlier runs did not log: where one has none of them, nobody knows what it was.
+# Facts that earlier versions did not log; they are not compared if one of the runs lacks them.
 LOGGED_LATER = ("keras",)
-# Facts that differ from run to run, and say nothing; some are told by others.
+# Facts that differ between any two runs, or that other facts cover.
 IGNORED = (
     "command",
     "config_hash",
     "run_id",
-    "meanings",  # of earlier versions
+    "meanings",  # logged by earlier versions
     "packages",
     "dirty",
     "device.reasons",
     "data.source",
-    "environment.CUDA_VISIBLE_DEVICES",  # device.kind and device.name
+    "environment.CUDA_VISIBLE_DEVICES",  # covered by device.kind and device.name
     "environment.TF_CPP_MIN_LOG_LEVEL",
 )
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One fact that differs; a decisive one can make the results differ."""
+    """A fact that differs between two runs; a decisive one can change the results."""
 
     fact: str
     expected: str
@@ -61,12 +61,12 @@ class Difference:
     decisive: bool
 
     def __str__(self) -> str:
-        weight = "" if self.decisive else " (changes no result)"
+        weight = "" if self.decisive else " (does not change results)"
         return f"{self.fact} was {self.expected}, now {self.got}{weight}"
 
 
 def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
-    """Return what differs between two provenances, the decisive first."""
+    """Return the differences between two provenances, decisive ones first."""
     unknown = tuple(each for each in LOGGED_LATER if each not in expected or each not in got)
     before, now = _flatten(rename_logged(expected)), _flatten(rename_logged(got))
     found = [
@@ -79,7 +79,7 @@ def compare_facts(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[D
 
 
 def compare_packages(expected: list[str], got: list[str]) -> list[Difference]:
-    """Return the packages, each name==version, that differ."""
+    """Return the differences between two lists of packages, each name==version."""
     before, now = (
         {name: version for name, _, version in (each.partition("==") for each in side)}
         for side in (expected, got)
@@ -87,8 +87,8 @@ def compare_packages(expected: list[str], got: list[str]) -> list[Difference]:
     return [
         Difference(
             f"package {name}",
-            before.get(name, "not there"),
-            now.get(name, "not there"),
+            before.get(name, "not installed"),
+            now.get(name, "not installed"),
             name.lower().startswith(COMPUTING_PACKAGES),
         )
         for name in sorted(set(before) | set(now))

@@ -1,9 +1,9 @@
-"""Filters of logged runs, as people type them: `--where "optimizer.lr < 1e-3"`.
+"""Parses and applies filters of logged runs, such as `--where "optimizer.lr < 1e-3"`.
 
     filters = [*read_filters("optimizer.lr < 1e-3 and outcome = complete")]
     kept = [run for run in runs if meets(run, filters)]
 
-MLflow's own search compares parameters as text, by which 1e-3 is greater than 0.01.
+MLflow's own search compares parameters as text, so that 1e-3 would be greater than 0.01.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ORDERS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-ALLOWED = 'a parameter or metric, then < <= > >= = or !=, then a value, as in "optimizer.lr < 1e-3"'
+ALLOWED = 'a parameter or metric, one of < <= > >= = !=, and a value, as in "optimizer.lr < 1e-3"'
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One comparison; that of two numbers is one of numbers, whatever way they are written."""
+    """A comparison of a run's value; two numbers are compared as numbers, not as text."""
 
     key: str
     sign: str
     value: str
 
     def is_met(self, run: LoggedRun) -> bool:
-        """Return whether a run has the key, and its value compares so."""
+        """Return whether a run has the key and its value meets the comparison."""
         found = find_value(run, self.key)
         if found is None:
             return False
@@ -50,8 +50,10 @@ class Filter:
 
 
 def read_filters(texts: Iterable[str]) -> list[Filter]:
-    """Return what the texts ask for, of which "and" joins several in one; raises RequestError with
-    a fault for each that cannot be read."""
+    """Parse filters, of which one text can have several joined by "and".
+
+    Raises RequestError with a fault for each one that cannot be parsed.
+    """
     faults, found = [], []
     for text in (
         part for each in texts for part in re.split(r"\s+and\s+", each, flags=re.IGNORECASE)
@@ -75,7 +77,7 @@ def meets(run: LoggedRun, filters: Sequence[Filter]) -> bool:
 
 
 def find_value(run: LoggedRun, key: str) -> str | None:
-    """Return a run's parameter, metric, tag or attribute of that name, None where it has none."""
+    """Return a run's parameter, metric, attribute or tag of that name, None if it has none."""
     attributes = {"name": run.name, "status": run.status, "outcome": run.outcome}
     attributes |= {"run_id": run.run_id, "wall_s": "" if run.wall_s is None else str(run.wall_s)}
     for values in (run.params, run.metrics, attributes, run.tags):
@@ -85,7 +87,7 @@ def find_value(run: LoggedRun, key: str) -> str | None:
 
 
 def as_number(text: str) -> float | None:
-    """Return text as a finite number, None where it is none."""
+    """Return the finite number in a text, None if it is not one."""
     if NUMBER.fullmatch(text.strip()) is None:
         return None
     number = float(text)
@@ -93,7 +95,7 @@ def as_number(text: str) -> float | None:
 
 
 def refuse_unknown(filters: Sequence[Filter], runs: Sequence[LoggedRun]) -> None:
-    """Raise RequestError, with the nearest name, for a key that none of the runs has."""
+    """Raise RequestError, which suggests a similar name, for a key that none of the runs has."""
     names = {name for run in runs for name in (*run.params, *run.metrics, *run.tags)}
     faults = []
     for key in (each.key for each in filters):

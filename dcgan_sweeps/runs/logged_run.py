@@ -1,4 +1,4 @@
-"""Runs that are in an MLflow store: found and read.
+"""Finds and reads runs in an MLflow store.
 
 run = read_run(client, run_id, key="TARGET")
 run.outcome, run.params["optimizer.lr"]
@@ -28,37 +28,36 @@ from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 Model = LoggedModel
-PAGE = 500  # runs in one answer of the store
+PAGE = 500  # runs per page of a search
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """What a store says of a run; `metrics` has the last value of each."""
+    """A run as it is in a store; `metrics` has the last value of each metric."""
 
     run_id: str
     experiment_id: str
     name: str
     status: str
-    outcome: str  # "" where it was never ended
+    outcome: str  # "" if the run has not ended
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     start_ms: int
-    end_ms: int  # 0 for one that goes on
-    scored_epoch: int | None = None  # of its last score, where it is not complete
+    end_ms: int  # 0 while the run has not ended
+    scored_epoch: int | None = None  # epoch of the last score, if the run is not complete
 
     @property
     def wall_s(self) -> float | None:
-        """How long it took; None for one that goes on, or was never ended, or while which the clock
-        was put back."""
+        """The duration; None if the run has not ended, or if the clock was set back meanwhile."""
         is_known = self.end_ms and self.start_ms <= self.end_ms
         return (self.end_ms - self.start_ms) / 1000 if is_known else None
 
 
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:
-    """Return a run by its id; raises RequestError, as a fault of `key`, where there is none."""
+    """Return a run by its id; raises RequestError, as a fault of `key`, if there is none."""
     if not RUN_ID.fullmatch(run_id):
         raise refuse(key, f"got {run_id}; allowed: a run id, 32 hexadecimal digits")
     where = client.tracking_uri
@@ -93,7 +92,7 @@ def find_finished(client: MlflowClient, experiment: str, config_hash: str) -> li
 def read_pages(
     client: MlflowClient, experiment: str, filter_string: str, order: str, size: int = PAGE
 ) -> Iterator[list[LoggedRun]]:
-    """Yield the runs of an experiment that meet a filter, so many at a time, in an order."""
+    """Yield the runs of an experiment that meet a filter, in an order, as lists of `size` runs."""
     found = client.get_experiment_by_name(experiment)
     token: str | None = ""
     while found is not None and token is not None:
@@ -111,8 +110,10 @@ def read_pages(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep Python from looking for garbage among the 100 objects that each run is read into: that
-    takes twice as long as the reading."""
+    """Turn garbage collection off while runs are read.
+
+    Each run becomes about 100 objects, and collecting takes twice as long as reading them.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -123,15 +124,17 @@ def _without_collector() -> Iterator[None]:
 
 
 def find_running(client: MlflowClient) -> list[LoggedRun]:
-    """Return the runs of all experiments that are RUNNING, as the store has it."""
+    """Return the runs of all experiments whose status in the store is RUNNING."""
     running = "attributes.status = 'RUNNING'"
     names = [experiment.name for experiment in client.search_experiments()]
     return [run for name in names for run in find_runs(client, name, running)]
 
 
 def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> LoggedRun | None:
-    """Return the newest complete run that has a metric, and a score identity; reproductions do not
-    count."""
+    """Return the newest complete run that has a metric and a score identity.
+
+    Reproductions are skipped. Returns None if there is no such run.
+    """
     has_identity = "params.`score.identity` != ''"
     filter_string = f"tags.outcome = 'complete' and metrics.`{metric}` >= 0 and {has_identity}"
     for page in read_pages(client, experiment, filter_string, "start_time DESC", 10):
@@ -159,7 +162,7 @@ def _as_logged(run: Run) -> LoggedRun:
 
 
 def _find_epoch(run: Run) -> int | None:
-    """Return the epoch of a run's last score, None where it has none."""
+    """Return the epoch of a run's last score, None if it has none."""
     steps = {each.key: each.step for each in run.data.to_proto().metrics}
     return steps.get(SCORE)
 
@@ -175,8 +178,7 @@ def read_series(
 
 
 def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, bytes]:
-    """Return {step: image file} of what a run logged under `key`, the small ones, as the UI has
-    them."""
+    """Return {step: content of the image file} of the small copies that a run logged as `key`."""
     paths = find_pictures(client, run_id, key, small=True)
     with tempfile.TemporaryDirectory() as folder:
         return {
@@ -186,7 +188,10 @@ def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, byte
 
 
 def find_pictures(client: MlflowClient, run_id: str, key: str, *, small: bool) -> dict[int, str]:
-    """Return {step: artifact path} of what a run logged under `key`, the small copies or not."""
+    """Return {step: artifact path} of the images that a run logged as `key`.
+
+    With `small` the paths are those of the small copies.
+    """
     listed = (IMAGE_FILE.fullmatch(each.path) for each in client.list_artifacts(run_id, "images"))
     return {
         int(named["step"]): named.string
@@ -196,23 +201,24 @@ def find_pictures(client: MlflowClient, run_id: str, key: str, *, small: bool) -
 
 
 def read_artifact(client: MlflowClient, run_id: str, path: str, largest: int) -> str | None:
-    """Return the text of a run's artifact, or None where there is none of that name.
+    """Return the text of a run's artifact, or None if there is no artifact of that name.
 
-    Raises RequestError, naming both, for one of more than `largest` bytes, or that is no text.
+    Raises RequestError, which names the run and the artifact, for more than `largest` bytes, and
+    for content that is not text.
     """
     content = read_file(client, run_id, path, largest)
     return None if content is None else decode(content, name_artifact(run_id, path), largest)
 
 
 def name_artifact(run_id: str, path: str) -> str:
-    """Return how messages name a run's artifact."""
+    """Return the name of a run's artifact in messages."""
     return f"run {run_id}, {path}"
 
 
 def read_file(client: MlflowClient, run_id: str, path: str, largest: int) -> bytes | None:
-    """Return the content of a run's artifact, or None where there is none of that name.
+    """Return the content of a run's artifact, or None if there is no artifact of that name.
 
-    Raises RequestError, naming both, for one of more than `largest` bytes.
+    Raises RequestError, which names the run and the artifact, for more than `largest` bytes.
     """
     parent = str(Path(path).parent)
     listed = client.list_artifacts(run_id, None if parent == "." else parent)
@@ -220,14 +226,14 @@ def read_file(client: MlflowClient, run_id: str, path: str, largest: int) -> byt
     if path not in sizes:
         return None
     if (sizes[path] or 0) > largest:
-        problem = f"has {sizes[path]:,} bytes; allowed: at most {largest:,}"
+        problem = f"is too large; allowed: at most {largest:,} bytes"
         raise refuse(name_artifact(run_id, path), problem)
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
 
 
 def download_keras_file(client: MlflowClient, model: LoggedModel, folder: str) -> Path:
-    """Return the .keras file of a logged model, downloaded into `folder`."""
+    """Download the .keras file of a logged model into `folder` and return its path."""
     artifacts = get_artifact_repository(model.artifact_location, tracking_uri=client.tracking_uri)
     return Path(artifacts.download_artifacts(KERAS_FILE, folder))  # type: ignore[no-untyped-call]
 
@@ -235,7 +241,7 @@ def download_keras_file(client: MlflowClient, model: LoggedModel, folder: str) -
 def add_metrics(
     client: MlflowClient, run: LoggedRun, values: Mapping[str, float], step: int
 ) -> None:
-    """Log {metric: value} at a step of a run that has ended, but for what it has already."""
+    """Log {metric: value} at a step of a finished run, except for metrics that it already has."""
     now_ms = int(time.time() * 1000)
     new = [
         Metric(name, value, now_ms, step)

@@ -1,4 +1,4 @@
-"""Registered models of an MLflow store.
+"""Finds registered models in an MLflow store.
 
 model = find_registered(client, "models:/lr@best")
 """
@@ -18,19 +18,21 @@ ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<versio
 
 
 def find_registered(client: MlflowClient, address: str) -> LoggedModel:
-    """Return the logged model behind "models:/NAME@ALIAS" or "models:/NAME/VERSION".
+    """Return the logged model at "models:/NAME@ALIAS" or "models:/NAME/VERSION".
 
     Raises RequestError for an address of another form, and for a model that is not registered.
     """
     match = ADDRESS.fullmatch(address)
     if match is None:
-        raise refuse("TARGET", f"got {address}; allowed: models:/NAME@ALIAS, models:/NAME/VERSION")
+        raise refuse(
+            "TARGET", f"got {address}; allowed: models:/NAME@ALIAS or models:/NAME/VERSION"
+        )
     try:
         if match["alias"] is not None:
             version = client.get_model_version_by_alias(match["name"], match["alias"])
         else:
             version = client.get_model_version(match["name"], match["version"])
-        # The id of the logged model is not kept in every store, its place is.
+        # Not every store keeps the id of the logged model, but all keep its location.
         models = list_models(client, client.get_run(str(version.run_id)))
         return next(model for model, _ in models if model.artifact_location == version.source)
     except (MlflowException, StopIteration) as error:

@@ -1,4 +1,4 @@
-"""The scores of a logged run, by their identity: its own, and those that were added later.
+"""Reads the scores of logged runs by score identity, including scores that were added later.
 
 read_scores(run)["9e72f2631201066b"]["fcd"]
 """
@@ -13,18 +13,20 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.metrics import OWN, SCORE
 from dcgan_sweeps.runs.logged_run import LoggedRun
 
-TAG = "score.identity."  # of a run, with the digest behind it: the identity in words
+TAG = "score.identity."  # followed by a digest: the tag with the description of that identity
 ADDED = re.compile(r"score_(?P<digest>[0-9a-f]{16})/(?P<name>.+)")
 
 
 def name_prefix(run: LoggedRun, digest: str) -> str:
-    """Return how the metrics of a score of that identity begin in a run."""
+    """Return the prefix of the metrics with that score identity in a run."""
     return OWN if run.params.get("score.identity") == digest else f"score_{digest}/"
 
 
 def read_scores(run: LoggedRun) -> dict[str, dict[str, float]]:
-    """Return {identity: {name: last value}}, the run's own identity first; what is not finite is no
-    score."""
+    """Return {identity: {name: last value}}, with the run's own identity first.
+
+    Values that are not finite are left out.
+    """
     scores: dict[str, dict[str, float]] = {}
     own = run.params.get("score.identity", "")
     metrics = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
@@ -39,7 +41,7 @@ def read_scores(run: LoggedRun) -> dict[str, dict[str, float]]:
 
 
 def describe_identities(runs: Sequence[LoggedRun]) -> dict[str, str]:
-    """Return {identity: what it is, in words} of everything these runs were scored by."""
+    """Return {identity: description} of all score identities of these runs."""
     words = {digest: "" for run in runs for digest in read_scores(run)}
     for run in runs:
         for digest in words:
@@ -48,16 +50,19 @@ def describe_identities(runs: Sequence[LoggedRun]) -> dict[str, str]:
 
 
 def describe_mixed(found: Mapping[str, str]) -> str:
-    """Return {digest: identity in words} as a sentence that says why these are not ranked."""
+    """Return the sentence that says why scores of these identities are not ranked together.
+
+    `found` is {identity: description}.
+    """
     each = "; ".join(f"{digest} ({words})" if words else digest for digest, words in found.items())
     return f"scores of {len(found)} identities cannot be compared: {each}"
 
 
 def choose_identity(runs: Sequence[LoggedRun], asked: str | None) -> str:
-    """Return the identity that these runs are to be compared by: the one asked for, or one that
-    they all have, and rather a run's own than one that was added.
+    """Return the score identity by which these runs are compared.
 
-    Raises RequestError, naming each, where they have none in common.
+    It is the requested one, or one that all runs have, preferably a run's own. Raises RequestError,
+    which names each identity, if they have none in common.
     """
     known = describe_identities(runs)
     shared = [digest for digest in known if all(digest in read_scores(run) for run in runs)]
@@ -70,14 +75,14 @@ def choose_identity(runs: Sequence[LoggedRun], asked: str | None) -> str:
     own = [run.params.get("score.identity", "") for run in runs]
     ranked = [digest for digest in dict.fromkeys(own) if digest in shared] or shared
     if not ranked:
-        remedy = "score them all alike: python -m dcgan_sweeps.score RUN_ID ..."
+        remedy = "score them again with one identity: python -m dcgan_sweeps.score RUN_ID ..."
         names = _pick(known, own)
         raise refuse("identity", f"{describe_mixed(names)}; {remedy}")
     return ranked[0]
 
 
 def _pick(known: Mapping[str, str], own: Sequence[str]) -> dict[str, str]:
-    """Return those of the identities that are the runs' own, or all where none is."""
+    """Return the identities that are the runs' own, or all of them if none is."""
     return {digest: known[digest] for digest in dict.fromkeys(own) if digest in known} or dict(
         known
     )

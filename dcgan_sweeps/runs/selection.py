@@ -1,4 +1,4 @@
-"""Which logged runs people mean: an id, "best", or a study.
+"""Finds the logged runs that a target names: a run id, "best", or a study.
 
 run, found = find_run(client, "dcgan_sweeps", "best")
 runs = find_all(client, "dcgan_sweeps", ["study:lr", run_id])
@@ -20,14 +20,14 @@ from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 BEST, STUDY = "best", "study:"
-Rivals = tuple[list[LoggedRun], str, str]  # runs, their score identity, what they are in words
+Rivals = tuple[list[LoggedRun], str, str]  # runs, their score identity, and their description
 ID_START = re.compile(r"[0-9a-f]{8,32}")
-ALLOWED = "allowed: best, study:NAME, a run id (32 hexadecimal digits, or the first 8)"
+ALLOWED = "allowed: best, study:NAME or a run id (32 hexadecimal digits, or at least the first 8)"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are looked for, and where new ones are tracked."""
+    """The store and the experiment in which runs are found and tracked."""
 
     dir: str
     uri: str | None
@@ -35,14 +35,14 @@ class Place:
 
 
 def is_run_name(target: str) -> bool:
-    """Return whether `target` has the form of what names a logged run."""
+    """Return whether `target` has the form of a target: best, study:NAME or a run id."""
     return target == BEST or target.startswith(STUDY) or ID_START.fullmatch(target) is not None
 
 
 def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
-    """Return the run that `target` names, of a study its best trial, and which it is, in words.
+    """Return the run that `target` names, and a description of it; for a study, its best trial.
 
-    Raises RequestError for what cannot be found.
+    Raises RequestError if there is no such run.
     """
     if target == BEST or target.startswith(STUDY):
         return find_best(client, experiment, target)
@@ -56,10 +56,10 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
 def find_all(
     client: Client, experiment: str, selection: Sequence[str], *, complete: bool = True
 ) -> list[LoggedRun]:
-    """Return the runs that `selection` name, each once; of a study its trials, the complete ones or
-    all of them.
+    """Return the runs that the targets in `selection` name, each once; for a study, its trials.
 
-    Raises RequestError with a fault for each target that cannot be found.
+    With `complete` only complete trials are returned. Raises RequestError with a fault for each
+    target that cannot be found.
     """
     found: dict[str, LoggedRun] = {}
     faults: list[Fault] = []
@@ -79,10 +79,9 @@ def find_all(
 
 
 def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
-    """Return the complete run with the lowest score, of an experiment or of "study:NAME", and among
-    which it is that, in words.
+    """Return the complete run with the lowest score in an experiment or study, and a description.
 
-    Raises RequestError where none has a score, or they have scores that cannot be compared.
+    Raises RequestError if no run has a score, or if their scores cannot be compared.
     """
     find_rivals = _find_in_experiment if target == BEST else _find_in_study
     rivals, digest, among = find_rivals(client, experiment, target)
@@ -92,7 +91,7 @@ def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, 
 
 
 def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:
-    """Return the complete runs of the newest one's score identity; reproductions do not compete."""
+    """Return the complete runs with the score identity of the newest one, without reproductions."""
     runs = find_runs(client, experiment, "tags.outcome = 'complete'")
     scored = [
         run
@@ -105,34 +104,34 @@ def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:
     newest = scored[-1].params["score.identity"]
     rivals = [run for run in scored if run.params["score.identity"] == newest]
     others = len(scored) - len(rivals)
-    left_out = f", {others} of other identities left out" if others else ""
-    return rivals, newest, f"runs of score identity {newest}{left_out}"
+    left_out = f" ({others} with another identity left out)" if others else ""
+    return rivals, newest, f"runs with score identity {newest}{left_out}"
 
 
 def _find_in_study(client: Client, experiment: str, target: str) -> Rivals:
-    """Return the complete trials of a study, by the score identity that they have in common."""
+    """Return the complete trials of a study that have a score, and their common score identity."""
     study = target.removeprefix(STUDY)
     trials = [run for run in find_trials(client, experiment, study) if read_scores(run)]
     if not trials:
-        raise _refusal(target, "no trial of it has a score")
+        raise _refusal(target, "none of its trials has a score")
     return trials, choose_identity(trials, None), f"trials of study {study}"
 
 
 def find_trials(
     client: Client, experiment: str, study: str, *, complete: bool = True
 ) -> list[LoggedRun]:
-    """Return the trials of a study, the complete ones or all of them; raises RequestError where
-    there is none."""
+    """Return the trials of a study, only complete ones or all; raises RequestError if there is
+    none."""
     trials = [run for run in _find_of_study(client, experiment, study) if TRIAL in run.tags]
     found = [run for run in trials if run.outcome == "complete" or not complete]
     if not found:
         kind = "complete trial" if complete else "trial"
-        raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no {kind} of it")
+        raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no {kind} of this study")
     return found
 
 
 def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
-    """Return the parent run of a study; raises RequestError where there is none."""
+    """Return the parent run of a study; raises RequestError if there is none."""
     parents = [run for run in _find_of_study(client, experiment, study) if TRIAL not in run.tags]
     if not parents:
         raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no such study")
@@ -140,14 +139,14 @@ def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
 
 
 def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
-    # Into a filter of MLflow's, which quotes nothing.
+    # The name goes into an MLflow filter, which has no escaping.
     if not STUDY_NAME.fullmatch(study):
         raise _refusal(repr(f"{STUDY}{study}"), f"allowed in the name of a study: {STUDY_NAMES}")
     return find_runs(client, experiment, f"tags.{STUDY_TAG} = '{study}'")
 
 
 def _find_id(client: Client, experiment: str, target: str) -> str:
-    """Return the id of the run that `target` is the beginning of; raises RequestError."""
+    """Return the full id of the run whose id starts with `target`; raises RequestError."""
     if RUN_ID.fullmatch(target):
         return target
     if not ID_START.fullmatch(target):
@@ -155,7 +154,7 @@ def _find_id(client: Client, experiment: str, target: str) -> str:
     runs = find_runs(client, experiment, f"attributes.run_id LIKE '{target}%'")
     found = [run.run_id for run in runs]
     if len(found) != 1:
-        what = f"runs that begin so: {', '.join(found)}" if found else "no run begins so"
+        what = f"it matches several runs: {', '.join(found)}" if found else "it matches no run"
         raise _refusal(target, what)
     return found[0]
 

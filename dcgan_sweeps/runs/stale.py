@@ -1,10 +1,10 @@
-"""Runs that a store calls RUNNING though their process is gone.
+"""Finds and closes stale runs: their status is RUNNING, but their process is gone.
 
     found = find_stale(client, Path("mlruns"))
     close_stale(client, found.stale[0], Path("mlruns"))
 
-A store may be anybody's, so a folder that it names is believed only where it is below the place
-that this user told, and its own file says that it is this run's.
+A store may come from somebody else, so a folder that it names is used only if it is inside the
+user's own folder, and its files name this run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from dcgan_sweeps.tracking.folder import OWNERS, RunFolder
 from dcgan_sweeps.tracking.mirror import Mirror
 from dcgan_sweeps.tracking.outcome import Outcome
 
-YOUNG_S = 60  # a run is in the store a moment before it holds its folder
+YOUNG_S = 60  # a new run may not hold the lock of its folder yet
 LOCK_FILE = ".lock"
-LARGEST_OWNER = 10_000_000  # characters of a file that says whose a folder is
-REASON = "its process was gone; closed by doctor"
+LARGEST_OWNER = 10_000_000  # characters read of the file that names a folder's run
+REASON = "its process is gone; closed by doctor"
 
 
 @dataclass(frozen=True)
 class Running:
-    """The runs that a store calls RUNNING: those whose process is gone, those at work, and those
-    of which cannot be told here, since they have no folder of theirs below the place told."""
+    """The runs whose status is RUNNING, by the state of their process.
+
+    It is unknown for runs without a folder inside the given place.
+    """
 
     stale: Sequence[LoggedRun]
     alive: Sequence[LoggedRun]
@@ -44,7 +46,7 @@ class Running:
 
 
 def find_stale(client: MlflowClient, place: Path) -> Running:
-    """Return the runs that a store calls RUNNING, by what their folders below `place` show.
+    """Return the runs whose status is RUNNING, judged by their folders inside `place`.
 
     Nothing is written.
     """
@@ -58,19 +60,19 @@ def _judge(run: LoggedRun, place: Path) -> str:
     folder = find_own_folder(run, place)
     if folder is None:
         return "unknown"
-    # The clock may have been put back since.
+    # The difference is negative if the clock was set back.
     if abs(time.time() - run.start_ms / 1000) < YOUNG_S:
         return "alive"
     return {True: "alive", False: "stale", None: "unknown"}[is_held(folder.root / LOCK_FILE)]
 
 
 def is_held(lock: Path) -> bool | None:
-    """Return whether a process holds a lock file, None where that cannot be told.
+    """Return whether a process holds a lock file, None if this cannot be determined.
 
-    The file is neither made nor changed.
+    The file is neither created nor changed.
     """
     try:
-        # Neither a pipe that would wait for a writer nor a link to another file is opened.
+        # The flags avoid waiting for the writer of a pipe and following a link to another file.
         descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
@@ -88,9 +90,10 @@ def is_held(lock: Path) -> bool | None:
 
 
 def find_own_folder(run: LoggedRun, place: Path) -> RunFolder | None:
-    """Return the folder of a run, or of the study that it is the parent of.
+    """Return the folder of a run, or of the study whose parent run it is.
 
-    None unless it is below `place`, with symbolic links followed, and its own file names this run.
+    Returns None unless the folder is inside `place`, with symbolic links followed, and its own
+    files name this run.
     """
     named = run.tags.get("folder", "")
     if not named or "\0" in named:
@@ -100,13 +103,13 @@ def find_own_folder(run: LoggedRun, place: Path) -> RunFolder | None:
         if not root.is_relative_to(resolve_folder("tracking.dir", str(place))):
             return None
         owner = find_owner(root)
-    except (OSError, RuntimeError, ValueError, RecursionError):  # not there, a loop, no JSON
+    except (OSError, RuntimeError, ValueError, RecursionError):  # missing, a loop, not JSON
         return None
     return RunFolder(root) if owner == run.run_id else None
 
 
 def find_owner(root: Path) -> object:
-    """Return the run that a folder's own files name; raises OSError or ValueError."""
+    """Return the run id in a folder's files; raises OSError or ValueError."""
     for name, key in OWNERS:
         if (root / name).is_file():
             content = json.loads(_read_small(root / name))
@@ -116,19 +119,19 @@ def find_owner(root: Path) -> object:
 
 
 def _read_small(path: Path) -> str:
-    """Return the text of a plain file that is small; raises OSError or ValueError."""
+    """Return the start of a regular file as text; raises OSError or ValueError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123 - of a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is no plain file")
+            raise ValueError(f"{path} is not a regular file")
         return file.read(LARGEST_OWNER)
 
 
 def close_stale(client: MlflowClient, run: LoggedRun, tracking: Tracking) -> bool:
-    """End a run as interrupted, so that it can be resumed, as can the study of a trial; return
-    whether that was done: one that somebody goes on with just now is left alone.
+    """End a stale run, or a trial, as interrupted, so that it can be resumed.
 
-    Raises what MLflow raises.
+    Returns False, and changes nothing, if a process is working on the run. Raises what MLflow
+    raises.
     """
     folder = find_own_folder(run, Path(tracking.dir))
     if folder is None or is_held(folder.root / LOCK_FILE) is not False:

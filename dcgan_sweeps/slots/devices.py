@@ -1,4 +1,4 @@
-"""The GPUs and cores that this process may use.
+"""Finds the GPUs and cores that this process may use.
 
 devices = read_devices("auto")
 devices.gpus[0].used_mib
@@ -18,16 +18,20 @@ MIB = 2**20
 
 
 def build_slots(runner: Runner) -> Slots:
-    """Return the slots of this machine, as `runner` asks for them; raises RequestError."""
+    """Return the slots of this machine for the settings in `runner`; raises RequestError."""
     count = None if runner.slots == "auto" else int(runner.slots)
     devices = read_devices(runner.device)
     if runner.device == "gpu" and not devices.gpus:
-        raise refuse("runner.device", "got gpu; this process may use none here")
+        raise refuse("runner.device", "got gpu; no GPU is visible to this process")
     return divide(devices, count, runner.slots_per_gpu, runner.threads)
 
 
 def read_devices(device: str) -> Devices:
-    """Return what is here; `device` is that of the configuration, and "cpu" looks for no GPU."""
+    """Return the devices that this process may use; with `device` "cpu", no GPUs are listed.
+
+    Raises RequestError if CUDA_VISIBLE_DEVICES is ambiguous, or a GPU exists that NVML does not
+    list.
+    """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     count = os.cpu_count() or 1
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -35,24 +39,26 @@ def read_devices(device: str) -> Devices:
     by_index = any(each.strip().isdecimal() for each in (visible or "").split(","))
     by_bus = os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
     if by_index and not by_bus and len({gpu.name for gpu in listed}) > 1:
-        # CUDA counts from the fastest on, the driver by their place.
+        # CUDA numbers GPUs from the fastest, the driver by their PCI bus.
         problem = (
-            f"got {visible}; here GPUs differ: set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name UUIDs"
+            f"got {visible}; the GPUs of this machine differ, so set"
+            " CUDA_DEVICE_ORDER=PCI_BUS_ID, or use UUIDs"
         )
         raise refuse("CUDA_VISIBLE_DEVICES", problem)
     gpus = choose_visible(listed, visible)
     unlisted = sorted(Path("/dev").glob("nvidia[0-9]*"))
     if not gpus and visible is None and device != "cpu" and unlisted:
-        # Slots of cores would hide it, or share it without anybody having asked for that.
-        problem = f"got {device}; NVML lists no GPU, but there is {unlisted[0]}: name cpu, or set"
-        raise refuse("runner.device", f"{problem} CUDA_VISIBLE_DEVICES")
+        # Slots on cores would hide the GPU, or share it without being asked to.
+        problem = f"got {device}; NVML lists no GPU, but {unlisted[0]} exists"
+        remedy = "use runner.device=cpu, or set CUDA_VISIBLE_DEVICES"
+        raise refuse("runner.device", f"{problem}; {remedy}")
     return Devices(gpus, cores if cores is not None else list(range(count)))
 
 
 def read_gpus() -> list[Gpu]:
-    """Return every GPU of this machine in the driver's order; none where there is no driver.
+    """Return every GPU of this machine in the driver's order; none if there is no driver.
 
-    Of a GPU that is split (MIG), its instances are what a process can use.
+    A GPU that is partitioned (MIG) is replaced by its instances.
     """
     try:
         pynvml.nvmlInit()
@@ -70,7 +76,7 @@ def read_gpus() -> list[Gpu]:
 def _split(handle: object) -> list[object]:
     try:
         mode, _ = pynvml.nvmlDeviceGetMigMode(handle)
-    except pynvml.NVMLError:  # a GPU that has none
+    except pynvml.NVMLError:  # a GPU without MIG
         return [handle]
     if mode != pynvml.NVML_DEVICE_MIG_ENABLE:
         return [handle]
@@ -78,7 +84,7 @@ def _split(handle: object) -> list[object]:
     for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
         try:
             parts.append(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index))
-        except pynvml.NVMLError:  # a place without an instance
+        except pynvml.NVMLError:  # an index without an instance
             continue
     return parts
 
@@ -95,10 +101,10 @@ def _read(handle: object, index: int) -> Gpu:
 
 
 def choose_visible(gpus: list[Gpu], visible: str | None) -> list[Gpu]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES lets this process use, in its order.
+    """Return the GPUs that CUDA_VISIBLE_DEVICES makes visible, in its order.
 
-    It names them by index, or by the beginning of a UUID (GPU-..., MIG-...). As CUDA reads it, the
-    first name that fits none ends the list.
+    It names GPUs by index or by the beginning of a UUID (GPU-..., MIG-...). As in CUDA, the first
+    name that matches no GPU ends the list.
     """
     if visible is None:
         return gpus

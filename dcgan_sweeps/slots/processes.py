@@ -1,9 +1,9 @@
-"""Jobs in fresh processes, each in its slot, out of a forkserver that has the imports done.
+"""Runs jobs in new processes, one per slot, forked from a server that has done the imports.
 
 processes = Processes(slots)
 answer = processes.run(work, "log.txt", timeout_s=None)   # waits for a slot, and for the job
 
-A job that is killed, or hangs, gives its slot back; a job whose controller is gone ends.
+A job that is killed or exceeds its timeout frees its slot. A job ends if its controller is gone.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from dcgan_sweeps.slots.slots import Slot, widen
 
 PRELOAD = ["dcgan_sweeps.sweep.preload"]
 LONGEST_SOCKET = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
-SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing adds
+SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # appended by multiprocessing
 SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
-END_S = 10  # for a process that has answered to end
+END_S = 10  # time for a process to end after its answer
 
 Work = Callable[[Slot], Any]
 
 
 class JobDied(Exception):
-    """A job's process ended without an answer, or was ended; the message says how."""
+    """The process of a job died or was killed without an answer; the message says how."""
 
 
 @dataclass(frozen=True)
 class Raised:
-    """What a job raised instead of answering."""
+    """The exception of a job that raised instead of returning an answer."""
 
     message: str
     text: str  # traceback
 
 
 class Processes:
-    """The running jobs of this process, at most one in each slot."""
+    """Runs the jobs of this process, at most one in each slot at a time."""
 
     def __init__(self, slots: Sequence[Slot]):
         keep_sockets_short()
@@ -63,22 +63,22 @@ class Processes:
         self._stopped = False
 
     def run(self, work: Work, log: Path, timeout_s: float | None) -> Any:
-        """Return what `work(slot)` returns in a process of its own, its output going to `log`.
+        """Run `work(slot)` in a new process, write its output to `log`, and return its answer.
 
-        Raises JobDied for a process that was killed or took longer than `timeout_s`, and
-        RuntimeError, with the traceback, for work that raised.
+        Raises JobDied if the process was killed or took longer than `timeout_s`, and RuntimeError,
+        with the traceback, if the work raised.
         """
         with self._take() as slot:
             return self._run_in(slot, work, log, timeout_s)
 
     def run_alone(self, work: Work, log: Path, timeout_s: float | None) -> Any:
-        """Do the same, but with a whole GPU, once nothing else runs on it."""
-        # One after the other: two that each held a share and waited for the rest would meet.
+        """Run `work(slot)` as `run` does, but alone on a whole GPU."""
+        # Only one at a time: two jobs that hold a share and wait for the rest would deadlock.
         with self._alone, self._take_gpu() as slot:
             return self._run_in(slot, work, log, timeout_s)
 
     def stop(self) -> None:
-        """End every running job at once; those that wait for a slot get none."""
+        """Kill every running job; jobs that wait for a slot are not started."""
         with self._changed:
             self._stopped = True
             for process in self._running.values():
@@ -126,12 +126,14 @@ class Processes:
 
     def _run_in(self, slot: Slot, work: Work, log: Path, timeout_s: float | None) -> Any:
         answers, answering = self._context.Pipe(duplex=False)
-        watched, lifeline = self._context.Pipe(duplex=False)  # closed by the kernel when we die
+        watched, lifeline = self._context.Pipe(
+            duplex=False
+        )  # closed by the kernel when this process ends
         process = self._context.Process(
             target=_serve, args=(answering, watched, slot, work, str(log)), daemon=True
         )
         log.parent.mkdir(parents=True, exist_ok=True)
-        # Starting also looks after ended processes, which must not happen twice at a time.
+        # start() also reaps ended processes, which must not happen in two threads at once.
         with self._changed:
             if self._stopped:
                 raise JobDied("stopped before it was started")
@@ -154,7 +156,7 @@ class Processes:
         self, process: ForkServerProcess, answers: Connection, timeout_s: float | None
     ) -> Any:
         if not wait([answers, process.sentinel], timeout_s):
-            raise JobDied(f"it took longer than {(timeout_s or 0) / 60:g} min, and was ended")
+            raise JobDied(f"it took longer than {(timeout_s or 0) / 60:g} min and was killed")
         try:
             answer = answers.recv()
         except EOFError:
@@ -175,22 +177,22 @@ class Processes:
 
 
 def keep_sockets_short() -> None:
-    """Make multiprocessing keep its sockets in a folder whose name is short enough for them.
+    """Make multiprocessing create its sockets in a folder with a short path.
 
-    The kernel takes LONGEST_SOCKET bytes, and TMPDIR may have as many by itself. The folder is
-    this user's alone, and multiprocessing removes it when this process ends. Raises RequestError
-    where there is no place for one.
+    The kernel allows LONGEST_SOCKET bytes, and TMPDIR may already be that long. Only this user can
+    access the folder, and multiprocessing removes it when this process ends. Raises RequestError if
+    there is no suitable folder.
     """
     usual = tempfile.gettempdir()
     if _is_short(usual):
         return
     places = [each for each in SHORT_PLACES if Path(each).is_dir() and os.access(each, os.W_OK)]
     if not places:
-        problem = f"got {usual}, whose name is too long for a socket; allowed: a shorter one"
+        problem = f"got {usual}; the path is too long for a socket; allowed: a shorter one"
         raise refuse("TMPDIR", problem)
     tempfile.tempdir = places[0]
     try:
-        util.get_temp_dir()  # made with mode 0700, and kept for all that comes
+        util.get_temp_dir()  # created with mode 0700, and used for all later sockets
     finally:
         tempfile.tempdir = usual
 
@@ -200,12 +202,12 @@ def _is_short(folder: str) -> bool:
 
 
 def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, log: str) -> None:
-    os.setsid()  # Ctrl-C is the controller's to hear of
+    os.setsid()  # Ctrl-C goes to the controller only
     threading.Thread(target=_end_with_controller, args=(watched,), daemon=True).start()
     os.environ.update(slot.environment)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, slot.cores)
-    with open(log, "a") as file:  # noqa: PTH123 - a descriptor for what is below Python as well
+    with open(log, "a") as file:  # noqa: PTH123 - the descriptor is also for libraries below Python
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     try:
@@ -215,7 +217,7 @@ def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, l
     answering.send(answer)
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is written; what TensorFlow would still tidy up takes longer than a small job.
+    # Everything is written; TensorFlow's own clean-up takes longer than a small job.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Which trials may run side by side: one for each slot of this machine.
+"""Divides this machine into slots, each of which runs one trial at a time.
 
 slots = divide(devices, count=None, slots_per_gpu=1, threads=None).slots
 slots[0].environment  # {"CUDA_VISIBLE_DEVICES": "GPU-8f..."}
@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 
 from dcgan_sweeps.config import refuse
 
-# Of a shared GPU's memory, what the driver and the libraries take beside TensorFlow's limit.
+# Memory per slot of a shared GPU that driver and libraries use in addition to TensorFlow's limit.
 RESERVE_MIB = 600
 LEAST_MIB = 512
-# A GPU of whose memory others use more than this share is no slot.
+# A GPU is left out if other processes use more than this share of its memory.
 BUSY_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU that this process may use, as NVML sees it."""
+    """A GPU that this process may use, as NVML reports it."""
 
     uuid: str
     name: str
     memory_mib: int
-    used_mib: int  # by anybody
+    used_mib: int  # by all processes
     index: int = 0  # the driver's
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What this process may use of its machine."""
+    """The GPUs and cores that this process may use."""
 
     gpus: Sequence[Gpu]
     cores: Sequence[int]
@@ -40,13 +40,13 @@ class Devices:
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for one trial: a GPU or a share of one, or some cores."""
+    """The resources of one trial: a GPU, a share of a GPU, or some cores."""
 
     number: int
     threads: int
     cores: Sequence[int]
     gpu: str | None = None  # UUID
-    memory_mib: int | None = None  # limit on that GPU; None: all of it, as it grows
+    memory_mib: int | None = None  # limit on that GPU; None: no limit, memory grows as needed
 
     def __str__(self) -> str:
         if self.gpu is None:
@@ -56,24 +56,24 @@ class Slot:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What has to be set before TensorFlow sees a device."""
+        """The environment variables to set before TensorFlow is imported."""
         return {"CUDA_VISIBLE_DEVICES": "-1" if self.gpu is None else self.gpu}
 
 
 @dataclass(frozen=True)
 class Slots:
-    """The slots of a machine, and what was left out of them, in words."""
+    """The slots of a machine, and {UUID: reason} of the GPUs that were left out."""
 
     slots: Sequence[Slot]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def divide(devices: Devices, count: int | None, slots_per_gpu: int, threads: int | None) -> Slots:
-    """Return the slots of an devices: of its GPUs where there are any, else of its cores.
+    """Divide the GPUs into slots, or the cores if there are no GPUs.
 
-    `count` None takes all of them. Without GPUs `threads` None makes them one thread wide: two
-    narrow trials side by side train more images a second than one wide one (make bench). Raises
-    RequestError for more slots than there is room for.
+    With `count` None there are as many slots as possible. On cores, `threads` None then gives each
+    slot one thread: two trials with one thread each train more images per second than one trial
+    with two (make bench). Raises RequestError for more slots than possible.
     """
     if devices.gpus:
         return _divide_gpus(devices, count, slots_per_gpu, threads)
@@ -85,7 +85,7 @@ def _divide_gpus(
 ) -> Slots:
     free = [gpu for gpu in devices.gpus if gpu.used_mib <= BUSY_SHARE * gpu.memory_mib]
     left_out = {
-        gpu.uuid: f"{gpu.name}: others use {gpu.used_mib:,} of {gpu.memory_mib:,} MiB"
+        gpu.uuid: f"{gpu.name}: {gpu.used_mib:,} of {gpu.memory_mib:,} MiB are in use"
         for gpu in devices.gpus
         if gpu not in free
     }
@@ -112,8 +112,8 @@ def _limit(gpu: Gpu, slots_per_gpu: int) -> int | None:
         return None
     limit = (gpu.memory_mib - gpu.used_mib) // slots_per_gpu - RESERVE_MIB
     if limit < LEAST_MIB:
-        problem = f"got {slots_per_gpu}; of {gpu.name} each would have {limit:,} MiB"
-        allowed = f"{LEAST_MIB:,} MiB each, beside {RESERVE_MIB:,} for driver and libraries"
+        problem = f"got {slots_per_gpu}; each slot would have {limit:,} MiB of {gpu.name}"
+        allowed = f"at least {LEAST_MIB:,} MiB each, plus {RESERVE_MIB:,} for driver and libraries"
         raise refuse("runner.slots_per_gpu", f"{problem}; allowed: {allowed}")
     return limit
 
@@ -122,7 +122,7 @@ def _divide_cores(cores: Sequence[int], count: int | None, threads: int | None) 
     width = threads or 1
     wanted = max(1, len(cores) // width) if count is None else count
     if wanted > len(cores):
-        allowed = f"at most one for each of {len(cores)} cores"
+        allowed = f"at most one for each of the {len(cores)} cores"
         raise refuse("runner.slots", f"got {count}; allowed: {allowed}")
     width = threads or max(1, len(cores) // wanted)
     parts = _share_cores(cores, wanted, width)
@@ -130,12 +130,12 @@ def _divide_cores(cores: Sequence[int], count: int | None, threads: int | None) 
 
 
 def _share_cores(cores: Sequence[int], slots: int, width: int) -> list[Sequence[int]]:
-    """Return the cores of each slot: its own, or all of them where they do not go round."""
+    """Return the cores of each slot; if there are not enough, every slot gets all of them."""
     if slots * width > len(cores):
         return [cores] * slots
     return [cores[number * width : (number + 1) * width] for number in range(slots)]
 
 
 def widen(slot: Slot) -> Slot:
-    """Return a slot with the whole of its GPU, for a trial that ran out of memory in its share."""
+    """Return the slot with its whole GPU, for a trial that ran out of memory in its share."""
     return dataclasses.replace(slot, memory_mib=None)

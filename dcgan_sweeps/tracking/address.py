@@ -57,7 +57,7 @@ def read_address(uri: str) -> str:
         return uri
     hint = ""
     if kind == "file" or "://" not in uri:
-        hint = "; MLflow no longer supports file stores, use tracking.dir=FOLDER instead"
+        hint = "; MLflow's file stores are not supported, use tracking.dir=FOLDER instead"
     raise refuse_address(KEY, uri, f"{ALLOWED}{hint}")
 
 

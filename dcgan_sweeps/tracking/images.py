@@ -1,4 +1,4 @@
-"""Names of a run's image series among its MLflow artifacts, as the UI reads them.
+"""Names the images of a run's series among its MLflow artifacts, in the form that the UI reads.
 
 name_image(run_id, "samples", step=3, time_ms=run.info.start_time)
 """
@@ -14,10 +14,10 @@ IMAGE_FILE = re.compile(
 
 
 def name_image(run_id: str, key: str, step: int, time_ms: int) -> str:
-    """Return the name of an image of a series, without its ending.
+    """Return the file name of an image in a series, without its suffix.
 
-    It is the form of MLflow's log_image, but the same each time: an image that is delivered again
-    replaces the one that was.
+    It has the form of MLflow's log_image but does not vary, so an image that is delivered again
+    replaces the earlier one.
     """
     unique = uuid.uuid5(uuid.NAMESPACE_URL, f"{run_id}/{key}/{step}")
     return f"{key}+step+{step}+timestamp+{time_ms + step}+{unique}"

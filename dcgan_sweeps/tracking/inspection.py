@@ -1,6 +1,6 @@
-"""Looks at a database before MLflow opens it: is it there, and is it a store of this MLflow's?
+"""Checks that a database is a store of the installed MLflow, before MLflow opens it.
 
-require_store(uri, "tracking.uri")  # raises RequestError; nothing is changed
+require_store(uri, "tracking.uri")  # raises RequestError; never changes the database
 """
 
 from __future__ import annotations
@@ -36,25 +36,28 @@ from dcgan_sweeps.tracking.address import (
 )
 
 T = TypeVar("T")
-PATIENCE_S = 10  # a server that is down, or says nothing, is found out in this time
-HEADER = 20  # bytes of a SQLite file, of which the last two say how it is written
+PATIENCE_S = 10  # a server that has not answered in this time counts as down
+HEADER = 20  # bytes at the start of a SQLite file; the last two name its journal mode
 WRITE_AHEAD = b"\x02\x02"
-SCHEMA = "alembic_version"  # the table that says of which schema the others are
-MLFLOW = frozenset({"experiments", "runs"})  # tables of each MLflow that was
-LONGEST_REASON = 300  # characters of what a server answered
+SCHEMA = "alembic_version"  # the table with the schema revision of the others
+MLFLOW = frozenset({"experiments", "runs"})  # tables that every version of MLflow has
+LONGEST_REASON = 300  # characters of a server's answer in a message
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The tables of a database, and the revision of their schema where it has one."""
+    """The tables of a database, and the revision of their schema if it has one."""
 
     tables: frozenset[str]
     revision: str | None
 
 
 def require_store(uri: str, key: str) -> None:
-    """Raise RequestError, as a fault of `key`, for a database that is no store of this MLflow's,
-    nor an empty one; what is none, as a server, is not looked at. Nothing is changed."""
+    """Check that a database is empty or a store of the installed MLflow; nothing is changed.
+
+    Raises RequestError, as a fault of `key`, otherwise. An address that is not a database, such as
+    that of a server, is not checked.
+    """
     if not is_database(uri):
         return
     contents = require_tables(uri, key, "MLflow store", MLFLOW)
@@ -63,40 +66,38 @@ def require_store(uri: str, key: str) -> None:
 
 
 def require_tables(uri: str, key: str, kind: str, own: Set[str]) -> Contents:
-    """Return the contents of a database; nothing is changed.
+    """Return the contents of a database, which is not changed.
 
-    Raises RequestError, as a fault of `key`, for a database of another program: one without the
-    tables `own` that each `kind` has.
-
-    MLflow and Optuna would add their tables to those of the other.
+    Raises RequestError, as a fault of `key`, for a database of another program, which lacks the
+    tables `own` that every `kind` has. Without this check, MLflow and Optuna would add their tables
+    to each other's database.
     """
     file = find_file(uri)
     if file is not None and not is_there(file, key):
         return Contents(frozenset(), None)
     contents = answer_within(PATIENCE_S, lambda: read_contents(uri))
-    # A server's database may be shared, but not with another that has a schema by this name.
+    # A server's database may be shared, but not with a program that uses the same schema table.
     is_taken = bool(contents.tables) if file is not None else SCHEMA in contents.tables
     if is_taken and not contents.tables >= own:
         some = ", ".join(sorted(contents.tables)[:5])
-        raise refuse_address(key, uri, f"it is no {kind}, but has the tables {some}")
+        raise refuse_address(key, uri, f"it is not an {kind}: it has the tables {some}")
     return contents
 
 
 @contextmanager
 def naming(name: str, key: str) -> Iterator[None]:
-    """Turn what a store raises at the first contact into a RequestError, a fault of `key`, that
-    names it."""
+    """Turn the exceptions of a store at first contact into a RequestError, as a fault of `key`."""
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
         is_late = isinstance(error, TimeoutError)
-        reason = f"nothing in {PATIENCE_S} s" if is_late else find_reason(error)
+        reason = f"no answer in {PATIENCE_S} s" if is_late else find_reason(error)
         what = "cannot be opened" if name.startswith(SQLITE) else "does not answer"
         raise refuse(key, f"{name} {what} ({reason})") from error
 
 
 def find_reason(error: BaseException) -> str:
-    """Return in one line why a store failed: what the system said, where that is behind it."""
+    """Return in one line why a store failed: the underlying system error if there is one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -110,8 +111,10 @@ def find_reason(error: BaseException) -> str:
 
 
 def is_there(file: Path, key: str) -> bool:
-    """Return whether a SQLite file is there; raises RequestError, as a fault of `key`, for a folder
-    and its like."""
+    """Return whether a SQLite file exists and is not empty.
+
+    Raises RequestError, as a fault of `key`, if the path is not a regular file.
+    """
     try:
         found = file.stat()
     except FileNotFoundError:
@@ -119,12 +122,12 @@ def is_there(file: Path, key: str) -> bool:
     except OSError as error:
         raise refuse(key, f"got {shorten_path(str(file))}; {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise refuse(key, f"got {file}; it is no file")
+        raise refuse(key, f"got {file}; it is not a file")
     return found.st_size > 0
 
 
 def read_contents(uri: str) -> Contents:
-    """Return the contents of a database; raises SQLAlchemy's errors where it does not answer."""
+    """Return the contents of a database; raises SQLAlchemy's errors if it does not answer."""
     file = find_file(uri)
     if file is None:
         return _read(sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool))
@@ -133,13 +136,15 @@ def read_contents(uri: str) -> Contents:
     except sqlalchemy.exc.OperationalError as error:
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
             raise
-        # Its writer was killed: whoever reads next takes back what was half written.
+        # Its writer was killed, and the next reader has to roll back the unfinished write.
         return _read(_open_sqlite(file, "mode=rw"))
 
 
 def _choose_mode(file: Path) -> str:
-    """Return how a file is opened so that nothing is written: one that is written ahead would get
-    two files beside it, unless it has them already."""
+    """Return the mode that opens a SQLite file without writing anything.
+
+    Opening a file with a write-ahead log would create two files next to it, unless they exist.
+    """
     with file.open("rb") as content:
         is_ahead = content.read(HEADER)[-2:] == WRITE_AHEAD
     return "immutable=1" if is_ahead and not Path(f"{file}-wal").exists() else "mode=ro"
@@ -170,24 +175,24 @@ def _require_schema(uri: str, key: str, revision: str) -> None:
     try:
         script.get_revision(revision)
     except CommandError as error:
-        problem = f"it is of a newer MLflow than {mlflow.__version__} (schema {revision})"
+        problem = f"it was made by a newer MLflow than {mlflow.__version__} (schema {revision})"
         raise refuse_address(key, uri, f"{problem}; pip install -U mlflow") from error
-    remedy = f"make a copy of it, then: mlflow db upgrade {shlex.quote(show_address(uri))}"
+    remedy = f"make a copy of it, then run: mlflow db upgrade {shlex.quote(show_address(uri))}"
     raise refuse_address(key, uri, f"its schema is out-of-date ({revision}, not {head}); {remedy}")
 
 
 def answer_within(limit_s: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns, and raise what it raises; TimeoutError where it takes longer.
+    """Return what `call` returns, and raise what it raises; TimeoutError after `limit_s`.
 
-    It is made in a thread, which is left behind then: not every driver has a limit of its own, and
-    the look-up of a name has none.
+    The call runs in a thread, which keeps running after a timeout: not every driver has a timeout,
+    and the look-up of a host name has none.
     """
     future: Future[T] = Future()
 
     def work() -> None:
         try:
             future.set_result(call())
-        except Exception as error:  # raised again where the answer is waited for
+        except Exception as error:  # raised again by future.result()
             future.set_exception(error)
 
     threading.Thread(target=work, name="store-contact", daemon=True).start()

@@ -1,7 +1,7 @@
-"""The files of a run that say how it was made, read back and compared with what was logged.
+"""Reads the configuration, overrides and provenance of a run, and detects edits of these files.
 
-files = read_files(folder)   # RequestError for a damaged file
-require_none(files.edits)    # RequestError for an edited one, naming each difference
+files = read_files(folder)   # raises RequestError for a damaged file
+require_none(files.edits)    # raises RequestError with each difference in an edited file
 """
 
 from __future__ import annotations
@@ -31,17 +31,19 @@ from dcgan_sweeps.tracking.provenance import check_facts
 
 @dataclass(frozen=True)
 class LoggedFiles:
-    """The files of a run's folder, and a fault for each file that was edited since."""
+    """The content of a run's files, and a fault for each edit since they were logged."""
 
     config: Config
     overrides: tuple[str, ...]
-    provenance: Mapping[str, Any]  # empty where the run died before it was written
+    provenance: Mapping[str, Any]  # empty if the run died before it was written
     edits: tuple[Fault, ...]
 
 
 def read_files(folder: RunFolder) -> LoggedFiles:
-    """Return the files of a run; raises RequestError for a damaged file, and for a configuration
-    that this version cannot read."""
+    """Return the files of a run.
+
+    Raises RequestError for a damaged file, and for a configuration that this version cannot read.
+    """
     provenance = read_provenance(folder)
     config = read_logged(read_mapping(folder.root / CONFIG))
     overrides = read_texts(folder.root / OVERRIDES)
@@ -51,7 +53,7 @@ def read_files(folder: RunFolder) -> LoggedFiles:
         **find_provenance_edits(folder, provenance),
     }
     edits = tuple(
-        Fault(str(folder.root / name), f"{words}; put it back, or start a new run")
+        Fault(str(folder.root / name), f"{words}; undo the edit, or start a new run")
         for name, edits in found.items()
         for words in edits
     )
@@ -59,41 +61,49 @@ def read_files(folder: RunFolder) -> LoggedFiles:
 
 
 def read_provenance(folder: RunFolder) -> dict[str, Any]:
-    """Return the provenance of a run, {} where it died before it was written; raises RequestError
-    for a damaged one."""
+    """Return the provenance of a run, {} if the run died before it was written.
+
+    Raises RequestError if it is damaged.
+    """
     provenance = folder.read_mapping(PROVENANCE)
     check_facts(provenance, str(folder.root / PROVENANCE))
     return provenance
 
 
 def require_provenance(folder: RunFolder) -> None:
-    """Raise RequestError where a run that has trained has no provenance: it was removed since, and
-    with it the threads that the run has to have."""
+    """Raise RequestError if the provenance of a run that has trained was removed.
+
+    It holds the number of threads that the run has to be resumed with.
+    """
     if not (folder.root / PROVENANCE).is_file():
-        raise refuse(str(folder.root / PROVENANCE), "is missing; put it back, or start a new run")
+        raise refuse(str(folder.root / PROVENANCE), "is missing; restore it, or start a new run")
 
 
 def find_config_edits(
     folder: RunFolder, config: Config, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Return in words what a run's configuration says otherwise than what was logged. What was
-    logged stands in run.json; of a run of an earlier version its hash alone is known."""
+    """Describe how a run's configuration differs from the logged one in run.json.
+
+    For a run of an earlier version, only the config hash can be compared.
+    """
     now = flatten(config)
     logged = read_logged_file(folder, CONFIG)
     if isinstance(logged, Mapping):
         logged = rename_logged(logged)
-        # A later version has keys that the run did not have.
+        # This version may have keys that the run did not have.
         return compare_values(logged, {key: now[key] for key in now if key in logged})
     found = compute_config_hash(now)
     config_hash = rename_logged(provenance).get("config_hash", found)
     if config_hash == found:
         return ()
-    return (f"the run's config hash is {config_hash}, the file's {found}",)
+    return (f"the config hash of the run is {config_hash}, that of the file is {found}",)
 
 
 def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words what a configuration says otherwise than the params that were logged with it.
-    Where things are may differ: another machine has other folders."""
+    """Describe how a configuration differs from the params that were logged with it.
+
+    The tracking keys are not compared, since another machine has other folders.
+    """
     return tuple(
         f"{key} was logged as {params[key]}, the file has {value}"
         for key, value in flat.items()
@@ -107,16 +117,16 @@ def find_edited_params(flat: Mapping[str, Any], params: Mapping[str, str]) -> tu
 def find_provenance_edits(
     folder: RunFolder, provenance: Mapping[str, Any]
 ) -> dict[str, tuple[str, ...]]:
-    """Return {file: what was edited in it} of the provenance of a run, and of its diff."""
+    """Return {file: descriptions of its edits} for the provenance of a run and for its diff."""
     return {
-        # A run that died before its provenance was written has none; see require_provenance.
+        # It is empty if the run died before it was written; see require_provenance.
         PROVENANCE: find_edits(folder, PROVENANCE, provenance) if provenance else (),
         DIFF: find_diff_edits(folder, provenance),
     }
 
 
 def find_diff_edits(folder: RunFolder, provenance: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return in words how the diff of a run differs from the one that was logged."""
+    """Describe how the diff of a run differs from the logged one."""
     path = folder.root / DIFF
     logged = read_logged_file(folder, DIFF)
     if logged is None and "diff_sha256" in provenance:
@@ -127,5 +137,5 @@ def find_diff_edits(folder: RunFolder, provenance: Mapping[str, Any]) -> tuple[s
 
 
 def hash_diff(diff: str) -> str:
-    """Return the SHA-256 of a diff, as a provenance has it."""
+    """Return the SHA-256 of a diff, as in the provenance."""
     return hashlib.sha256(diff.encode()).hexdigest()

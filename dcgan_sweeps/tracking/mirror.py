@@ -1,12 +1,12 @@
-"""The MLflow run of a run folder, brought up to the folder: what is there is not written again.
+"""Mirrors a run folder to its MLflow run, writing only what MLflow does not have yet.
 
 mirror = Mirror(folder, config.tracking)
-mirror.update()         # as often as one likes, whatever was in between; raises what MLflow raises
+mirror.update()         # can be repeated at any time; raises what MLflow raises
 mirror.is_delivered     # the run has ended, and all of it is in MLflow
 
-Every write can be repeated: metrics and tags are compared with what the run has, files have fixed
-names, and a model that was cut off is removed. So a process can be killed between any two writes.
-Secrets are masked already: the folder masks what is written into it.
+Every write can be repeated: metrics and tags are compared with those of the MLflow run, files have
+fixed names, and an incomplete model is removed. So a process can be killed between any two writes.
+Secrets need no masking here, since the folder masks everything that is written to it.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
 
 PARENT = "mlflow.parentRunId"
 BATCH = 500  # metrics in one call; MLflow takes 1000
-LONGEST_PARAM = 6000  # of MLflow's server
+LONGEST_PARAM = 6000  # characters, the limit of MLflow's server
 TRIES = 3
-# In the root of the artifacts: of a run, of a classifier.
+# Files in the root of the artifacts, of a run or of a classifier.
 FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz")
-# At its end: of a run, of a study.
+# Files that are delivered at the end, of a run or of a study.
 LAST_FILES = (
     "traceback.txt",
     "history.jsonl",
@@ -66,26 +66,26 @@ LAST_FILES = (
 
 
 class Mirror:
-    """One run folder and its MLflow run; a failed update is begun anew by the next."""
+    """Delivers a run folder to its MLflow run; a failed update is repeated by the next one."""
 
     def __init__(self, folder: RunFolder, tracking: Tracking):
         self.folder = folder
         self.tracking = tracking
         self.run_id: str | None = folder.read_run_id()
         self.error: Exception | None = None  # of the last update
-        self.is_left = False  # to another process, from the next write on
+        self.is_left = False  # while True, nothing more is written: another process delivers
         self._reset()
 
     def _reset(self) -> None:
         self._client: MlflowClient | None = None
-        self._offsets: dict[str, int] = {}  # bytes of a file of lines that were delivered
+        self._offsets: dict[str, int] = {}  # delivered bytes of each file of lines
         self._digests: dict[str, str] = {}
         self._score: float | None = None
         self._step = 0
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the run has ended, and all that its folder has is in MLflow."""
+        """Whether the run has ended and its whole folder is in MLflow."""
         return is_delivered(self.folder)
 
     def open(self) -> None:
@@ -93,7 +93,7 @@ class Mirror:
         self._work(self._open)
 
     def update(self) -> None:
-        """Deliver what MLflow does not have; raises what MLflow raises."""
+        """Deliver what MLflow does not have yet; raises what MLflow raises."""
         self._work(self._update)
 
     def _work(self, work: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class Mirror:
             work()
         except Exception as error:
             self.error = error
-            self._reset()  # a call that failed may have been done all the same
+            self._reset()  # a failed call may still have taken effect
             raise
 
     def _open(self) -> None:
@@ -116,17 +116,15 @@ class Mirror:
         self._send_points()
         self._send_images()
         self._send_files(self._find_files())
-        if ending is not None:  # it was read before the points: there are none after it
+        if ending is not None:  # read before the points were sent, so none are missing
             self._finish(ending)
             self._note(delivered=mark)
 
     def _send(self, write: Callable[..., Any], *arguments: Any) -> Any:
-        """Make one write; every write to MLflow goes through here."""
+        """Make one write to MLflow; every write goes through this method."""
         if self.is_left:
             raise InterruptedError("the rest is delivered by another process")
         return write(*arguments)
-
-    # The run itself.
 
     def _attach(self) -> None:
         store = find_store(self.tracking.uri, self.tracking.dir)
@@ -137,17 +135,17 @@ class Mirror:
             run = self._create_run(client, store)
         else:
             self._present, self._status = read_present(client, run), run.info.status
-            self._note(run_id=run.info.run_id)  # an earlier version kept it elsewhere
+            self._note(run_id=run.info.run_id)  # an earlier version stored it in another file
             self._reopen(client, run)
         self.run_id, self._run, self._client = run.info.run_id, run, client
         self._name = run.info.run_name
 
     def _find_run(self, client: MlflowClient, store: Store) -> Run | None:
-        """Return the run of the folder, None where there is none, or it was deleted."""
+        """Return the run of the folder, None if there is none or it was deleted."""
         known = self.folder.read_mapping(MLFLOW_FILE)
         if self.folder.read_run_id() is not None:
             return find_own_run(client, self.folder)
-        # Its creation may have been asked for by a process that did not hear the answer.
+        # A process may have requested its creation and died before the answer.
         record = self.folder.read_description().get("record")
         if not known.get("asked_for") or record is None:
             return None
@@ -173,7 +171,7 @@ class Mirror:
         return run
 
     def _reopen(self, client: MlflowClient, run: Run) -> None:
-        """Set a run to RUNNING that had ended, and is gone on with."""
+        """Set a resumed run back to RUNNING."""
         if run.info.status == "RUNNING" or self.folder.read_ending() is not None:
             return
         self._send(client.update_run, run.info.run_id, "RUNNING")
@@ -185,8 +183,6 @@ class Mirror:
     def _note(self, **facts: Any) -> None:
         known = self.folder.read_mapping(MLFLOW_FILE)
         self.folder.write_json(MLFLOW_FILE, {**known, **facts})
-
-    # What it has from its start.
 
     def _send_description(self) -> None:
         known = self.folder.read_description()
@@ -232,14 +228,12 @@ class Mirror:
                 self._send(self._api.log_inputs, self._id, [entry])
                 return
             except (MlflowException, sqlalchemy.exc.IntegrityError):
-                # Another run that began at the same time has entered the data set just now.
+                # A run that started at the same time has just created the data set.
                 if attempt == TRIES:
                     raise
 
-    # What comes as it goes on.
-
     def _send_points(self) -> None:
-        """Deliver the lines of the history and of the system metrics that are new."""
+        """Deliver the new lines of the history and of the system metrics."""
         metrics: list[Metric] = []
         for record in [*self._read_new("history.jsonl"), *self._read_new(SYSTEM_FILE)]:
             metrics += self._read_metrics(record)
@@ -280,13 +274,13 @@ class Mirror:
                 self._present.images.add(("samples", epoch))
 
     def _send_image(self, path: Path, key: str, step: int) -> None:
-        """Deliver a picture as MLflow's log_image does, but under names that stay the same."""
+        """Deliver a picture in the form of MLflow's log_image, but under fixed names."""
         stem = name_image(self._id, key, step, self._run.info.start_time)
         with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
             large, small = Path(folder, f"{stem}.png"), Path(folder, f"{stem}+compressed.webp")
             image.save(large)
             compress_image_size(image).save(small)
-            for file in (large, small):  # whoever sees the small one has both
+            for file in (large, small):  # the small copy last: it marks the pair as complete
                 self._send(self._api.log_artifact, self._id, str(file), "images")
         self._send_tags({MLFLOW_LOGGED_IMAGES: "True"})
 
@@ -299,7 +293,7 @@ class Mirror:
         return [(path, "") for path in paths] + [(self.folder.samples / "real.png", "samples")]
 
     def _send_files(self, files: Iterable[tuple[Path, str]], *, again: bool = False) -> None:
-        """Deliver files into folders of the artifacts; those of the same size only if `again`."""
+        """Deliver files to folders of the artifacts; with `again` also those of unchanged size."""
         for path, folder in files:
             name = f"{folder}/{path.name}" if folder else path.name
             if path.is_file() and (again or self._present.files.get(name) != path.stat().st_size):
@@ -307,10 +301,8 @@ class Mirror:
                 self._send(self._api.log_artifact, self._id, str(path), folder or None)
                 self._present.files[name] = size
 
-    # Its end.
-
     def _finish(self, ending: Ending) -> None:
-        """Deliver what is there at the end, and the status last."""
+        """Deliver the files of the end, the models, the outcome, and finally the status."""
         root, status = self.folder.root, ending.outcome.mlflow_status
         is_ended = self._status == status
         files = [(self.folder.samples / "progress.gif", "samples")]
@@ -331,13 +323,15 @@ class Mirror:
             self._status = status
 
     def _make_title(self, outcome: Outcome) -> str:
-        """Return the name of the run; that of a trial says how it ended, since the UI lists the
-        trials of a study by their names alone."""
+        """Return the name of the run; for a trial it includes the score and the outcome.
+
+        The UI lists the trials of a study by their names only.
+        """
         known = self.folder.read_description()
         name = str(known.get("name") or self._run.info.run_name)
         if TRIAL not in known.get("tags", {}):
             return name
-        # What varies comes last: the UI cuts names off.
+        # The varied parameters come last, since the UI truncates names.
         number, _, varied = name.partition(": ")
         state = "" if outcome == Outcome.COMPLETE else f"{outcome} "
         score = "" if self._score is None else f"fcd {self._score:.2f} "
@@ -360,7 +354,7 @@ class Mirror:
     @property
     def _api(self) -> MlflowClient:
         if self._client is None:
-            raise RuntimeError("the run was not opened")
+            raise RuntimeError("the MLflow run is not open")
         return self._client
 
     @property
@@ -369,13 +363,13 @@ class Mirror:
 
 
 def is_delivered(folder: RunFolder) -> bool:
-    """Return whether a run has ended and all that its folder has is in MLflow."""
+    """Return whether a run has ended and its whole folder is in MLflow."""
     mark = folder.read_mapping(MLFLOW_FILE).get("delivered")
     return mark is not None and mark == compute_mark(folder)
 
 
 def compute_mark(folder: RunFolder) -> str:
-    """Return a digest of the end of a run and of its description: what is delivered last."""
+    """Return a digest of a run's last record and its description, which are delivered last."""
     known = folder.read_description()
     facts = [folder.read_last(), *(known.get(key) for key in ("name", "tags", "params", "data"))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Keras models in a run folder, as MLflow models.
+"""Saves Keras models in a run folder as MLflow models.
 
 save_model(gan.generator, folder.models / "generator", step=1875)
 read_step(folder.models / "generator", default=0)  # 1875
@@ -20,11 +20,11 @@ MODEL_FILE = "MLmodel"  # written last
 
 
 def save_model(model: Any, folder: Path, step: int) -> None:
-    """Save a Keras model of an optimizer step, with its signature and the packages that load it.
+    """Save a Keras model with its optimizer step, its signature and the packages that load it.
 
-    A model that is there already, of an earlier step, is replaced.
+    A model of an earlier step is replaced.
     """
-    # Imported here: it brings TensorFlow, which whoever has a Keras model already has.
+    # Imported here, since they import TensorFlow; the caller of this function already has it.
     import keras
     import mlflow.keras
     import tensorflow as tf
@@ -34,7 +34,7 @@ def save_model(model: Any, folder: Path, step: int) -> None:
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
     )
     unfinished = folder.with_name(f".{folder.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a part that was killed
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by a process that was killed
     mlflow.keras.save_model(
         model,
         str(unfinished),
@@ -51,9 +51,9 @@ def save_model(model: Any, folder: Path, step: int) -> None:
 
 
 def read_installed_modules() -> None:
-    """Have MLflow read now which package brings which module, and keep it for `save_model`.
+    """Make MLflow read and cache which package provides which module, as `save_model` needs it.
 
-    It takes a second of a core.
+    It takes about a second on one core.
     """
     from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
@@ -61,12 +61,12 @@ def read_installed_modules() -> None:
 
 
 def find_models(folder: Path) -> dict[str, Path]:
-    """Return {name: folder} of the models that are there whole."""
+    """Return {name: folder} of the complete models in a folder."""
     return {path.parent.name: path.parent for path in sorted(folder.glob(f"[!.]*/{MODEL_FILE}"))}
 
 
 def read_step(folder: Path, default: int) -> int:
-    """Return the optimizer step of a saved model; `default` where an earlier version saved it."""
-    # Not by MLflow, which takes a path for an address: a folder may have any name.
+    """Return the optimizer step of a saved model; `default` if an earlier version saved it."""
+    # MLflow is not used, since it would interpret a path with unusual characters as an address.
     metadata = read_mapping(folder / MODEL_FILE).get("metadata") or {}
     return int(metadata.get("step", default))

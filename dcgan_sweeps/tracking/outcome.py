@@ -1,4 +1,4 @@
-"""How a run ended: the last line of its history says it, and MLflow's status follows from that.
+"""Outcomes of a run, and the MLflow status that follows from them.
 
 Outcome.PRUNED.mlflow_status  # "KILLED"
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The outcomes of a run; only a complete one carries a score that counts."""
+    """The outcome of a run, in the last line of its history; only complete runs are ranked."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
     @property
     def mlflow_status(self) -> str:
-        """The status of the MLflow run, which has no word for pruned, interrupted or diverged."""
+        """The MLflow status; MLflow has none for pruned, interrupted or diverged runs."""
         return _MLFLOW_STATUS[self]
 
 
@@ -35,7 +35,7 @@ _MLFLOW_STATUS = {
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a run: its outcome, the reason in words, and the time of both."""
+    """The end of a run: its outcome, the reason, and the time."""
 
     outcome: Outcome
     reason: str

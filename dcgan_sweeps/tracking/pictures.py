@@ -1,4 +1,4 @@
-"""Image grids, and the GIF of a run. Values are never rescaled: 0 is black, 255 is white."""
+"""Draws image grids, bar plots and GIFs. Values are never rescaled: 0 is black, 255 is white."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dcgan_sweeps.files import write_whole
 
 ImagesU8 = npt.NDArray[np.uint8]
 
-ENLARGE = 3  # screen pixels to an image pixel
+ENLARGE = 3  # screen pixels per image pixel
 GAP = 4
 CAPTION_HEIGHT = 28
 PAPER, INK = 32, 230
-COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito: the colour-blind can tell them apart
+COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito, a palette for colour-blind readers
 
 
 def draw_grid(images: ImagesU8, columns: int) -> ImagesU8:
-    """Return images (n, h, w) as one picture in grey, row by row, enlarged, with gaps."""
+    """Return one grey picture of images (n, h, w), enlarged and laid out row by row with gaps."""
     count, height, width = images.shape
     rows = -(-count // columns)
     tall, wide = height * ENLARGE + GAP, width * ENLARGE + GAP
@@ -37,7 +37,7 @@ def draw_grid(images: ImagesU8, columns: int) -> ImagesU8:
 
 
 def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
-    """Return a picture in grey with a line of text under it."""
+    """Return a grey picture with a line of text under it."""
     height, width = picture.shape
     canvas = Image.new("L", (width, height + CAPTION_HEIGHT), PAPER)
     canvas.paste(Image.fromarray(picture))
@@ -48,7 +48,7 @@ def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
 
 
 def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floating]]) -> ImagesU8:
-    """Return {label: share of each name} as bars side by side, a picture in colour."""
+    """Return a colour picture of {label: share of each name} as grouped bars."""
     figure = Figure(figsize=(8.5, 3.4), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -65,22 +65,22 @@ def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floati
 
 
 def write_png(path: Path, picture: ImagesU8) -> None:
-    """Write a picture whole or not at all."""
+    """Write a picture as a PNG file, atomically."""
     write_whole(path, imageio.imwrite("<bytes>", picture, extension=".png"))
 
 
 def read_png(path: Path) -> ImagesU8:
-    """Return the picture in a PNG file; raises OSError for a damaged one."""
+    """Return the picture in a PNG file; raises OSError for a damaged file."""
     try:
         return np.asarray(imageio.imread(path))
-    except (SyntaxError, ValueError) as error:  # of Pillow, which names no file
-        raise OSError(f"{path} is no PNG: {error}") from error
+    except (SyntaxError, ValueError) as error:  # raised by Pillow, without the file name
+        raise OSError(f"{path} is not a PNG file: {error}") from error
 
 
 def write_gif(path: Path, pictures: Sequence[ImagesU8], frame_s: float, last_s: float) -> None:
-    """Write pictures as an endless GIF, the last one held for `last_s` seconds."""
+    """Write pictures as an endless GIF, atomically; the last one is shown for `last_s` seconds."""
     durations_ms = [frame_s * 1000] * (len(pictures) - 1) + [last_s * 1000]
-    # Pillow takes a list only for more than one frame.
+    # Pillow accepts a list only for more than one frame.
     duration = durations_ms if len(pictures) > 1 else durations_ms[0]
     encoded = imageio.imwrite(
         "<bytes>", list(pictures), extension=".gif", duration=duration, loop=0

@@ -1,4 +1,4 @@
-"""What is in MLflow already of a run folder.
+"""Reads what the MLflow run of a folder already has.
 
 run = find_own_run(client, folder)
 present = read_present(client, run)
@@ -21,7 +21,7 @@ from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 @dataclass
 class Present:
-    """What an MLflow run has already."""
+    """The content of an MLflow run; metrics, images and models are (name, step) pairs."""
 
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
@@ -33,10 +33,10 @@ class Present:
 
 
 def find_own_run(client: MlflowClient, folder: RunFolder) -> Run | None:
-    """Return the MLflow run that a folder names, None where there is none, or it was deleted.
+    """Return the MLflow run that a folder names, None if there is none or it was deleted.
 
-    Raises RequestError where it is the run of another folder, which would be written on in its
-    name. A folder may have been moved.
+    Raises RequestError if the run belongs to a folder of another name, whose run would be
+    overwritten. A folder that was moved keeps its name.
     """
     run_id = folder.read_run_id()
     if run_id is None:
@@ -51,13 +51,13 @@ def find_own_run(client: MlflowClient, folder: RunFolder) -> Run | None:
     named = Path(tags.get("folder", folder.root))
     record = tags.get("record", known.get("record"))
     if named.name != folder.root.name or record != known.get("record", record):
-        problem = f"names run {run_id}, whose folder is {named}; allowed: a folder of that name"
+        problem = f"names run {run_id}, which belongs to {named}; allowed: a folder of that name"
         raise refuse(str(folder.root / MLFLOW_FILE), problem)
     return run if run.info.lifecycle_stage == "active" else None
 
 
 def read_present(client: MlflowClient, run: Run) -> Present:
-    """Return what a run has already; a model whose upload was cut off is removed."""
+    """Return the content of a run; models whose upload was cut off are removed."""
     run_id = run.info.run_id
     names = [*run.data.metrics]
     return Present(
@@ -72,7 +72,7 @@ def read_present(client: MlflowClient, run: Run) -> Present:
 
 
 def _find_images(client: MlflowClient, run_id: str) -> set[tuple[str, int]]:
-    """Return the (key, step) of the pictures that are there whole: with the small copy."""
+    """Return the (key, step) of the complete pictures, which have a small copy."""
     named = (IMAGE_FILE.fullmatch(each.path) for each in client.list_artifacts(run_id, "images"))
     return {(match["key"], int(match["step"])) for match in named if match and match["small"]}
 
@@ -84,7 +84,7 @@ def _find_files(client: MlflowClient, run_id: str) -> dict[str, int]:
 
 
 def _find_models(client: MlflowClient, run: Run) -> set[tuple[str, int]]:
-    """Return the (name, step) of the models that are there whole, and remove the others."""
+    """Return the (name, step) of the complete models, and remove the others."""
     whole = list_models(client, run)
     known = {model.model_id for model, _ in whole}
     for model in _search_models(client, run):
@@ -94,7 +94,7 @@ def _find_models(client: MlflowClient, run: Run) -> set[tuple[str, int]]:
 
 
 def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]:
-    """Return (model, optimizer step) of each model that a run has logged whole."""
+    """Return (model, optimizer step) of each complete model of a run."""
     outputs = run.outputs.model_outputs if run.outputs else []
     steps = {each.model_id: each.step for each in outputs}
     found = _search_models(client, run)
@@ -106,7 +106,7 @@ def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]
 
 
 def find_generator(client: MlflowClient, run_id: str) -> LoggedModel | None:
-    """Return the newest generator that a run has logged whole, None where there is none."""
+    """Return the newest complete generator of a run, None if there is none."""
     models = list_models(client, client.get_run(run_id))
     generators = [(step, model) for model, step in models if model.name == "generator"]
     return max(generators, key=lambda pair: pair[0], default=(0, None))[1]

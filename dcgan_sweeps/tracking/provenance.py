@@ -1,4 +1,4 @@
-"""Where a run came from: code, packages, machine."""
+"""Records the provenance of a run: its code, packages and machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LARGEST_DIFF = 1_000_000  # bytes
 
 @dataclass(frozen=True)
 class Facts:
-    """What each fact has to be, for those who read it back."""
+    """The types of the facts in a provenance, for checking them when they are read."""
 
     command: str
     config_hash: str
@@ -56,7 +56,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """Those of the device: all of them were logged."""
+    """The types of the facts about the device, none of which may be missing."""
 
     kind: str
     precision: str
@@ -70,7 +70,7 @@ class Code:
     """The state of the source tree that ran; `commit` is None outside a git checkout."""
 
     commit: str | None
-    diff: str  # of what is not committed; files that it does not hold are named at its head
+    diff: str  # uncommitted changes; files that are left out are named in its first lines
 
     @property
     def dirty(self) -> bool:
@@ -82,15 +82,15 @@ class Code:
 
 
 def find_tree() -> Path:
-    """Return the folder that the package is in; a git checkout has pyproject.toml there."""
+    """Return the folder that contains the package; in a git checkout it has pyproject.toml."""
     return Path(__file__).resolve().parents[2]
 
 
 def read_code() -> Code:
-    """Return the commit of this package's checkout, and what is not committed in it.
+    """Return the commit of this package's checkout, and its uncommitted changes.
 
-    Binary and untracked files are named only. A diff longer than LARGEST_DIFF is cut, and what
-    looks like a secret masked; the first line says so, and such a diff cannot be applied.
+    Binary and untracked files are only named. A diff longer than LARGEST_DIFF is cut, and anything
+    that looks like a secret is masked; the first line then says so, and the diff cannot be applied.
     """
     tree = find_tree()
     commit = _git(tree, "rev-parse", "HEAD")
@@ -125,13 +125,13 @@ def _git(tree: Path, *words: str) -> str | None:
 
 @cache
 def list_packages() -> list[str]:
-    """Return name==version of every installed package, sorted, as when it was first asked for."""
+    """Return name==version of every installed package, sorted; the result is cached."""
     names = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     return sorted(f"{name}=={version}" for name, version in names.items())
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return operating system, processor, cores and memory."""
+    """Return the facts about this machine, such as its processor, GPU driver and memory."""
     model, flags = _read_cpu()
     return {
         "os": platform.platform(),
@@ -161,18 +161,20 @@ def _read_cpu() -> tuple[str, list[str]]:
 
 
 def read_environment() -> dict[str, str]:
-    """Return the environment variables that can change a run, of those that are set."""
+    """Return the environment variables that are set and can change the results of a run."""
     return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
 
 
 def read_command() -> str:
-    """Return the command line, secrets masked."""
+    """Return the command line."""
     return shlex.join([Path(sys.executable).name, *sys.argv])
 
 
 def check_facts(facts: Mapping[str, Any], name: str) -> None:
-    """Raise RequestError, naming the file and each fact, where a provenance that was logged has
-    facts of other types than those that are logged. One that was not logged is no fault."""
+    """Raise RequestError, naming the file and each fact, for facts of a wrong type.
+
+    A missing fact is allowed, except for those about the device.
+    """
     faults = _find_wrong(rename_logged(facts), Facts, name)
     device = facts.get("device")
     if isinstance(device, dict):
@@ -180,7 +182,7 @@ def check_facts(facts: Mapping[str, Any], name: str) -> None:
         faults += [Fault(name, f"device.{fact} is missing") for fact in missing]
         faults += _find_wrong(device, DeviceFacts, name, "device.")
     if not faults and not all(isinstance(each, str) for each in facts.get("packages", ())):
-        faults.append(Fault(name, "packages has an item that is no text"))
+        faults.append(Fault(name, "packages has an item that is not text"))
     require_none(sorted(faults, key=str))
 
 

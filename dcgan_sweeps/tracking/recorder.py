@@ -1,4 +1,4 @@
-"""Records a run as it happens, in its folder.
+"""Records a run in its folder while it is running.
 
 recorder = open_recorder(config.tracking, "baseline", tags={})
 recorder.add_samples(epoch=1, images_u8=grid)
@@ -45,7 +45,7 @@ from dcgan_sweeps.tracking.pictures import (
 
 ImagesU8 = npt.NDArray[np.uint8]
 
-OF_THE_RECORD = "epoch"  # how the names of its own arrays in a checkpoint begin
+OF_THE_RECORD = "epoch"  # prefix of the recorder's arrays in a checkpoint
 
 
 def open_recorder(
@@ -55,9 +55,10 @@ def open_recorder(
     place: Path | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Recorder:
-    """Make the folder of a new run, at `place` or under runs/, and return its recorder.
+    """Create the folder of a new run, at `place` or in runs/, and return its recorder.
 
-    `params` are logged beside the configuration. Raises RequestError where no folder can be made.
+    `params` are logged in addition to the configuration. Raises RequestError if the folder cannot
+    be created.
     """
     folder = RunFolder.make(Path(tracking.dir), name) if place is None else RunFolder.make_at(place)
     lock = folder.lock()
@@ -67,7 +68,7 @@ def open_recorder(
 
 @dataclass(frozen=True)
 class Steps:
-    """Some optimizer steps: for each metric one value a step, and what they took."""
+    """Consecutive optimizer steps: one value per step of each metric, their images and duration."""
 
     series: Mapping[str, npt.NDArray[np.float32]]
     images: int
@@ -79,7 +80,7 @@ class Steps:
 
 
 def average_steps(steps: Sequence[Steps]) -> dict[str, float]:
-    """Return {metric: mean over all these steps}, with train/images_per_s."""
+    """Return {metric: mean over all these steps}, including train/images_per_s."""
     names = steps[0].series
     means = {
         name: float(np.concatenate([each.series[name] for each in steps]).mean(dtype=np.float64))
@@ -90,7 +91,7 @@ def average_steps(steps: Sequence[Steps]) -> dict[str, float]:
 
 
 def pack_steps(steps: Sequence[Steps]) -> dict[str, npt.NDArray[Any]]:
-    """Return steps as arrays by name, for a checkpoint."""
+    """Return steps as named arrays for a checkpoint."""
     names = steps[0].series if steps else ()
     packed: dict[str, npt.NDArray[Any]] = {
         f"epoch/{name}": np.concatenate([each.series[name] for each in steps]) for name in names
@@ -102,7 +103,7 @@ def pack_steps(steps: Sequence[Steps]) -> dict[str, npt.NDArray[Any]]:
 
 
 def unpack_steps(arrays: Arrays) -> list[Steps]:
-    """Return the steps that were packed into `arrays`, among others."""
+    """Return the steps that `pack_steps` packed, from all arrays of a checkpoint."""
     ends = np.cumsum(arrays["epoch_steps"])
     series = {
         name.removeprefix("epoch/"): np.split(array, ends[:-1])
@@ -118,10 +119,10 @@ def unpack_steps(arrays: Arrays) -> list[Steps]:
 
 
 class Recorder:
-    """Writes one run down in its folder; `waited_s` is how long that kept the training thread.
+    """Records one run in its folder; `waited_s` is the time that this took from training.
 
-    What the folder has already is not written again, so a run that is resumed can say everything
-    from its start. `lock` is that of the folder, held: two processes never write one record.
+    The files that describe the start of a run are written only once, so a resumed run can record
+    them again. `lock` is the held lock of the folder, so only one process writes to it.
     """
 
     def __init__(self, folder: RunFolder, tracking: Tracking, lock: IO[str]):
@@ -131,21 +132,21 @@ class Recorder:
         self.failures: list[OSError] = []  # what could not be written at the end
         self._lock = lock
         self._step = 0
-        self._epoch_steps: list[Steps] = []  # of the epoch that is going on
-        self._pending = 0  # how many of these, the last ones, have no point yet
+        self._epoch_steps: list[Steps] = []  # of the current epoch
+        self._pending = 0  # how many of the last ones have not been logged as a point
         self._grids: dict[int, str] = {}  # the SHA-256 of each sample grid, by epoch
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue after a checkpoint, whose history the folder has."""
+        """Continue from a checkpoint; the folder must already have its history."""
         self._step = checkpoint.step
         self._epoch_steps = unpack_steps(checkpoint.arrays)
         self._pending = int(checkpoint.facts["pending"])
         self._grids = read_grids(checkpoint)
 
     def save_checkpoint(self, state: Arrays, config_hash: str) -> None:
-        """Write a checkpoint of the training's `state` and of the record up to here.
+        """Write a checkpoint of the training `state` and of the record so far.
 
-        `config_hash` is that of the run's configuration. Raises CheckpointError.
+        `config_hash` identifies the run's configuration. Raises CheckpointError.
         """
         with self._timed():
             arrays = {**state, **pack_steps(self._epoch_steps)}
@@ -156,12 +157,12 @@ class Recorder:
             )
 
     def add_request(self, params: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
-        """Record the configuration, before anything else, so that a run that dies has a name.
+        """Record the configuration before anything else, so that even a run that dies has it.
 
-        `params` are logged beside its own values.
+        `params` are logged in addition to its values.
         """
         with self._timed():
-            # Of the configuration its own values are kept, {dotted key: value}.
+            # The configuration is logged as {dotted key: value}.
             logged = {CONFIG: flatten_nested(nested), OVERRIDES: overrides}
             for name, content in ((CONFIG, nested), (OVERRIDES, overrides)):
                 if not self._place(name).exists():
@@ -172,9 +173,9 @@ class Recorder:
     def add_provenance(
         self, provenance: Mapping[str, Any], diff: str, packages: list[str], layers: str
     ) -> None:
-        """Record where the run came from, and both layer tables.
+        """Record the provenance of the run, and its layer tables.
 
-        For a run that is resumed, where this part of it came from: provenance_2.json and so on.
+        A resumed run records the provenance of each further part, in provenance_2.json and so on.
         """
         with self._timed():
             before = len(self.folder.find_provenances())
@@ -195,7 +196,7 @@ class Recorder:
                     self.folder.write_text(name, text)
 
     def _digest(self, name: str) -> dict[str, str]:
-        """Return the digest of a file, as a tag to be logged beside the file itself."""
+        """Return the digest of a file's logged content, as a tag."""
         logged = read_logged_file(self.folder, name)
         return {} if logged is None else {f"{LOGGED}.{name}": digest(logged)}
 
@@ -203,7 +204,7 @@ class Recorder:
         return self.folder.root / name
 
     def add_data(self, name: str, digest: str, source: str, rows: int) -> None:
-        """Record the data set that the run reads, and how many of its rows."""
+        """Record the data set of the run, and how many of its rows are used."""
         self.folder.describe(data={"name": name, "digest": digest, "source": source, "rows": rows})
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
@@ -217,7 +218,7 @@ class Recorder:
             write_png(self.folder.samples / "real.png", add_caption(grid, "real images"))
 
     def add_samples(self, epoch: int, images_u8: ImagesU8) -> None:
-        """Record the grid of the fixed latents (n, 28, 28) after an epoch; 0 is untrained."""
+        """Record a grid of samples (n, 28, 28) from the fixed latents; epoch 0 is untrained."""
         with self._timed():
             path = self.folder.find_frame(epoch)
             grid = draw_grid(images_u8, self.tracking.sample_columns)
@@ -225,7 +226,7 @@ class Recorder:
             self._grids[epoch] = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def add_score_pictures(self, pictures: Mapping[str, ImagesU8]) -> None:
-        """Record {name: picture} that show what a score is made of."""
+        """Record {name: picture} that explain a score."""
         with self._timed():
             folder = self._place("score")
             folder.mkdir(exist_ok=True)
@@ -233,7 +234,7 @@ class Recorder:
                 write_png(folder / f"{name}.png", picture)
 
     def add_steps(self, epoch: int, step: int, steps: Steps) -> None:
-        """Record some optimizer steps, the last being `step`: a point for every `log_every`."""
+        """Record optimizer steps up to `step`, and log a point for every `log_every` of them."""
         with self._timed():
             self._step = step
             self._epoch_steps.append(steps)
@@ -244,7 +245,7 @@ class Recorder:
                 self._log_pending(epoch)
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
-        """Record the steps at the end of an epoch that no point has yet; return its means."""
+        """Log the remaining steps of an epoch as a point; return the means of the epoch."""
         with self._timed():
             if self._pending:
                 self._log_pending(epoch)
@@ -258,7 +259,7 @@ class Recorder:
         self.folder.append({"step": self._step, "epoch": epoch, **values})
 
     def add_scores(self, epoch: int, scores: Mapping[str, float]) -> None:
-        """Record the scores after an epoch, under their metric names."""
+        """Record the scores after an epoch as {metric: value}."""
         with self._timed():
             self.folder.append({"epoch": epoch, **scores})
 
@@ -279,7 +280,7 @@ class Recorder:
             self._place(name).write_bytes(content)
 
     def add_traceback(self, text: str) -> None:
-        """Record what a run failed with, where the disk still takes it."""
+        """Record the traceback of a failed run; a failure to write it is kept in `failures`."""
         with self._timed():
             try:
                 self.folder.write_text("traceback.txt", text)
@@ -287,7 +288,7 @@ class Recorder:
                 self.failures.append(error)
 
     def finish(self, outcome: Outcome, reason: str, mirror_cpu_s: float = 0.0) -> None:
-        """Record the GIF, what recording cost, and the outcome, and release the folder.
+        """Record the GIF, the cost of recording, and the outcome, and release the folder.
 
         `mirror_cpu_s` is the CPU time of the thread that delivers to MLflow.
         """

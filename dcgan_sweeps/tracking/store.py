@@ -1,4 +1,4 @@
-"""Which MLflow store runs go to, and whether it answers.
+"""Finds, creates and opens MLflow stores.
 
 store = find_store(config.tracking.uri, config.tracking.dir)
 client = connect(store)
@@ -37,20 +37,20 @@ from dcgan_sweeps.tracking.inspection import (
 
 Client = MlflowClient
 DATABASE_FILE, LOCK_FILE = "mlflow.db", ".mlflow.lock"
-# The UI shows what belongs to training, and nothing of language models.
+# With this tag, the UI shows the views for training instead of those for language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-# MLflow's own patience with a server is minutes for each call. What fails is tried again by the
-# mirror, and a user who sets these is heeded.
+# MLflow would wait minutes for each call of a server. The mirror repeats failed calls, and a user's
+# own values take precedence.
 BOUNDS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-# An experiment's name that is its folder's as well. One that ends as a digest does is not: it
-# might be the folder of another.
+# Names of experiments that can be used as folder names. A name that ends like a digest is excluded,
+# since it might be the folder of another experiment.
 FOLDER_NAME = re.compile(r"(?!.*-[0-9a-f]{16}$)\w[\w .,=+@-]{0,99}(?<! )")
-LONGEST_NAME = 500  # of an experiment, in MLflow
+LONGEST_NAME = 500  # characters of an experiment's name, MLflow's limit
 
 
 @dataclass(frozen=True)
 class Store:
-    """A tracking URI; for the local store also its absolute artifact root."""
+    """A tracking URI, and for a local store also its absolute artifact root."""
 
     uri: str
     artifact_root: Path | None
@@ -60,23 +60,25 @@ class Store:
 
     @property
     def database(self) -> Path | None:
-        """Its SQLite file; None where it is a server, or another kind of database."""
+        """The SQLite file; None for a server or another kind of database."""
         return find_file(self.uri)
 
     @property
     def exists(self) -> bool:
-        """Whether it is there already, as far as can be told without opening it."""
+        """Whether the store exists, as far as this is known without opening it."""
         return self.database is None or is_there(self.database, self.key)
 
     @property
     def key(self) -> str:
-        """The key by which it was asked for."""
+        """The configuration key that selects the store."""
         return "tracking.uri" if self.artifact_root is None else "tracking.dir"
 
 
 def find_store(uri: str | None, folder: str) -> Store:
-    """Return the store of `uri`, or the SQLite one in `folder` where it is None; raises
-    RequestError for what cannot be a store."""
+    """Return the store at `uri`, or the local one in `folder` if `uri` is None.
+
+    Raises RequestError if the address cannot be that of a store.
+    """
     if uri is not None:
         return Store(read_address(uri), None)
     root = resolve_folder("tracking.dir", folder)
@@ -84,7 +86,7 @@ def find_store(uri: str | None, folder: str) -> Store:
 
 
 def open_store(uri: str | None, folder: str) -> MlflowClient:
-    """Return a client of a store that is there already; raises RequestError where there is none."""
+    """Return a client of an existing store; raises RequestError if there is none."""
     store = find_store(uri, folder)
     if not store.exists:
         root = store.artifact_root
@@ -99,10 +101,10 @@ def open_store(uri: str | None, folder: str) -> MlflowClient:
 
 
 def measure_tables(database: Path) -> None:
-    """Give SQLite the statistics that it plans its searches by.
+    """Update the statistics that SQLite's query planner uses.
 
-    Without them it sorts runs by a metric in a time that grows with the square of their number.
-    What cannot be measured just now, since another process writes, is not: it saves time alone.
+    Without them, the time to sort runs by a metric grows with the square of their number. The
+    update is skipped if another process is writing, since it only saves time.
     """
     with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=1)) as file:
         file.execute("PRAGMA analysis_limit = 400")
@@ -111,17 +113,17 @@ def measure_tables(database: Path) -> None:
 
 
 def import_stores() -> None:
-    """Import what MLflow itself imports when a local store is opened: most of the time it takes."""
+    """Import what MLflow imports when it opens a local store, which takes most of that time."""
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 class StoreFailedError(Exception):
-    """The MLflow store went away while work went on; the message names what it said."""
+    """The MLflow store failed while work was in progress; the message has its reason."""
 
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Turn what a store raises in the middle of work into a StoreFailedError, passwords masked."""
+    """Turn the exceptions of a store into a StoreFailedError, with passwords masked."""
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
@@ -130,7 +132,7 @@ def store_failures() -> Iterator[None]:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn what a store that went away raises into a RequestError, passwords masked."""
+    """Turn the exceptions of a store into a RequestError, with passwords masked."""
     try:
         with store_failures():
             yield
@@ -139,8 +141,11 @@ def answering() -> Iterator[None]:
 
 
 def connect(store: Store) -> MlflowClient:
-    """Return a client of a store, made where there is none, that has answered in seconds; raises
-    RequestError naming it otherwise, before anything of it is made or changed."""
+    """Return a client of a store that answers; a missing local store is created.
+
+    Raises RequestError, which names the store, if it does not answer within PATIENCE_S, before
+    anything is created or changed.
+    """
     with _checking(store):
         if not store.exists:
             _make(store)
@@ -150,20 +155,20 @@ def connect(store: Store) -> MlflowClient:
 
 
 def prepare() -> None:
-    """Bound the time of each call of a server, and keep what MLflow says from the terminal."""
+    """Limit the time of each call to a server, and keep MLflow's log lines off the terminal."""
     for name, value in BOUNDS.items():
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It prints a traceback for each error that it also raises.
+    # This logger prints a traceback for each error that is also raised.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    # It warns of each way to credentials that is not there; that there is none, it raises.
+    # This logger warns about each missing source of credentials; if there is none, MLflow raises.
     logging.getLogger("mlflow.utils.databricks_utils").setLevel(logging.ERROR)
 
 
 @contextmanager
 def _checking(store: Store) -> Iterator[None]:
-    """Raise RequestError for what is no store of this MLflow's, and for what fails meanwhile."""
+    """Raise RequestError if this is not a store of the installed MLflow, or if it fails inside."""
     prepare()
     with naming(str(store), store.key):
         require_store(store.uri, store.key)
@@ -177,8 +182,10 @@ def _contact(store: Store) -> MlflowClient:
 
 
 def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
-    """Return the id of an experiment, made where it is missing; raises RequestError for one that
-    was deleted, and for a name that MLflow does not take."""
+    """Return the id of an experiment, which is created if it is missing.
+
+    Raises RequestError for a deleted experiment, and for a name that MLflow does not accept.
+    """
     require_name(name)
     with _alone(store):
         experiment = client.get_experiment_by_name(name)
@@ -187,14 +194,16 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
             place = None if root is None else (root / name_folder(name)).as_uri()
             return client.create_experiment(name, place, tags=KIND)
     if experiment.lifecycle_stage != "active":
-        problem = f"got {name}, which was deleted from {store}; restore it or name another"
+        problem = f"got {name}, which was deleted from {store}; restore it or use another"
         raise refuse("tracking.experiment", problem)
     return str(experiment.experiment_id)
 
 
 def require_places(tracking: Tracking) -> None:
-    """Raise RequestError for a folder, a store or an experiment that nothing can be recorded in,
-    before any of them is made or changed."""
+    """Check the folder, the store and the experiment, without creating or changing any of them.
+
+    Raises RequestError for one that cannot be used.
+    """
     require_folder("tracking.dir", tracking.dir)
     require_name(tracking.experiment)
     if tracking.name != "none":
@@ -203,11 +212,11 @@ def require_places(tracking: Tracking) -> None:
 
 
 def require_name(experiment: str) -> None:
-    """Raise RequestError for a name that no experiment can have."""
+    """Raise RequestError for a name that MLflow does not accept for an experiment."""
     try:
         experiment.encode()
         is_text = "\0" not in experiment and bool(experiment.strip())
-    except UnicodeEncodeError:  # half a character, of a command line that is not UTF-8
+    except UnicodeEncodeError:  # a lone surrogate, from a command line that is not UTF-8
         is_text = False
     if not is_text or len(experiment) > LONGEST_NAME:
         shown = repr(experiment[:60]) + " ..." * (len(experiment) > 60)
@@ -216,8 +225,11 @@ def require_name(experiment: str) -> None:
 
 
 def name_folder(experiment: str) -> str:
-    """Return the name of an experiment's folder: its own, or one of its letters and a digest
-    where its own might be a path, part of an address, or too long."""
+    """Return the folder name of an experiment.
+
+    It is the experiment's name, or a slug and a digest if the name is too long or has characters
+    with a meaning in paths or addresses.
+    """
     if FOLDER_NAME.fullmatch(experiment) and len(experiment.encode()) <= 100:
         return experiment
     slug = re.sub(r"[^A-Za-z0-9]+", "_", experiment)[:60].strip("_")
@@ -226,15 +238,17 @@ def name_folder(experiment: str) -> str:
 
 
 def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
-    """Return a fault for each experiment whose artifacts are elsewhere than the local store is.
-    MLflow keeps artifact folders absolute, so a store that was moved or copied loses its own."""
+    """Return a fault for each experiment whose artifacts are not in the folder of the local store.
+
+    MLflow stores absolute paths of artifacts, so a store that was moved or copied loses them.
+    """
     if store.artifact_root is None:
         return []
     root = store.artifact_root.as_uri()
     return [
         Fault(
             each.name,
-            f"its artifacts are at {each.artifact_location}, not under {root}: the store was "
+            f"its artifacts are at {each.artifact_location}, not in {root}, so the store was "
             "moved; move it back, or start a new one with tracking.dir",
         )
         for each in client.search_experiments()
@@ -243,10 +257,10 @@ def find_moved_experiments(client: MlflowClient, store: Store) -> list[Fault]:
 
 
 def _make(store: Store) -> None:
-    """Make a store's SQLite file, under another name until it is whole: MLflow makes it in some
-    hundred steps, and cannot go on with one in whose midst it was killed.
+    """Create the SQLite file of a store under a temporary name, and rename it when it is complete.
 
-    Where that fails, nothing is left.
+    MLflow creates the file in about a hundred steps and cannot continue one that was interrupted.
+    If this fails, nothing is left behind.
     """
     file = store.database
     if file is None:
@@ -255,13 +269,13 @@ def _make(store: Store) -> None:
     had_lock = (file.parent / LOCK_FILE).exists()
     try:
         with _alone(store):
-            if not store.exists:  # by another process, meanwhile
+            if not store.exists:  # another process may have created it meanwhile
                 _draft(file)
     except BaseException:
         if not had_lock:
             (file.parent / LOCK_FILE).unlink(missing_ok=True)
-        for folder in missing:  # the innermost first
-            with contextlib.suppress(OSError):  # never made, or in use by another by now
+        for folder in missing:  # innermost first
+            with contextlib.suppress(OSError):  # never created, or in use by another process
                 folder.rmdir()
         raise
 
@@ -271,7 +285,7 @@ def _draft(file: Path) -> None:
 
     draft = file.with_name(f".{file.name}.new")
     _remove(draft)
-    # As an address, in which no quotes are left: MLflow writes it into a statement as it stands.
+    # A URI, which has no quotes: MLflow inserts it into a statement without escaping.
     root = Path("mlruns").absolute().as_uri()
     try:
         SqlAlchemyStore(write_sqlite(draft), root).engine.dispose()
@@ -281,14 +295,14 @@ def _draft(file: Path) -> None:
 
 
 def _remove(draft: Path) -> None:
-    """Remove a draft, and what SQLite has beside it."""
+    """Remove a draft and SQLite's files next to it."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager
 def _alone(store: Store) -> Iterator[None]:
-    """Keep other processes of ours from making the same store, or experiment, just now."""
+    """Keep other processes of this package from creating the same store or experiment."""
     if store.database is None:
         yield
         return
@@ -298,8 +312,10 @@ def _alone(store: Store) -> Iterator[None]:
 
 
 def _lock(path: Path) -> IO[str]:
-    """Return a file, open and locked, that is still the one at `path`: a process that could not
-    make its store has removed its own."""
+    """Return an open and locked file that is still the one at `path`.
+
+    A process that could not create its store has removed its lock file.
+    """
     while True:
         file = path.open("a")
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""CPU, memory, disk, network and GPU of this machine while a run goes on, sampled into its folder.
+"""Samples CPU, memory, disk, network and GPU into the folder of a run while it is running.
 
 with sampling(folder, every_s=15): ...
 """
@@ -24,7 +24,7 @@ SYSTEM_FILE = "system_metrics.jsonl"
 
 @contextmanager
 def sampling(folder: RunFolder, every_s: float) -> Iterator[None]:
-    """Sample this machine every so many seconds, as MLflow does it; 0 samples nothing."""
+    """Sample this machine every `every_s` seconds with MLflow's monitors; 0 turns it off."""
     if every_s == 0:
         yield
         return
@@ -51,13 +51,13 @@ def _sample(folder: RunFolder, every_s: float, ended: threading.Event) -> None:
             monitor.clear_metrics()
         named = {f"system/{name}": float(value) for name, value in values.items()}
         record = {"step": step, **named, "time_s": round(time.time(), 3)}
-        with suppress(OSError), path.open("a") as file:  # a full disk ends the run, not this
+        with suppress(OSError), path.open("a") as file:  # a full disk is reported by the run
             file.write(json.dumps(record) + "\n")
         step += 1
 
 
 def _make_monitors() -> list[Any]:
     monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-    with suppress(Exception):  # whatever NVML raises where there is no GPU
+    with suppress(Exception):  # anything that NVML raises if there is no GPU
         monitors.append(GPUMonitor())
     return monitors

@@ -40,7 +40,7 @@ def damage(labels, content):
         read_verified(labels.parent, TEST_LABELS)
     text = str(error.value)
     assert str(labels) in text
-    assert "ways to provide the data" in text
+    assert "; set data.dir=FOLDER with the four IDX files" in text
     return text
 
 
@@ -62,7 +62,7 @@ def test_a_file_of_another_shape_is_named_with_what_was_expected(labels):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"there is no such file, nor one with \.gz"):
+    with pytest.raises(DataError, match=r"is missing, with and without \.gz"):
         read_verified(tmp_path, FILES[0])
 
 

@@ -104,7 +104,7 @@ def test_a_damaged_cache_is_fetched_again(damaged, monkeypatch):
     monkeypatch.setattr(sources, "_ask_keras", lambda scratch, say: real)
     said = []
     assert find_fashion_mnist(None, said.append).source == f"cache: {damaged}"
-    assert re.match(rf"cache is passed over: .*{FILES[3].name}", said[0])
+    assert re.match(rf"skipped cache: .*{FILES[3].name}", said[0])
     assert "fetching Fashion-MNIST: Keras's download ..." in said
     again = []
     find_fashion_mnist(None, again.append)
@@ -118,7 +118,7 @@ def test_a_damaged_package_gives_way_to_the_cache(damaged, monkeypatch):
     said = []
     assert find_fashion_mnist(None, said.append).source == f"cache: {whole}"
     assert len(said) == 1
-    assert said[0].startswith("Debian's dataset-fashion-mnist is passed over: ")
+    assert said[0].startswith("skipped Debian's dataset-fashion-mnist: ")
 
 
 def test_a_damaged_folder_that_was_named_is_refused(damaged, monkeypatch):
@@ -133,4 +133,4 @@ def test_a_damaged_cache_without_a_network_is_told_with_what_is_wrong(damaged, m
     said = []
     with pytest.raises(DataError, match="could not be fetched"):
         find_fashion_mnist(None, said.append)
-    assert said[0].startswith("cache is passed over: ")
+    assert said[0].startswith("skipped cache: ")

@@ -156,7 +156,7 @@ def test_an_offline_run_makes_no_store_and_names_sync(here):
     execution = here.execute("tracking=mlflow", "tracking.offline=true")
     assert (execution.status, execution.delivery.run_id) == (0, None)
     assert not (here.root / "mlruns" / "mlflow.db").exists()
-    assert "1 run to MLflow, whole here: tracking.offline is set" in here.printed
+    assert "1 run to MLflow, complete on this machine: tracking.offline is set" in here.printed
     assert f"dcgan_sweeps.sync {execution.recorder.folder.root}" in here.printed
 
 

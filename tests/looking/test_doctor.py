@@ -34,7 +34,9 @@ def killed(tmp_path):
 def test_a_killed_run_is_named_with_what_to_do_and_closed_if_asked(killed):
     folder, run_id = killed
     printed = finish(folder, DOCTOR, status=1)
-    assert re.search(rf"NO +stale runs +RUNNING, but their process is gone: .*{run_id}", printed)
+    assert re.search(
+        rf"NO +stale runs +status RUNNING, but the process is gone: .*{run_id}", printed
+    )
     assert "--close-stale" in printed
     closed = finish(folder, [*DOCTOR, "--close-stale"])
     assert f"closed: {run_id}" in closed

@@ -146,7 +146,7 @@ def test_the_grids_of_several_runs_are_shown_together(gallery, look, keep):
 def test_a_taken_port_is_named_and_the_dashboard_has_the_study(gallery, open_page, errors, keep):
     with socket.create_server(("127.0.0.1", 5330)):
         process = start(gallery.folder, [*UI, "study:demo", "--optuna", "--port", "5330"])
-        assert process.stdout.readline() == "port 5330 is taken; using 5331\n"
+        assert process.stdout.readline() == "port 5330 is in use; using 5331\n"
         try:
             read_address(process, "MLflow UI")
             page = open_page(read_address(process, "optuna-dashboard"))
@@ -164,7 +164,7 @@ def test_a_taken_port_is_named_and_the_dashboard_has_the_study(gallery, open_pag
     [
         (["study:none"], "TARGET: got study:none; experiment dcgan_sweeps has no such study"),
         (["--optuna"], "--optuna: got no study; allowed: study:NAME with a journal there"),
-        (["--uri", "http://127.0.0.1:1"], "is a server already; open it in a browser"),
+        (["--uri", "http://127.0.0.1:1"], "got http://127.0.0.1:1, which is a server; open it in a browser"),
     ],
 )
 def test_what_cannot_be_opened_is_refused(gallery, words, line):

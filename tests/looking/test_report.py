@@ -61,8 +61,8 @@ def test_an_experiment_has_its_trials_and_runs_and_no_parent(gallery):
     [
         (["--where", "optimizer.rate < 1"], "no run has optimizer.rate"),
         (["--where", "optimizer.lr"], "--where: got optimizer.lr; allowed: "),
-        (["study:none"], "has no trial of it"),
-        (["0123abcd"], "TARGET: got 0123abcd; no run begins so"),
+        (["study:none"], "has no trial of this study"),
+        (["0123abcd"], "TARGET: got 0123abcd; it matches no run"),
         (["--html", "page.txt"], "--html: got page.txt; allowed: a name that ends with .html"),
         (["--uri", "sqlite:///new.db"], "there is no such file"),
         (["--dir", "nowhere"], "there is no mlflow.db in"),

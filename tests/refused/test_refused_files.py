@@ -156,24 +156,24 @@ OF_JSON = OF_TEXT | {
     "a list": "is a list; allowed: a mapping",
     "a number": "is 3; allowed: a mapping",
     "cut off": "line ",
-    "deep": "is too deep; allowed: at most 20 ",
-    "deep mappings": "is too deep; allowed: at most 20 ",
+    "deep": "is nested too deeply; allowed: at most 20 levels",
+    "deep mappings": "is nested too deeply; allowed: at most 20 levels",
     "many digits": "has a value that cannot be read: Exceeds the limit",
     "not finite": "has a value that cannot be read: NaN is not a finite number",
-    "a key twice": "has a value that cannot be read: the key a is there twice",
+    "a key twice": "has a value that cannot be read: duplicate key a",
 }
 OF_YAML = OF_TEXT | {
     "empty": "is empty; allowed: a mapping",
     "blank": "is empty; allowed: a mapping",
     "a list": "is a list; allowed: a mapping",
     "a number": "is 3; allowed: a mapping",
-    "deep": "is too deep; allowed: at most 20 ",
-    "deep mappings": "is too deep; allowed: at most 20 ",
+    "deep": "is nested too deeply; allowed: at most 20 levels",
+    "deep mappings": "is nested too deeply; allowed: at most 20 levels",
     "a bomb": "line 1 has an alias, an anchor or a tag; allowed: plain values",
     "cyclic": "line 1 has an alias, an anchor or a tag; allowed: plain values",
     "a tag": "line 1 has an alias, an anchor or a tag; allowed: plain values",
     "many digits": "has a value that cannot be read: Exceeds the limit",
-    "a key twice": "line 1 is not valid YAML: the key a is there twice",
+    "a key twice": "line 1 is not valid YAML: duplicate key a",
 }
 OF_A_LIST = OF_YAML | {
     "empty": "is empty; allowed: a list",
@@ -320,7 +320,7 @@ WRONG_TYPES = [
         ": device.jit is 1; allowed: true or false",
     ),
     (set_json("packages", value="keras"), PROVENANCE, ": packages is 'keras'; allowed: a list"),
-    (set_json("packages", value=[1]), PROVENANCE, ": packages has an item that is no text"),
+    (set_json("packages", value=[1]), PROVENANCE, ": packages has an item that is not text"),
     (set_json("config_hash", value=None), PROVENANCE, ": config_hash is None; allowed: text"),
     (
         set_json("device", "kind", value="tpu"),
@@ -438,7 +438,7 @@ EDITED = [
     (
         CONFIG,
         set_yaml(optimizer__lr=0.01),
-        ["optimizer.lr was logged as 0.001, the file has 0.01; put it back, or start a new run"],
+        ["optimizer.lr was logged as 0.001, the file has 0.01; undo the edit, or start a new run"],
     ),
     (
         CONFIG,
@@ -452,7 +452,7 @@ EDITED = [
     (
         CONFIG,
         set_yaml(model__generator_filters=[4, 8]),
-        ["model.generator_filters: its items have another order"],
+        ["model.generator_filters: the order of the items differs"],
     ),
     (CONFIG, set_yaml(tracking__log_every=1), ["tracking.log_every was logged as 5, the file"]),
     (CONFIG, set_yaml(data__dir="/data"), ["data.dir was logged as null, the file has /data"]),
@@ -460,16 +460,16 @@ EDITED = [
         OVERRIDES,
         write("- experiment=tiny\n"),
         [
-            "runner.threads=1 was logged, the file does not have it",
-            "tracking.system_metrics_s=0 was logged, the file does not have it",
-            "score.extra_metrics=never was logged, the file does not have it",
-            "train.checkpoint_every=2 was logged, the file does not have it",
+            "runner.threads=1 was logged but is not in the file",
+            "tracking.system_metrics_s=0 was logged but is not in the file",
+            "score.extra_metrics=never was logged but is not in the file",
+            "train.checkpoint_every=2 was logged but is not in the file",
         ],
     ),
     (
         OVERRIDES,
         lambda path: path.write_text(path.read_text() + "- seed=1\n"),
-        ["seed=1 was not logged, the file has it"],
+        ["seed=1 is in the file but was not logged"],
     ),
     (
         PROVENANCE,
@@ -517,7 +517,7 @@ def test_a_file_of_the_run_that_trained_longer_must_be_there(made, monkeypatch, 
     path = Path(made.find(PROVENANCE))
     with changed(path, Path.unlink):
         answer = ask(monkeypatch, capsys, made.folder, *map(made.find, RESUME))
-    require_refused(answer, [f"{path}: is missing; put it back, or start a new run"])
+    require_refused(answer, [f"{path}: is missing; restore it, or start a new run"])
 
 
 def test_an_edited_run_of_an_earlier_version_is_known_by_its_config_hash(made, monkeypatch, capsys):
@@ -525,7 +525,7 @@ def test_an_edited_run_of_an_earlier_version_is_known_by_its_config_hash(made, m
     old = changed(Path(made.find("{run}/run.json")), forget("config.yaml"))
     with old, changed(path, set_yaml(optimizer__lr=0.01)):
         answer = ask(monkeypatch, capsys, made.folder, *map(made.find, RESUME))
-    require_refused(answer, [f"{path}: the run's config hash is "])
+    require_refused(answer, [f"{path}: the config hash of the run is "])
 
 
 def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_config_hash(
@@ -536,7 +536,7 @@ def test_an_edited_untracked_run_of_an_earlier_version_is_known_by_its_config_ha
     set_yaml(optimizer__lr=0.01)(folder / "config.yaml")
     words = [f"resume={folder}", "train.epochs=3", "tracking=none"]
     answer = ask(monkeypatch, capsys, tmp_path, "run", *words)
-    require_refused(answer, [f"{folder / 'config.yaml'}: the run's config hash is "])
+    require_refused(answer, [f"{folder / 'config.yaml'}: the config hash of the run is "])
 
 
 def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatch, capsys):
@@ -544,7 +544,7 @@ def test_a_folder_that_names_a_run_of_another_folder_is_refused(made, monkeypatc
     answer = ask(monkeypatch, capsys, made.folder, "run", f"resume={copy}", "train.epochs=3")
     shutil.rmtree(copy)
     require_refused(
-        answer, [f"{copy / 'mlflow.json'}: names run {made.places['id']}, whose folder is"]
+        answer, [f"{copy / 'mlflow.json'}: names run {made.places['id']}, which belongs to"]
     )
 
 
@@ -582,7 +582,7 @@ def test_a_damaged_checkpoint_without_one_before_it_is_refused(
     (path,) = list_checkpoints(untracked / "checkpoints")
     path.write_bytes(content)
     answer = resume(untracked, monkeypatch, capsys)
-    require_refused(answer, [f"{path}: is damaged, and no other checkpoint is whole"])
+    require_refused(answer, [f"{path}: is damaged, and there is no intact checkpoint"])
 
 
 def test_what_has_the_checksum_in_its_name_and_is_no_checkpoint_is_refused(
@@ -593,7 +593,7 @@ def test_what_has_the_checksum_in_its_name_and_is_no_checkpoint_is_refused(
     fake = path.with_name(f"step_000000020_{hashlib.sha256(b'PK').hexdigest()}.npz")
     fake.write_bytes(b"PK")
     answer = resume(untracked, monkeypatch, capsys)
-    require_refused(answer, [f"{fake}: is damaged, and no other checkpoint is whole"])
+    require_refused(answer, [f"{fake}: is damaged, and there is no intact checkpoint"])
 
 
 @pytest.mark.parametrize("last", ["{", '{"outcome": 3}', "[]", "\x00"])
@@ -635,7 +635,9 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(untracked):
     spec = build_longer(untracked, said.append)
     spec.resume_point.lock.close()
     assert spec.resume_point.checkpoint.step == 20
-    assert said[0].startswith(f"damaged checkpoint left out: {path.parent}/damaged_step_000000025")
+    assert said[0].startswith(
+        f"skipped a damaged checkpoint, now {path.parent}/damaged_step_000000025"
+    )
 
 
 def test_a_missing_sample_grid_is_said(untracked):

@@ -20,7 +20,7 @@ from dcgan_sweeps.tracking import store
 LONG = "x" * 10_000
 URI = "tracking.uri: got"
 HTTP = "allowed: http(s)://HOST:PORT"
-MEMORY = "it is kept in memory and gone at the end; allowed: sqlite:///FILE"
+MEMORY = "it would be kept in memory and lost at the end; allowed: sqlite:///FILE"
 RUN_ID = "0" * 32
 TINY = ("experiment=tiny", "train.epochs=0", "score=none")
 
@@ -48,7 +48,10 @@ ADDRESSES = [
     ("uc:http://127.0.0.1:1", "tracking.uri: uc:http://127.0.0.1:1 does not answer"),
     ("postgresql://host:port/x", f"{URI} postgresql://host:port/x; allowed: a database, as "),
     ("postgresql://host:99999/x", f"{URI} postgresql://host:99999/x; allowed: a database, as "),
-    ("postgresql+no://me:hunter2@h/x", f"{URI} postgresql+no://me:***@h/x; SQLAlchemy knows no"),
+    (
+        "postgresql+no://me:hunter2@h/x",
+        f"{URI} postgresql+no://me:***@h/x; SQLAlchemy has no driver",
+    ),
     ("oracle://host", f"{URI} oracle://host; allowed: "),
     ("sqlite:x.db", f"{URI} sqlite:x.db; allowed: a database, as "),
     ("sqlite://", f"{URI} sqlite://; {MEMORY}"),
@@ -56,12 +59,12 @@ ADDRESSES = [
     ("sqlite:///:memory:", f"{URI} sqlite:///:memory:; {MEMORY}"),
     ("sqlite://host/x.db", f"{URI} sqlite://host/x.db; allowed: sqlite:///FILE"),
     ("sqlite:///x.db?uri=true", f"{URI} sqlite:///x.db?uri=true; allowed: sqlite:///FILE"),
-    ("sqlite:///x.db?timeout=soon", f"{URI} sqlite:///x.db?timeout=soon; an option after ? is"),
-    ("sqlite:///a\0b", f"{URI} 'a\\x00b'; no folder has that name"),
+    ("sqlite:///x.db?timeout=soon", f"{URI} sqlite:///x.db?timeout=soon; invalid option after ?"),
+    ("sqlite:///a\0b", f"{URI} 'a\\x00b'; it is not a valid path"),
     (f"sqlite:///{LONG}", f"{URI} "),
     ("sqlite:///missing.db", f"{URI} sqlite:///"),
     ("sqlite:///folder", f"{URI} "),
-    ("sqlite:////dev/null", f"{URI} /dev/null; it is no file"),
+    ("sqlite:////dev/null", f"{URI} /dev/null; it is not a file"),
     ("sqlite:///pipe", f"{URI} "),
     ("sqlite:///loop", f"{URI} "),
     ("sqlite:///broken", f"{URI} sqlite:///"),
@@ -83,8 +86,8 @@ FOLDERS = [
     ("file/below", "tracking.dir: got "),
     ("loop", "tracking.dir: got "),
     (LONG, "tracking.dir: got "),
-    ("a\0b", "tracking.dir: got 'a\\x00b'; no folder has that name"),
-    ("~nobody-of-that-name", "tracking.dir: got '~nobody-of-that-name'; no folder has that name"),
+    ("a\0b", "tracking.dir: got 'a\\x00b'; it is not a valid path"),
+    ("~nobody-of-that-name", "tracking.dir: got '~nobody-of-that-name'; it is not a valid path"),
     ("half", "tracking.dir: got "),
     ("foreign", "tracking.dir: got sqlite:///"),
 ]
@@ -94,7 +97,7 @@ OTHERS = [
     ("generate", ["best", "--uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("score", ["best", "--uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("reproduce", ["best", "--uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
-    ("reproduce", ["best", "--dir=a\0b"], "tracking.dir: got 'a\\x00b'; no folder has that name"),
+    ("reproduce", ["best", "--dir=a\0b"], "tracking.dir: got 'a\\x00b'; it is not a valid path"),
     ("reproduce", ["best", "--dir=loop"], "tracking.dir: got "),
     ("ui", ["--uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("ui", ["--uri=sqlite:///folder"], f"{URI} "),
@@ -150,7 +153,7 @@ STORAGES = [
     ("postgresql+no://me:hunter2@h/x", f"{STORAGE} postgresql+no://me:***@h/x; SQLAlchemy knows"),
     ("mysql://host:port/x", f"{STORAGE} mysql://host:port/x; allowed: a database, as "),
     ("journal.log", f"{STORAGE} journal.log; allowed: a database, as "),
-    ("redis://host", f"{STORAGE} redis://host; SQLAlchemy knows no driver redis"),
+    ("redis://host", f"{STORAGE} redis://host; SQLAlchemy has no driver redis"),
 ]
 
 

@@ -128,7 +128,10 @@ REQUESTS = [
     ),
     (["seed=0,1", "runner.slots=none"], ["runner.slots: got none; allowed: auto, or a whole numb"]),
     (["seed=0,1", "runner.slots=900"], ["runner.slots: got 900; allowed: at most one"]),
-    (["seed=0,1", "runner.device=gpu"], ["runner.device: got gpu; this process may use none here"]),
+    (
+        ["seed=0,1", "runner.device=gpu"],
+        ["runner.device: got gpu; no GPU is visible to this process"],
+    ),
     (["search=fcd", "score=none"], ["score: got none; a search is ranked by score/fcd"]),
     # The search space.
     (["model.dropout=interval(0,0.5)"], ["hydra.sweeper.n_trials: has no value", "sampler: a sea"]),
@@ -187,7 +190,10 @@ REQUESTS = [
         ["score.classifier: got /nowhere", "data.dir: got /nowhere; there is no train-images"],
     ),
     # Where trials are kept.
-    (["seed=0,1", f"{STORAGE}=sqlite://"], [f"{STORAGE}: got sqlite://; it is kept in memory"]),
+    (
+        ["seed=0,1", f"{STORAGE}=sqlite://"],
+        [f"{STORAGE}: got sqlite://; it would be kept in memory"],
+    ),
     (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:; it is"]),
     (
         ["seed=0,1", f"{STORAGE}=sqlite:////dev/null/x.db"],

@@ -14,7 +14,7 @@ import pytest
 from refusals import ask, require_refusal
 from shelf import make_shelf
 
-ALLOWED = "allowed: best, study:NAME, a run id"
+ALLOWED = "allowed: best, study:NAME or a run id"
 NO_STORE = "tracking.dir: "
 
 # Of every verb that reads runs: words that make it look for one, and how its target is called.
@@ -30,7 +30,7 @@ TARGETS = {
     "nonsense": f"got nonsense; {ALLOWED}",
     "": f"got ; {ALLOWED}",
     "0123": f"got 0123; {ALLOWED}",
-    "ffffffff": "got ffffffff; no run begins so",
+    "ffffffff": "got ffffffff; it matches no run",
     "f" * 32: f"got {'f' * 32}; there is no such run",
     "FFFFFFFF": f"got FFFFFFFF; {ALLOWED}",
     "DELETED_RUN": "got ",
@@ -50,7 +50,7 @@ NO_PLACE = [
     for place, fault in {
         "--dir=nowhere": NO_STORE,
         "--dir=FILE": NO_STORE,
-        "--dir=~nobody-such/x": "tracking.dir: got '~nobody-such/x'; no folder has that name",
+        "--dir=~nobody-such/x": "tracking.dir: got '~nobody-such/x'; it is not a valid path",
         "--uri=": "tracking.uri: got ",
         "--nonsense": "unrecognized arguments: --nonsense",
     }.items()
@@ -100,7 +100,7 @@ COMPARE = [
     (["ONE_RUN"], ["the following arguments are required: B"]),
     (["ONE_RUN", "OTHER_RUN", "nonsense"], ["unrecognized arguments: nonsense"]),
     (["nonsense", "ffffffff"], ["A: got nonsense", "B: got ffffffff"]),
-    (["ONE_RUN", "study:blank"], ["B: got study:blank; no trial of it has a score"]),
+    (["ONE_RUN", "study:blank"], ["B: got study:blank; none of its trials has a score"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=3"], ["--step: got 3; allowed: none, these runs have no"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=x"], ["--step: invalid int value: 'x'"]),
     (["ONE_RUN", "TRIAL_RUN", "--html="], ["--html: got nothing; allowed: a name that ends"]),
@@ -128,7 +128,7 @@ UI = [
     (["--port=x"], ["--port: invalid int value: 'x'"]),
     (["ONE_RUN", "OTHER_RUN"], ["unrecognized arguments: "]),
     (["--optuna"], ["--optuna: got no study; allowed: study:NAME with a journal there"]),
-    (["study:s", "--optuna"], ["--optuna: there is no "]),
+    (["study:s", "--optuna"], ["--optuna: ", "does not exist; allowed: study:NAME with a journal"]),
     (["--optuna=study:../../x"], ["TARGET: got "]),
     (["--optuna=nonsense"], ["--optuna: got nonsense; "]),
     (["--optuna=nonsense://x"], ["--optuna: got nonsense://x; "]),

@@ -34,7 +34,7 @@ def test_threads_and_commit_are_decisive():
 def test_another_system_is_told_and_changes_nothing():
     machine = {"cpu": "Xeon", "os": "Linux-7", "cpu_flags": ["avx2", "fma"]}
     assert differ(machine=machine) == [
-        ("machine.os was Linux-6, now Linux-7 (changes no result)", False)
+        ("machine.os was Linux-6, now Linux-7 (does not change results)", False)
     ]
 
 
@@ -46,8 +46,8 @@ def test_packages_are_compared_by_name_those_that_compute_first():
     found = differ(packages=["keras==3.16.0", "rich==14.1"])
     assert found == [
         ("package keras was 3.15.1, now 3.16.0", True),
-        ("package pip was 24.0, now not there (changes no result)", False),
-        ("package rich was 14.0, now 14.1 (changes no result)", False),
+        ("package pip was 24.0, now not installed (does not change results)", False),
+        ("package rich was 14.0, now 14.1 (does not change results)", False),
     ]
 
 

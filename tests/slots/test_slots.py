@@ -27,11 +27,11 @@ def test_a_full_gpu_is_left_out_and_named():
     gpus = [*make_gpus(1), Gpu("GPU-full", "H100", 80_000, 70_000, 1)]
     found = divide(Devices(gpus, CORES), None, 1, None)
     assert [slot.gpu for slot in found.slots] == ["GPU-0"]
-    assert found.left_out == {"GPU-full": "H100: others use 70,000 of 80,000 MiB"}
+    assert found.left_out == {"GPU-full": "H100: 70,000 of 80,000 MiB are in use"}
 
 
 def test_full_gpus_alone_are_refused_and_not_replaced_by_cores():
-    with pytest.raises(RequestError, match="others use 70,000"):
+    with pytest.raises(RequestError, match="70,000 of 80,000 MiB are in use"):
         divide(Devices(make_gpus(2, used_mib=70_000), CORES), None, 1, None)
 
 
@@ -70,5 +70,5 @@ def test_without_gpus_the_cores_are_divided(cores, count, threads, widths):
 
 
 def test_more_slots_than_cores_are_refused():
-    with pytest.raises(RequestError, match="got 3; allowed: at most one for each of 2 cores"):
+    with pytest.raises(RequestError, match="got 3; allowed: at most one for each of the 2 cores"):
         divide(Devices([], range(2)), 3, 1, None)

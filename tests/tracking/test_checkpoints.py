@@ -84,7 +84,7 @@ def test_a_half_written_one_is_not_seen(tmp_path):
 
 def test_where_none_is_whole_nothing_starts_over_in_silence(tmp_path):
     write_checkpoint(tmp_path, make(1)).write_bytes(b"")
-    with pytest.raises(RequestError, match="no other checkpoint is whole; start the run again"):
+    with pytest.raises(RequestError, match="there is no intact checkpoint; start a new run"):
         read_newest(tmp_path, refuse)
     assert not list(tmp_path.glob("damaged_*"))
 
@@ -92,7 +92,7 @@ def test_where_none_is_whole_nothing_starts_over_in_silence(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"not at all"])
 def test_a_file_that_only_has_the_name_of_a_checkpoint_is_refused(tmp_path, content):
     (tmp_path / f"step_000000001_{hashlib.sha256(content).hexdigest()}.npz").write_bytes(content)
-    with pytest.raises(RequestError, match="is damaged, and no other"):
+    with pytest.raises(RequestError, match="is damaged, and there is no intact"):
         read_newest(tmp_path, refuse)
 
 

@@ -34,9 +34,9 @@ def test_each_value_that_differs_is_named(folder):
     now = {"device": {"kind": "cpu", "threads": 1, "jit": True}, "packages": ["keras==3.2"]}
     assert find_edits(folder, "provenance.json", now) == (
         "device.threads was logged as 2, the file has 1",
-        "packages: keras==3.1 was logged, the file does not have it",
-        "packages: numpy==2.0 was logged, the file does not have it",
-        "packages: keras==3.2 was not logged, the file has it",
+        "packages: keras==3.1 was logged but is not in the file",
+        "packages: numpy==2.0 was logged but is not in the file",
+        "packages: keras==3.2 is in the file but was not logged",
         "device.jit was not logged, the file has True",
     )
 
@@ -44,13 +44,13 @@ def test_each_value_that_differs_is_named(folder):
 @pytest.mark.parametrize(
     ("logged", "now", "words"),
     [
-        ({"a": None}, {}, "a was logged as null, the file does not have it"),
+        ({"a": None}, {}, "a was logged as null but is not in the file"),
         ({"a": None}, {"a": 0}, "a was logged as null, the file has 0"),
         ({"a": 1}, {"a": "1"}, "a was logged as 1, the file has '1'"),
-        ({"a": {"b": 1}}, {"a": 1}, "a.b was logged as 1, the file does not have it"),
-        ({"a": [1, 2]}, {"a": [2, 1]}, "a: its items have another order"),
+        ({"a": {"b": 1}}, {"a": 1}, "a.b was logged as 1 but is not in the file"),
+        ({"a": [1, 2]}, {"a": [2, 1]}, "a: the order of the items differs"),
         ({"a": [1]}, {"a": 1}, "a was logged as [1], the file has 1"),
-        (["x"], ["x", "x"], "x was not logged, the file has it"),
+        (["x"], ["x", "x"], "x is in the file but was not logged"),
     ],
 )
 def test_a_difference_is_named(logged, now, words):

@@ -92,7 +92,7 @@ def test_nobody_waits_longer_than_ten_seconds():
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(hurried):
     with listening(say_nothing) as port:
-        assert "does not answer (nothing in 1 s)" in refuse(f"http://127.0.0.1:{port}")
+        assert "does not answer (no answer in 1 s)" in refuse(f"http://127.0.0.1:{port}")
 
 
 def test_a_server_that_hangs_up_is_named():
@@ -170,4 +170,4 @@ def test_a_database_server_that_is_down_is_named_at_once(driver):
 def test_a_database_server_that_says_nothing_is_given_up(driver, hurried):
     with listening(say_nothing) as port:
         fault = refuse(f"postgresql+psycopg2://me:hunter2@127.0.0.1:{port}/runs")
-    assert "does not answer (nothing in 1 s)" in fault
+    assert "does not answer (no answer in 1 s)" in fault

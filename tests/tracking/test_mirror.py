@@ -189,7 +189,7 @@ def test_the_mlflow_run_of_another_folder_is_refused(folder, make_folder, tracki
     other = make_folder("another")
     shutil.copy(folder.root / MLFLOW_FILE, other.root)
     writes.clear()
-    with pytest.raises(RequestError, match=f"names run .*, whose folder is {folder.root}"):
+    with pytest.raises(RequestError, match=f"names run .*, which belongs to {folder.root}"):
         Mirror(other, tracking).update()
     assert writes == []
 

@@ -178,7 +178,9 @@ def test_a_foreign_database_is_not_changed(tmp_path):
             file.execute(f"PRAGMA journal_mode = {journal}")
             file.execute("CREATE TABLE songs (title)")
         before = path.read_bytes()
-        with pytest.raises(RequestError, match="it is no MLflow store, but has the tables songs"):
+        with pytest.raises(
+            RequestError, match="it is not an MLflow store: it has the tables songs"
+        ):
             connect(find_store(f"sqlite:///{path}", "elsewhere"))
         assert path.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"delete.db", "wal.db"}
@@ -219,7 +221,7 @@ def test_an_older_store_is_not_migrated_and_the_command_is_named(tmp_path):
         file.execute("DROP TABLE issues")
         file.commit()
     before = store.database.read_bytes()
-    with pytest.raises(RequestError, match=f"then: mlflow db upgrade {re.escape(store.uri)}"):
+    with pytest.raises(RequestError, match=f"then run: mlflow db upgrade {re.escape(store.uri)}"):
         connect(store)
     assert store.database.read_bytes() == before
 
