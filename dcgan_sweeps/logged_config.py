@@ -146,7 +146,7 @@ def require_single_keys(nested: Mapping[str, Any]) -> None:
     for value in nested.values():
         names += value if isinstance(value, Mapping) else ()
     dotted = sorted(name for name in map(str, names) if "." in name)
-    problem = "has a dot in its name; allowed: nested mappings, one for each part of the key"
+    problem = "has a dot in its name; allowed: nested mappings, one for each part of it"
     require_none([Fault(name, problem) for name in dotted[:NAMED]])
 
 

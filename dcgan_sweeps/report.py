@@ -68,8 +68,8 @@ def make_parser() -> Parser:
     )
     add("--where", metavar="FILTER", action="append", default=[], help=where)
     identity = (
-        "score identity to rank by, or its beginning (default: the one that all runs have, or that of"
-        " the newest complete run)"
+        "score identity to rank by, or its beginning (default: the one that all runs have, or"
+        " that of the newest complete run)"
     )
     add("--identity", help=identity)
     limit = f"show at most LIMIT runs (default: {LIMIT}; with --json, --csv or --html: all)"

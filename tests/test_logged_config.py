@@ -81,7 +81,7 @@ def test_a_configuration_keeps_the_hash_that_an_earlier_version_gave_it():
 def test_a_key_that_is_given_twice_is_refused():
     logged = nested() | {"optimizer.lr": 0.5}
     assert faults_of(logged) == [
-        "optimizer.lr: has a dot in its name; allowed: nested mappings, one for each part of the key"
+        "optimizer.lr: has a dot in its name; allowed: nested mappings, one for each part of it"
     ]
 
 
