@@ -34,7 +34,7 @@ def test_a_configuration_cannot_be_changed(tiny):
         ("runner.device=tpu", "runner.device: got tpu; allowed: auto, cpu, gpu"),
         ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
         ("data.limit=31", "data.limit: got 31; allowed: at least train.batch_size, 32"),
-        ("data.count=300", "data.count: got 300; allowed: a number with data=synthetic"),
+        ("data.count=300", "data.count: got 300; allowed: a number with data=synthetic, else null"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
