@@ -164,7 +164,10 @@ def test_a_taken_port_is_named_and_the_dashboard_has_the_study(gallery, open_pag
     [
         (["study:none"], "TARGET: got study:none; experiment dcgan_sweeps has no such study"),
         (["--optuna"], "--optuna: got no study; allowed: study:NAME with a journal there"),
-        (["--uri", "http://127.0.0.1:1"], "got http://127.0.0.1:1, which is a server; open it in a browser"),
+        (
+            ["--uri", "http://127.0.0.1:1"],
+            "got http://127.0.0.1:1, which is a server; open it in a browser",
+        ),
     ],
 )
 def test_what_cannot_be_opened_is_refused(gallery, words, line):

@@ -38,7 +38,10 @@ EXPERIMENTS = [
         HEAD + "optimizer: 5\n",
         ["optimizer: got 5 in FILE, line 2; allowed: keys below it, such as optimizer.KEY"],
     ),
-    (HEAD + "optimizer.lr: 1e-3\n", ["'optimizer.lr': there is no such key in FILE, line 2; write"]),
+    (
+        HEAD + "optimizer.lr: 1e-3\n",
+        ["'optimizer.lr': there is no such key in FILE, line 2; write"],
+    ),
     (HEAD + "1: 2\n", ["1: there is no such key in FILE, line 2"]),
     (
         HEAD + "data: {limit: 5}\n",
