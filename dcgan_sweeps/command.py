@@ -151,7 +151,7 @@ class Parser(argparse.ArgumentParser):
         self,
         prog: str,
         *,
-        description: str,
+        description: str = "",
         examples: Sequence[str] = (),
         status: str = "",
         epilog: str = "",

@@ -167,8 +167,8 @@ def find_journal(options: argparse.Namespace) -> Path:
         raise refuse("TARGET", problem)
     journal = resolve_folder("--dir", options.dir) / "studies" / study / "journal.log"
     if not options.optuna and not (study and journal.is_file()):
-        got = f"{journal} does not exist" if study else f"got {target or 'no study'}"
-        problem = f"{got}; allowed: study:NAME with a journal, or --optuna STORAGE"
+        got = f"{target}; {journal} does not exist" if study else target or "no study"
+        problem = f"got {got}; allowed: study:NAME with a journal, or --optuna STORAGE"
         raise refuse("--optuna", problem)
     return journal
 

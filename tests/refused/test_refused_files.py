@@ -237,8 +237,8 @@ DAMAGED_ARTIFACTS = [
     *((REPRODUCE, "provenance.json", name, OF_JSON[name]) for name in ("deep", "a list", "zeros")),
     *((COMPARE, "provenance.json", name, OF_JSON[name]) for name in ("deep", "a list", "empty")),
     *((COMPARE, "provenance.json", name, OF_JSON[name]) for name in ("binary", "utf-16")),
-    (COMPARE, "provenance.json", "huge", "has 1,500,000 bytes; allowed: at most 1,000,000"),
-    (REPRODUCE, "config/config.yaml", "huge", "has 1,500,000 bytes; allowed: at most 1,000,000"),
+    (COMPARE, "provenance.json", "huge", "is too large; allowed: at most 1,000,000 bytes"),
+    (REPRODUCE, "config/config.yaml", "huge", "is too large; allowed: at most 1,000,000 bytes"),
     (REPRODUCE, "git.diff", "binary", "is not text"),
 ]
 

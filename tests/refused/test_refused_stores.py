@@ -150,7 +150,7 @@ STORAGES = [
     ("sqlite:///foreign.db", f"{STORAGE} sqlite:///"),
     ("sqlite:///older.db", f"{STORAGE} sqlite:///"),
     ("sqlite:///text.db", "hydra.sweeper.storage: sqlite:///"),
-    ("postgresql+no://me:hunter2@h/x", f"{STORAGE} postgresql+no://me:***@h/x; SQLAlchemy knows"),
+    ("postgresql+no://me:hunter2@h/x", f"{STORAGE} postgresql+no://me:***@h/x; SQLAlchemy has"),
     ("mysql://host:port/x", f"{STORAGE} mysql://host:port/x; allowed: a database, as "),
     ("journal.log", f"{STORAGE} journal.log; allowed: a database, as "),
     ("redis://host", f"{STORAGE} redis://host; SQLAlchemy has no driver redis"),

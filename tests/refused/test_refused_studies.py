@@ -124,7 +124,7 @@ REQUESTS = [
     (["seed=0,1", "hydra.sweeper.study_name=a/b"], ["hydra.sweeper.study_name: got a/b; allowed"]),
     (
         ["seed=0,1", "hydra.sweeper.study_name=.."],
-        ["hydra.sweeper.study_name: got ..; allowed: le"],
+        ["hydra.sweeper.study_name: got ..; allowed: at most 120 let"],
     ),
     (["seed=0,1", "runner.slots=none"], ["runner.slots: got none; allowed: auto, or a whole numb"]),
     (["seed=0,1", "runner.slots=900"], ["runner.slots: got 900; allowed: at most one"]),
@@ -171,7 +171,7 @@ REQUESTS = [
     # What the trials would read.
     (
         ["seed=0,1", "data.dir=/nowhere"],
-        ["data.dir: got /nowhere; there is no train-images-idx3-ubyte"],
+        ["data.dir: got /nowhere; it has no train-images-idx3-ubyte"],
     ),
     (["seed=0,1", "score.classifier=/nowhere"], ["score.classifier: got /nowhere/classifier.npz"]),
     (["seed=0,1", "data.limit=60001"], ["data.limit: got 60001; allowed: at most 60000"]),
@@ -187,14 +187,17 @@ REQUESTS = [
     ),
     (
         ["data.dir=/nowhere", "score.classifier=/nowhere", "seed=0,1"],
-        ["score.classifier: got /nowhere", "data.dir: got /nowhere; there is no train-images"],
+        ["score.classifier: got /nowhere", "data.dir: got /nowhere; it has no train-images"],
     ),
     # Where trials are kept.
     (
         ["seed=0,1", f"{STORAGE}=sqlite://"],
         [f"{STORAGE}: got sqlite://; it would be kept in memory"],
     ),
-    (["seed=0,1", f"{STORAGE}=sqlite:///:memory:"], [f"{STORAGE}: got sqlite:///:memory:; it is"]),
+    (
+        ["seed=0,1", f"{STORAGE}=sqlite:///:memory:"],
+        [f"{STORAGE}: got sqlite:///:memory:; it would"],
+    ),
     (
         ["seed=0,1", f"{STORAGE}=sqlite:////dev/null/x.db"],
         [f"{STORAGE}: got /dev/null/x.db; Not a"],

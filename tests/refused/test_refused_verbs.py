@@ -127,12 +127,15 @@ UI = [
     (["--port=0"], ["--port: got 0; allowed: 1 to 65535"]),
     (["--port=x"], ["--port: invalid int value: 'x'"]),
     (["ONE_RUN", "OTHER_RUN"], ["unrecognized arguments: "]),
-    (["--optuna"], ["--optuna: got no study; allowed: study:NAME with a journal there"]),
-    (["study:s", "--optuna"], ["--optuna: ", "does not exist; allowed: study:NAME with a journal"]),
+    (["--optuna"], ["--optuna: got no study; allowed: study:NAME with a journal"]),
+    (["study:s", "--optuna"], ["--optuna: got study:s; /"]),
     (["--optuna=study:../../x"], ["TARGET: got "]),
     (["--optuna=nonsense"], ["--optuna: got nonsense; "]),
     (["--optuna=nonsense://x"], ["--optuna: got nonsense://x; "]),
-    (["--uri=http://127.0.0.1:9"], ["--uri: http://127.0.0.1:9 is a server already"]),
+    (
+        ["--uri=http://127.0.0.1:9"],
+        ["--uri: got http://127.0.0.1:9, which is a server; open it in a browser"],
+    ),
 ]
 SCORE = [
     ([], ["the following arguments are required: TARGET|KEY=VALUE"]),
