@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
     XDG_CACHE_HOME=/data
 
 WORKDIR /app
-# The dependencies change seldom and the code often: each has its layer.
+# Dependencies have a layer of their own, because they change less often than the code.
 COPY requirements/${LOCK}.txt requirements/
 RUN python -m pip install --require-hashes --requirement requirements/${LOCK}.txt
 COPY pyproject.toml README.md LICENSE ./

@@ -1,11 +1,11 @@
 # make setup | run | test | lint | docs | notebook | ui | bench | lock
-# ARGS="..." is handed to run, test, ui and bench.
+# ARGS="..." is passed to run, test, ui and bench.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
-# LOCK=gpu installs the packages for an NVIDIA GPU as well.
+# LOCK=gpu also installs the packages for an NVIDIA GPU.
 LOCK ?= use
 INSTALLED := $(VENV)/$(LOCK).stamp
 
@@ -23,10 +23,10 @@ ui: $(INSTALLED)
 test: setup browser $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
-# The tests that look at pages need a browser: Debian's, or CHROMIUM=/path/to/another.
+# The browser tests need Chromium: Debian's, or another one with CHROMIUM=/path/to/it.
 browser:
 	@command -v "$${CHROMIUM:-chromium}" > /dev/null && exit; \
-	command -v apt-get > /dev/null || { echo "no browser: install Chromium, or name one: CHROMIUM=/path make test"; exit 1; }; \
+	command -v apt-get > /dev/null || { echo "there is no browser; install Chromium, or name one: CHROMIUM=/path make test"; exit 1; }; \
 	echo "installing chromium ..."; \
 	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
@@ -55,10 +55,10 @@ notebook: setup $(VENV)/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)" $(BIN)/jupyter execute --inplace build/notebook/notebook.ipynb
 	cp build/notebook/notebook.ipynb docs/
 
-# A stamp is as old as the lock file that it was installed from.
+# A stamp file marks that a lock file is installed; a newer lock file is installed again.
 $(INSTALLED): requirements/$(LOCK).txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = (3, 11) <= v < (3, 14); \
-	    ok or sys.exit("Python %d.%d is not served; allowed: 3.11 to 3.13. Name one: make PYTHON=python3.12" % v[:2])'
+	    ok or sys.exit("got Python %d.%d; allowed: 3.11 to 3.13, as in: make PYTHON=python3.12" % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked dependencies into $(VENV) (a few minutes on a fresh machine) ..."
 	@$(PIP) --require-hashes --requirement requirements/$(LOCK).txt
@@ -73,7 +73,7 @@ $(VENV)/dev.stamp: $(INSTALLED) requirements/dev.txt
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
-# Newest versions that pyproject.toml allows. Locks carry versions and hashes, and no URL.
+# Locks the newest versions that pyproject.toml allows. Lock files have versions and hashes, no URLs.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --no-annotate
 lock: $(VENV)/dev.stamp

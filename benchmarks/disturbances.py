@@ -1,10 +1,10 @@
-"""Real images, disturbed: what a score of generators has to notice, from hardly visible to severe.
+"""Disturbs real images in ways that a score has to detect, from hardly visible to severe.
 
     for level in DISTURBANCES["blur"].levels:
         disturbed_u8 = DISTURBANCES["blur"].apply(Real(images_u8, labels), level, random)
 
-Heusel et al., 2017, figure 3, hold FID against such disturbances; the last two are of what a
-generator that collapsed would show.
+Heusel et al., 2017, figure 3, test FID with such disturbances. The last two imitate a collapsed
+generator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 ImagesU8 = npt.NDArray[np.uint8]
 SIDE = 28
-SWIRL_RADIUS = 10.0  # pixels from the centre to where a swirl turns by 1/e of its strength
+SWIRL_RADIUS = 10.0  # pixels; at this distance from the centre the turn is 1/e of the strength
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """A function that returns as many images in 0..255, and four levels, the mildest first."""
+    """A disturbance: a function from images to as many images in 0..255, and four rising levels."""
 
     meaning: str  # of a level, with its unit
     levels: tuple[float, float, float, float]
@@ -40,19 +40,19 @@ class Disturbance:
 
 
 def add_noise(real: Real, sd: float, random: np.random.Generator) -> ImagesU8:
-    """Return the images with Gaussian noise, independent in each pixel."""
+    """Return the images with independent Gaussian noise in each pixel."""
     return round_u8(real.images_u8 + random.normal(0.0, sd, real.images_u8.shape))
 
 
 def blur(real: Real, sd: float, random: np.random.Generator) -> ImagesU8:
-    """Return the images under a Gaussian filter of `sd` pixels."""
+    """Return the images after a Gaussian filter with a standard deviation of `sd` pixels."""
     return round_u8(gaussian_filter(real.images_u8.astype(np.float32), (0.0, sd, sd)))
 
 
 def cover(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
-    """Return the images with a black rectangle of `share` of the area each, anywhere inside.
+    """Return the images, each with a black rectangle at a random place.
 
-    Its height is from 0.7 to 1.4 of its width where the image has room.
+    The rectangle has `share` of the area. Its height is 0.7 to 1.4 times its width, if it fits.
     """
     count = len(real.images_u8)
     area = share * SIDE**2
@@ -64,14 +64,14 @@ def cover(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
 
 
 def span(lengths: npt.NDArray[np.floating], random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return (n, 28), true on `lengths` (n,) places in a row, anywhere."""
+    """Return (n, 28), true on `lengths` (n,) consecutive places that start at random."""
     starts = random.integers(0, SIDE - lengths.astype(int), endpoint=True)[:, None]
     places = np.arange(SIDE)
     return (places >= starts) & (places < starts + lengths[:, None])
 
 
 def swirl(real: Real, strength: float, random: np.random.Generator) -> ImagesU8:
-    """Return the images turned by `strength` radians at their centre, and less further out."""
+    """Return the images, turned by `strength` radians at the centre and by less further out."""
     down, right = np.indices((SIDE, SIDE)) - (SIDE - 1) / 2
     angles = strength * np.exp(-np.hypot(down, right) / SWIRL_RADIUS)
     sources = [
@@ -83,7 +83,7 @@ def swirl(real: Real, strength: float, random: np.random.Generator) -> ImagesU8:
 
 
 def add_salt_and_pepper(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
-    """Return the images with `share` of the pixels black or white, half of them each."""
+    """Return the images with `share` of the pixels set to black or white with equal probability."""
     shape = real.images_u8.shape
     grains = 255 * random.integers(0, 2, shape)
     return np.where(random.random(shape) < share, grains, real.images_u8).astype(np.uint8)
@@ -107,13 +107,13 @@ def read_digits() -> ImagesU8:
 
 
 def replay(real: Real, distinct: float, random: np.random.Generator) -> ImagesU8:
-    """Return `distinct` of the images, over and over."""
+    """Return as many images, which repeat `distinct` of them."""
     count = len(real.images_u8)
     return real.images_u8[np.resize(random.permutation(count)[: int(distinct)], count)]
 
 
 def drop_classes(real: Real, kept: float, random: np.random.Generator) -> ImagesU8:
-    """Return images of `kept` of the ten classes alone, each about equally often."""
+    """Return as many images, from only `kept` of the ten classes in about equal shares."""
     rows = np.flatnonzero(np.isin(real.labels, random.permutation(10)[: int(kept)]))
     return real.images_u8[np.resize(random.permutation(rows), len(real.labels))]
 

@@ -1,8 +1,8 @@
-"""What the score notices, and what it owes to finite samples: `python -m benchmarks.evidence`.
+"""Measures which disturbances the score detects, and its bias: `python -m benchmarks.evidence`.
 
-Writes into FOLDER, docs/images unless named, and prints as Markdown tables:
-- score_disturbances.png and score_disturbed_images.png: real images disturbed in eight ways;
-- score_bias.png: the distance of samples of one Gaussian, and of real images, by their number.
+Writes these images to FOLDER (default: docs/images) and prints their data as Markdown tables:
+- score_disturbances.png and score_disturbed_images.png: real images with eight disturbances;
+- score_bias.png: distances by the number of images, for a Gaussian and for real images.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from dcgan_sweeps.tracking.pictures import draw_grid
 ImagesU8 = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 Read = Callable[[ImagesU8], Features]
-Expect = Callable[[float], float]  # the distance by the formula, of a number of images
+Expect = Callable[[float], float]  # from a number of images to the expected distance
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 COUNTS = (1_000, 2_000, 5_000, 10_000)
-REALS = 10_000  # in the holdout, whose moments are shipped
-DRAWS = 50  # of a Gaussian, for each count
-SHOWN, ACROSS = 8, 4  # images in a cell, and beside each other
-# Okabe and Ito: told apart by the colour-blind, and by their marks.
+REALS = 10_000  # real images in the holdout set; the package ships its moments
+DRAWS = 50  # samples of a Gaussian for each count
+SHOWN, ACROSS = 8, 4  # images in a cell, and in each of its rows
+# Colours of Okabe and Ito, which colour-blind people can distinguish; so are the markers.
 BLUE, ORANGE, BLACK = "#0072B2", "#E69F00", "#000000"
-GREYS = 64  # of the picture of images, which shall be small
+GREYS = 64  # grey levels of the image file, to keep it small
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Of some distances, with its standard error; NaN for that of one distance."""
+    """A mean of distances with its standard error, which is NaN for a single distance."""
 
     value: float
     error: float
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def prepare_reading(settings: Score, images: Images) -> tuple[Read, Moments]:
-    """Return what maps images to features, and the moments that they are held against."""
+    """Return a function from images to features, and the moments of the holdout set."""
     from dcgan_sweeps.scoring.fcd import prepare_scorer
 
     scorer = prepare_scorer(settings, images)
@@ -81,7 +81,7 @@ def prepare_reading(settings: Score, images: Images) -> tuple[Read, Moments]:
 
 
 def show_disturbances(real: Real, read: Read, holdout: Moments, folder: Path) -> None:
-    """Write both pictures of the disturbances, and print their distances."""
+    """Write both images of the disturbances, and print their distances."""
     draw_images(real, folder / "score_disturbed_images.png")
     floor = frechet_distance(holdout, measure_moments(read(real.images_u8)))
     curves = {}
@@ -99,7 +99,7 @@ def disturb(real: Real, disturbance: Disturbance) -> Iterable[ImagesU8]:
 
 
 def tabulate_curves(floor: float, curves: Mapping[str, Sequence[float]]) -> str:
-    """Return the distances as a Markdown table, each behind its level."""
+    """Return the distances as a Markdown table, each after its level."""
     rows = [
         f"Undisturbed: {floor:.2f}. A cell: level: `fcd`.",
         "",
@@ -115,7 +115,7 @@ def tabulate_curves(floor: float, curves: Mapping[str, Sequence[float]]) -> str:
 
 
 def draw_curves(floor: float, curves: Mapping[str, Sequence[float]], picture: Path) -> None:
-    """Draw a panel a disturbance into a PNG file; the levels stand at equal steps."""
+    """Write a PNG file with a panel for each disturbance; its levels are equally spaced."""
     figure, panels = plt.subplots(2, 4, figsize=(10, 5.2), layout="constrained", sharey=True)
     for panel, (name, distances) in zip(panels.flat, curves.items(), strict=True):
         disturbance = DISTURBANCES[name]
@@ -133,7 +133,7 @@ def draw_curves(floor: float, curves: Mapping[str, Sequence[float]], picture: Pa
 
 
 def draw_images(real: Real, picture: Path) -> None:
-    """Draw a row a disturbance into a PNG file: the original and the four levels."""
+    """Write a PNG file with a row for each disturbance: the original and the four levels."""
     rows = stream(0, "shown").permutation(len(real.images_u8))[:SHOWN]
     figure, panels = plt.subplots(len(DISTURBANCES), 5, figsize=(10, 8), layout="constrained")
     for line, (name, disturbance) in zip(panels, DISTURBANCES.items(), strict=True):
@@ -177,7 +177,7 @@ def show_bias(features: Features, holdout: Moments, picture: Path) -> None:
 
 
 def measure_parts(features: Features, count: int, holdout: Moments) -> npt.NDArray[np.float64]:
-    """Return the distance of each set of `count` features that follow each other, none twice."""
+    """Return the distance of each of the disjoint sets of `count` consecutive features."""
     parts = features[: len(features) // count * count].reshape(-1, count, features.shape[1])
     return np.array([frechet_distance(holdout, measure_moments(each)) for each in parts])
 
@@ -189,7 +189,7 @@ def average(distances: npt.NDArray[np.float64]) -> Mean:
 
 
 def tabulate_bias(expect: Expect, drawn: Sequence[Mean], real: Sequence[Mean]) -> str:
-    """Return what the picture shows as a Markdown table."""
+    """Return the data of the image as a Markdown table."""
     rows = [
         "| images | formula | Gaussian, measured | test images |",
         "|---|---|---|---|",
@@ -205,7 +205,7 @@ def describe(mean: Mean) -> str:
 
 
 def draw_bias(expect: Expect, drawn: Sequence[Mean], real: Sequence[Mean], picture: Path) -> None:
-    """Draw the distances over the number of images into a PNG file, with standard errors."""
+    """Write a PNG file of the distances over the number of images, with standard errors."""
     figure, panel = plt.subplots(figsize=(8, 4.5), layout="constrained")
     counts = np.geomspace(COUNTS[0], COUNTS[-1])
     panel.plot(counts, [expect(n) for n in counts], color=BLACK, label="formula, to order 1/n")

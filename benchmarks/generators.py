@@ -1,8 +1,8 @@
-"""How far a score can be trusted, by real generators: `python -m benchmarks.generators TARGET ...`.
+"""Measures the reliability of the score: `python -m benchmarks.generators TARGET ...`.
 
-Scores each generator by the shipped classifier and by others, and says how alike they rank them;
-how much a score moves with the latents, with the number of images, and with the training seed.
-Nothing is logged. The tables are those of docs/score.md.
+Scores each generator with the shipped classifier and with others, and prints the rank correlations.
+Prints how the score varies with the latents, the number of images and the training seed. Logs
+nothing. docs/score.md has these tables.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLOURS, MARKS = ("#0072B2", "#E69F00", "#009E73"), ("o", "s", "^")  # Okabe and
 
 @dataclass(frozen=True)
 class Drawn:
-    """A run's generator, and the images that it is scored by."""
+    """A run's generator, and the images by which it is scored."""
 
     run: LoggedRun
     generator: Generator
@@ -89,14 +89,14 @@ def main() -> None:
 
 
 def draw(client: Client, run: LoggedRun, scorer: Scorer) -> Drawn:
-    """Return a run's generator with its fakes."""
+    """Return a run's generator with its fake images."""
     generator = load_generator(client, run)
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)
     return Drawn(run, generator, scorer.draw(sample, generator.latent_dim))
 
 
 def score_all(scorer: Scorer, drawn: list[Drawn]) -> list[float]:
-    """Return the fcd of each, by the classifier of `scorer`."""
+    """Return the fcd of each generator with the classifier of `scorer`."""
     reads = (scorer.classifier.read(each.fakes.images_u8, 500) for each in drawn)
     return [scorer.score(Fakes(np.empty(0), Set(*read))).fcd for read in reads]
 
@@ -113,7 +113,7 @@ def print_rankings(drawn: list[Drawn], scores: dict[str, list[float]]) -> None:
 
 
 def draw_rankings(scores: dict[str, list[float]], picture: Path) -> None:
-    """Draw the scores by each other classifier over those by the shipped one."""
+    """Plot the scores with each other classifier over those with the shipped one."""
     mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
     (shipped, first), *others = scores.items()
@@ -126,7 +126,7 @@ def draw_rankings(scores: dict[str, list[float]], picture: Path) -> None:
 
 
 def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print the extra metrics of some generators beside those of real images."""
+    """Print the extra metrics of some generators next to those of real images."""
     rows = np.arange(len(scorer.images.train_u8))
     seen = [scorer.examine(each.fakes, rows, print).metrics for each in drawn]
     print("\n| | " + " | ".join(each.name for each in drawn) + " | real images |")
@@ -140,7 +140,7 @@ def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
 
 
 def print_counts(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print the fcd by fewer images, and that of endless ones."""
+    """Print the fcd of fewer images, and the extrapolated fcd of infinitely many."""
     print("\n| generator | " + " | ".join(f"{count:,}" for count in COUNTS) + " | extrapolated |")
     print("|---|" + "---|" * (len(COUNTS) + 1))
     for each in drawn:
@@ -155,7 +155,7 @@ def print_counts(scorer: Scorer, drawn: list[Drawn]) -> None:
 
 
 def print_latent_noise(scorer: Scorer, drawn: list[Drawn]) -> None:
-    """Print how the fcd of one generator moves with the latents, and the error that is logged."""
+    """Print how the fcd of each generator varies with the latents, and its logged error."""
     print(f"\n| generator | mean of {LATENT_SEEDS} latent seeds | sd | logged error |")
     print("|---|---|---|---|")
     for each in drawn:
@@ -173,7 +173,7 @@ def print_latent_noise(scorer: Scorer, drawn: list[Drawn]) -> None:
 
 
 def print_training_noise(trials: list[LoggedRun]) -> None:
-    """Print how the score moves with the training seed."""
+    """Print how the score varies with the training seed."""
     values = [run.metrics["score/fcd"] for run in trials]
     mean, deviation = statistics.mean(values), statistics.stdev(values)
     shown = ", ".join(f"{value:.1f}" for value in values)

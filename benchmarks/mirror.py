@@ -1,8 +1,9 @@
-"""What tracking costs a run, whatever its tracker does: `python -m benchmarks.mirror`.
+"""Measures what tracking costs a run, also with a failing tracker: `python -m benchmarks.mirror`.
 
-The same short training without a tracker, with a healthy MLflow server, and with each fault of one
-from the end of the first epoch on, in turn. The server runs on the same cores as the training, so
-a healthy one costs what it computes as well; the faults show what the harness itself costs.
+Repeats a short training without a tracker, with a healthy MLflow server, and with each kind of
+server failure from the end of the first epoch. The server runs on the same cores as the training,
+so the cost of a healthy server includes its own CPU time. The failures show the cost of the
+harness alone.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Cost:
-    """Speed of one run after its first epoch, and the largest memory of its process."""
+    """The speed of a run after its first epoch, and the peak memory of its process."""
 
     images_per_s: float
     rss_mib: float
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def print_table(costs: dict[str, list[Cost]]) -> None:
-    """Print each way against no tracker, turn by turn, as a Markdown table."""
+    """Print a Markdown table that compares each way with no tracker, turn by turn."""
     print("\n| tracker | images/s | of those without | from, to | peak memory | delivering |")
     print("|---|---|---|---|---|---|")
     for way, values in costs.items():
@@ -74,7 +75,7 @@ def print_table(costs: dict[str, list[Cost]]) -> None:
 
 
 def measure(way: str, place: Path, server: Server, epochs: int, images: int) -> Cost:
-    """Train once in a process of its own, the tracker being in the way from epoch 1 on."""
+    """Return the cost of one training in a new process; the fault begins after epoch 1."""
     words = [f"train.epochs={epochs}", f"data.limit={images}", "score=none", "seed=0"]
     words += ["tracking.log_every=5", "tracking.system_metrics_s=1", "tracking.flush_timeout_s=2"]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
@@ -105,7 +106,7 @@ def measure(way: str, place: Path, server: Server, epochs: int, images: int) -> 
 
 @contextmanager
 def fault(way: str, server: Server, proxy: Proxy) -> Iterator[None]:
-    """Have the server or its proxy fail as `way` says, and be well again afterwards."""
+    """Make the server or its proxy fail in this context, and restore it afterwards."""
     if way == STOPPED:
         server.stop()
     elif way == KILLED:
@@ -120,7 +121,7 @@ def fault(way: str, server: Server, proxy: Proxy) -> Iterator[None]:
 
 
 def read_cost(history: Path, rss_mib: float) -> Cost:
-    """Return what a run cost, by the times of its points after the first epoch."""
+    """Return the cost of a run, measured from its points after the first epoch."""
     records = [json.loads(line) for line in history.read_text().splitlines()]
     points = [each for each in records if "loss/generator" in each and each["epoch"] > 1]
     first, last = points[0], points[-1]

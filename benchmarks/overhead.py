@@ -1,8 +1,9 @@
-"""What a trial costs beside its training: `python -m benchmarks.overhead`.
+"""Measures the launch overhead per trial: `python -m benchmarks.overhead`.
 
-First jobs that only open and close their MLflow run, two at a time, each ready to train: with all
-that a trial imports. Ours, submitit's local executor and a new interpreter give each job a fresh
-process; joblib reuses two. Then real trials of experiment=tiny: from asked to the first step.
+First times jobs that import everything that a trial needs, and only open and close an MLflow run,
+two at a time. Our slots, submitit's local executor and a new interpreter start a new process for
+each job; joblib reuses two processes. Then times real trials of experiment=tiny, from the request
+for the trial to its first optimizer step.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ AT_A_TIME = 2
 
 
 def open_and_close(folder: str, slot: object = None) -> None:
-    """Do a job: open an MLflow run in the store of a folder, and end it."""
-    import dcgan_sweeps.sweep.preload  # noqa: F401 - what a trial needs
+    """Run a job: open an MLflow run in the store of a folder, and end it."""
+    import dcgan_sweeps.sweep.preload  # noqa: F401 - the imports of a trial
 
     store = find_store(None, folder)
     client = connect(store)
@@ -104,7 +105,7 @@ def main() -> None:
 
 
 def print_first_steps() -> None:
-    """Print how long real trials take from being asked to their first optimizer step."""
+    """Print the time of real trials from their start to their first optimizer step."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["experiment=tiny", "train.steps_per_call=1", "tracking.log_every=1"]
         command = [sys.executable, "-m", "dcgan_sweeps.run", "-m", *words, "seed=range(6)"]
@@ -125,7 +126,7 @@ def print_first_steps() -> None:
 
 
 def measure_wait(trial: optuna.trial.FrozenTrial, root: Path) -> float:
-    """Return the seconds from a trial's being asked to its first optimizer step."""
+    """Return the seconds from the start of a trial to its first optimizer step."""
     history = root / "trials" / f"{trial.number:04d}" / "history.jsonl"
     records = map(json.loads, history.read_text().splitlines())
     first = next(record["time_s"] for record in records if "step" in record)

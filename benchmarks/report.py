@@ -1,7 +1,7 @@
-"""How long a report of many runs takes: `python -m benchmarks.report --runs 10000`.
+"""Measures the time of a report of many runs: `python -m benchmarks.report --runs 10000`.
 
-Makes one real run, and so many copies of its rows in the store's database, each with a learning
-rate and a score of its own; then times the command as people start it.
+Trains one run, copies its rows in the store's database with other learning rates and scores, and
+then times the command from its start.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def run(folder: str, verb: str, *words: str) -> float:
-    """Return the seconds that a command takes, its start included."""
+    """Return the seconds that a command takes, including its start."""
     begin = time.perf_counter()
     command = [sys.executable, "-m", f"dcgan_sweeps.{verb}", *words]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -54,7 +54,7 @@ def run(folder: str, verb: str, *words: str) -> float:
 
 
 def multiply(database: Path, count: int) -> None:
-    """Copy the rows of the only run of a store, until there are `count` runs."""
+    """Copy the rows of the only run in a store until it has `count` runs."""
     source = random.Random(0)
     with sqlite3.connect(database) as store:
         columns = {

@@ -1,4 +1,4 @@
-"""Puts a run into the README, pictures and scores: `python -m benchmarks.results RUN UNTRAINED`."""
+"""Copies a run's images and scores to the README: `python -m benchmarks.results RUN UNTRAINED`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dcgan_sweeps.tracking.history import read_history
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 TABLE = re.compile(r"(?<=<!-- scores -->\n).*?(?=<!-- end of scores -->)", re.DOTALL)
-GIF_SCALE, GIF_GREYS = 0.75, 24  # of the copy in the README, which shall be small
+GIF_SCALE, GIF_GREYS = 0.75, 24  # to keep the copy in the README small
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def tabulate(untrained: RunFolder, folder: RunFolder) -> str:
-    """Return the scores of each epoch, the untrained generator's first, as a Markdown table."""
+    """Return a Markdown table of the scores by epoch, with the untrained generator first."""
     rows = ["| epoch | `fcd` | `fcd_test` |", "|---|---|---|"]
     for each in (untrained, folder):
         metrics = read_history(each.read_history(), str(each.history)).metrics
@@ -46,7 +46,7 @@ def tabulate(untrained: RunFolder, folder: RunFolder) -> str:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """Write a smaller copy of a GIF, with its durations."""
+    """Write a smaller copy of a GIF with the same durations."""
     with Image.open(source) as gif:
         frames, durations_ms = [], []
         for index in range(gif.n_frames):

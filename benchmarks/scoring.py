@@ -1,7 +1,7 @@
-"""What a score of the documented generator costs: `python -m benchmarks.scoring`.
+"""Measures the time of scoring the documented generator: `python -m benchmarks.scoring`.
 
-The distance of 10,000 images, then the extra metrics: the first time on a machine, which reads the
-real images, and from then on.
+Times the distance of 10,000 images. Then times the extra metrics twice: for the first time on a
+machine, which includes reading the real images, and again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
         scorer.score(fakes)
         return fakes
 
-    fakes = score()  # traces
+    fakes = score()  # not timed: the first call traces the functions
     turns = [measure(score) for _ in range(TURNS)]
     print(f"fcd: {statistics.median(turns):.1f} s ({min(turns):.1f} to {max(turns):.1f})")
     rows = np.arange(len(images.train_u8))

@@ -1,7 +1,7 @@
-"""The pictures of README and the tour: `python -m benchmarks.screenshots --dir mlruns STUDY`.
+"""Takes the screenshots of README and tour: `python -m benchmarks.screenshots --dir mlruns STUDY`.
 
-Opens the study's report, and the MLflow UI on its store, in Chromium, and writes what a person sees
-to docs/images/.
+Opens the study's report and the MLflow UI of its store in Chromium, and writes the screenshots to
+docs/images/.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def main() -> None:
         page.select_option("#down", options.down)
         save(page.locator("#atlas"), "atlas")
         page.locator("#leaderboard tbody tr").first.click()
-        page.wait_for_timeout(1500)  # the curves are drawn
+        page.wait_for_timeout(1500)  # until the curves are drawn
         save(page, "report_trial")
         look_at_mlflow(page, address, best.run_id)
         browser.close()
 
 
 def look_at_mlflow(page: Page, address: str, best: str) -> None:
-    """Save the study, and the samples of its best trial, as the MLflow UI shows them."""
+    """Save screenshots of the study and of its best trial's samples in the MLflow UI."""
     page.goto(address)
     page.get_by_role("button", name="Close", exact=True).first.click()
     page.get_by_text("best_trial").first.wait_for()
@@ -73,7 +73,7 @@ def look_at_mlflow(page: Page, address: str, best: str) -> None:
 
 @contextmanager
 def serve(study: str, words: list[str]) -> Iterator[str]:
-    """Serve the MLflow UI; yield the address of the study."""
+    """Serve the MLflow UI, and yield the address of the study."""
     command = [sys.executable, "-u", "-m", "dcgan_sweeps.ui", f"study:{study}", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     lines = iter(process.stdout.readline, "") if process.stdout else iter(())
@@ -86,7 +86,7 @@ def serve(study: str, words: list[str]) -> Iterator[str]:
 
 
 def save(shown: Page | Locator, name: str) -> None:
-    """Write a picture of what is shown, small."""
+    """Write a small PNG file of a page or of one of its elements."""
     picture = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
     path = IMAGES / f"{name}.png"
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)

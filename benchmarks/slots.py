@@ -1,7 +1,7 @@
-"""One trial on all cores, or one on each: `python -m benchmarks.slots`.
+"""Compares one trial on two cores with two trials on one core each: `python -m benchmarks.slots`.
 
-Three processes train the documented networks: one with two threads, two with one thread each. In
-every turn first the wide one runs alone, then the two narrow ones run together.
+Three processes train the documented networks: one with two threads and two with one thread. In
+each turn the first one runs alone, and then the other two run together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dcgan_sweeps.tracking.provenance import describe_machine
 
 
 def train(connection: Connection, threads: int, core: int | None) -> None:
-    """Do so many optimizer steps for each number that comes, and answer when they are done."""
+    """Run the number of optimizer steps that each message asks for, and answer when done."""
     import os
 
     if core is not None:
@@ -30,14 +30,14 @@ def train(connection: Connection, threads: int, core: int | None) -> None:
     config = compose("config", words, Config)
     set_up_device(config.runner)
     loop = make_loop(config, load_images(config.data, lambda line: None).train_u8[:6400])
-    # None: no more turns.
+    # None ends the process.
     for steps in iter(connection.recv, None):
         loop(steps)
         connection.send(True)
 
 
 class Trainer:
-    """A training process of its own."""
+    """A process that trains on request."""
 
     def __init__(self, threads: int, core: int | None):
         context = multiprocessing.get_context("spawn")
@@ -55,7 +55,7 @@ class Trainer:
 
 
 def measure(trainers: list[Trainer], steps: int, batch_size: int) -> float:
-    """Return the images a second of all of them together, each doing `steps`."""
+    """Return the images per second of all trainers together, each running `steps` steps."""
     begin = time.perf_counter()
     for trainer in trainers:
         trainer.start(steps)
@@ -77,7 +77,7 @@ def main() -> None:
     for turn in range(options.turns + 1):
         for name, trainers in zip(speeds, (wide, narrow), strict=True):
             speed = measure(trainers, options.steps, batch_size)
-            if turn > 0:  # the first one compiles
+            if turn > 0:  # the first turn includes compilation
                 speeds[name].append(speed)
     for trainer in (*wide, *narrow):
         trainer.end()

@@ -1,7 +1,7 @@
-"""A study as a picture and as a table: `python -m benchmarks.study STUDY_FOLDER PICTURE`.
+"""Plots a study and prints its leaderboard: `python -m benchmarks.study STUDY_FOLDER PICTURE`.
 
-Left, every trial's score, epoch by epoch, until it ended or was pruned; right, the last score of
-each over its learning rate. Prints the leaderboard as Markdown.
+The left panel shows the score of each trial by epoch; the right panel shows its last score over
+its learning rate. The leaderboard is printed as Markdown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dcgan_sweeps.reporting.export import render_markdown
 from dcgan_sweeps.sweep.ranking import rank_trials
 from dcgan_sweeps.sweep.storage import open_storage
 
-# Okabe and Ito: told apart by the colour-blind, and by their marks.
+# Colours of Okabe and Ito, which colour-blind people can distinguish; so are the markers.
 STYLES = {
     TrialState.COMPLETE: ("#0072B2", "o", "complete"),
     TrialState.PRUNED: ("#E69F00", "x", "pruned"),
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def draw(trials: list[optuna.trial.FrozenTrial], picture: Path) -> None:
-    """Draw the two panels into a PNG file."""
+    """Write a PNG file with the two panels."""
     mpl.use("Agg")
     figure, (curves, rates) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for trial in trials:

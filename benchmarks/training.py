@@ -1,7 +1,7 @@
-"""The document's own training loop against ours, in turn, in one process: `make bench`.
+"""Compares the speed of the documented training loop with that of ours: `make bench`.
 
-Both train the documented networks on the same images with the same batch. Each turn is some
-optimizer steps; the first turn of each, which compiles, is not counted.
+Both loops train the documented networks on the same images with the same batch size, in turns in
+one process. The first turn of each loop includes compilation and is not counted.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def with_folding(loop: Turn) -> Turn:
-    """Return a loop that runs with all of TensorFlow's graph rewrites: we switch one off."""
+    """Return a loop with constant folding, the TensorFlow graph rewrite that we switch off."""
     import tensorflow as tf
 
     def turn(steps: int) -> None:
@@ -66,7 +66,7 @@ def with_folding(loop: Turn) -> Turn:
 
 
 def make_document_loop(config: Config, images_u8) -> Turn:
-    """Return the document's loop: train_on_batch on each network in turn, within tf.data."""
+    """Return the documented loop: train_on_batch on both networks in turn, with tf.data."""
     import keras
     import tensorflow as tf
 
@@ -98,7 +98,7 @@ def make_document_loop(config: Config, images_u8) -> Turn:
 
 
 def make_loop(config: Config, images_u8) -> Turn:
-    """Return our loop: many steps in one call, over images resident in memory."""
+    """Return our loop: many steps in one call, on images in memory."""
     from dcgan_sweeps.gan.networks import build_gan
     from dcgan_sweeps.gan.step import prepare_training
     from dcgan_sweeps.gan.training import train

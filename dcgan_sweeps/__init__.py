@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["load_generator", "load_run", "load_study", "train"]
 
-# MLflow looks for a home folder as it is imported, and fails for a user who has none.
-if os.path.expanduser("~") == "~":  # noqa: PTH111 - that of Path raises
+# MLflow looks up the home folder on import, and fails for a user without one.
+if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.expanduser raises
     os.environ["HOME"] = os.devnull
 
-# MLflow reports usage to its makers unless told not to; a user who wants that sets these first.
+# MLflow sends usage reports by default. A user who wants them sets the variable to false.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# Its bars for files of some kilobytes would run through what we print.
+# Its progress bars, even for small files, would mix with our output.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# It prints a run's address with the password in it.
+# Otherwise it prints the URL of a run, including its password.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 
 def __getattr__(name: str) -> Any:
-    """Import the Python API where it is asked for: it takes seconds, which no command needs."""
+    """Import the Python API on first use: the import takes seconds, and no command needs it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Lists the verbs, or does one: `python -m dcgan_sweeps [VERB ...]`, as `dcgan-sweeps` does."""
+"""Lists the verbs, or runs one: `python -m dcgan_sweeps [VERB ...]`, as `dcgan-sweeps` does."""
 
 from __future__ import annotations
 

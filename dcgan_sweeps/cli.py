@@ -1,4 +1,4 @@
-"""The console command: `dcgan-sweeps VERB ...` is `python -m dcgan_sweeps.VERB ...`."""
+"""The console command `dcgan-sweeps VERB ...`, the same as `python -m dcgan_sweeps.VERB ...`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,41 @@ import importlib
 import sys
 
 VERBS = {
-    "run": ("dcgan_sweeps.run", "train one DCGAN, scored and tracked"),
-    "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again, and judge"),
+    "run": ("dcgan_sweeps.run", "train a DCGAN; with -m, run a study"),
+    "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again and compare the results"),
     "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
-    "report": ("dcgan_sweeps.report", "the runs in the order of their scores"),
-    "compare": ("dcgan_sweeps.compare", "two runs side by side"),
-    "generate": ("dcgan_sweeps.generate", "images from a logged generator"),
-    "sync": ("dcgan_sweeps.sync", "deliver to MLflow what is not there yet"),
-    "ui": ("dcgan_sweeps.ui", "look at the runs in the MLflow UI"),
-    "doctor": ("dcgan_sweeps.doctor", "what works on this machine, and what does not"),
-    "data": ("dcgan_sweeps.data", "get and verify Fashion-MNIST"),
+    "report": ("dcgan_sweeps.report", "list runs by score, or write an HTML report"),
+    "compare": ("dcgan_sweeps.compare", "compare two runs"),
+    "generate": ("dcgan_sweeps.generate", "draw images from a logged generator"),
+    "sync": ("dcgan_sweeps.sync", "deliver runs to MLflow that are not delivered yet"),
+    "ui": ("dcgan_sweeps.ui", "serve the MLflow UI on this machine"),
+    "doctor": ("dcgan_sweeps.doctor", "check what works on this machine"),
+    "data": ("dcgan_sweeps.data", "download and verify Fashion-MNIST"),
     "classifier": ("dcgan_sweeps.score.classifier", "train a scoring classifier"),
 }
+HELP = """\
+usage: dcgan-sweeps VERB [OPTION|OVERRIDE ...]
+       python -m dcgan_sweeps.VERB [OPTION|OVERRIDE ...]
+
+Trains, scores, tracks and compares DCGANs on Fashion-MNIST.
+
+verbs:
+{verbs}
+
+examples:
+  dcgan-sweeps run experiment=quick
+  dcgan-sweeps report study:lr --html
+  dcgan-sweeps run --help
+
+exit status: 0 done, 1 failed, 2 wrong request, 130 interrupted"""
 
 
 def main() -> int:
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
-        print("dcgan-sweeps VERB ...\n")
-        for verb, (_, purpose) in VERBS.items():
-            print(f"  {verb:<12}{purpose}")
-        return 0 if words else 2
+        verbs = "\n".join(f"  {verb:<12}{purpose}" for verb, (_, purpose) in VERBS.items())
+        print(HELP.format(verbs=verbs))
+        return 0
     if words[0] not in VERBS:
         from dcgan_sweeps.command import print_faults
         from dcgan_sweeps.composition.keys import find_nearest

@@ -1,4 +1,4 @@
-"""One command line under Hydra: every fault of a request reported at once, with exit status 2.
+"""Runs a Hydra command line, and reports every fault of a request at once with exit status 2.
 
     sys.exit(run_command("config", Config, work))  # work(request) -> exit status
 
@@ -62,25 +62,25 @@ from dcgan_sweeps.terminal import make_console, make_say, show_line
 from dcgan_sweeps.tracking.courier import exit_without_waiting
 
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
-GARBAGE = 10_000  # new objects before Python looks for garbage; its own number is 700
-MOST_SHOWN = 20  # faults; of more their count is told
+GARBAGE = 10_000  # new objects between two garbage collections; Python's default is 700
+MOST_SHOWN = 20  # faults that are listed; the others are counted
 LONGEST_LINE = 1000  # characters of a fault
 HELP_WIDTH = 79  # characters; argparse wraps neither description nor epilog of a Parser
-LONGEST_MASKED = 4000  # characters that are searched for secrets; the rest is not shown
+LONGEST_MASKED = 4000  # characters that are searched for secrets; the rest is not printed
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request: the checked configuration, and the overrides that asked for it."""
+    """A checked configuration, with the overrides and group choices that it was composed from."""
 
     config: Any
     overrides: tuple[str, ...]
     choices: dict[str, str]
 
 
-# These say how a study is made; a run is asked nothing by them.
+# Overrides that configure a study and not its runs.
 OF_THE_STUDY = ("search=", "sampler=", "pruner=")
-# Beside a search, which needs -m too.
+# Overrides that need -m, in addition to a search.
 STUDY_KEYS = (
     "hydra.sweeper",
     "hydra.launcher",
@@ -92,15 +92,15 @@ STUDY_KEYS = (
 
 
 class RunFailed(Exception):
-    """One run of several did not end well, and no study keeps the others going."""
+    """One of several runs failed, and there is no study that would continue with the others."""
 
 
 class WorkFailed(Exception):
-    """The system refused something after work was started; the message says what."""
+    """The operating system refused something after work was started; the message says what."""
 
 
 class StudyEnded(Exception):
-    """A study has run under Hydra, which has no way to return its exit status."""
+    """Carries the exit status of a study through Hydra, which cannot return it."""
 
     def __init__(self, status: int):
         super().__init__(f"exit status {status}")
@@ -111,12 +111,12 @@ Job = Callable[[DictConfig], Any]
 
 
 def run_command(config_name: str, work: Callable[[Request], int], job: Job | None = None) -> int:
-    """Compose what sys.argv asks for, hand it to `work`, and return the exit status.
+    """Compose the request in sys.argv, pass it to `work`, and return the exit status.
 
-    With -m, Hydra's sweeper hands each composed configuration to `job`, where there is one: a
-    function of a module, since some launchers pickle it.
+    With -m, Hydra's sweeper passes each composed configuration to `job`, if there is one. `job`
+    is a module-level function, because some launchers pickle it.
     """
-    # Hydra would print a compact message of its own and exit with 1; we report faults ourselves.
+    # Otherwise Hydra would print a compact message and exit with 1; we report faults ourselves.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
     interrupted = "interrupted before anything was started"
@@ -124,9 +124,9 @@ def run_command(config_name: str, work: Callable[[Request], int], job: Job | Non
 
 
 def print_faults(lines: Sequence[str]) -> int:
-    """Print one line for each fault of a wrong request, at most twenty, and return its exit status.
+    """Print one line for each fault of a wrong request, at most twenty, and return exit status 2.
 
-    Passwords are masked, control characters spelt out, and a long line is cut.
+    Passwords are masked, control characters are escaped, and long lines are cut.
     """
     count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
     print(f"{count} in the request, nothing was started:", file=sys.stderr)
@@ -169,7 +169,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print the fault in one line, and end with the exit status of a wrong request."""
+        """Print the fault in one line, and exit with status 2."""
         sys.exit(print_faults([f"{message.removeprefix('argument ')} (see --help)"]))
 
 
@@ -178,7 +178,7 @@ def _fill(text: str) -> str:
 
 
 def describe_refusal(error: OSError) -> str:
-    """Return in one line what the system refused, and where."""
+    """Return one line that says which path the operating system refused, and why."""
     reason = error.strerror or str(error) or type(error).__name__
     places = [
         shorten_path(str(each)) for each in (error.filename, error.filename2) if each is not None
@@ -188,7 +188,7 @@ def describe_refusal(error: OSError) -> str:
 
 @contextlib.contextmanager
 def started() -> Iterator[None]:
-    """Turn what the system refuses from here on into a WorkFailed: something was started."""
+    """Raise WorkFailed for an OSError in this context, where work has already been started."""
     try:
         yield
     except BrokenPipeError:
@@ -198,8 +198,10 @@ def started() -> Iterator[None]:
 
 
 def answer(work: Callable[[], int], interrupted: str) -> int:
-    """Do the work of a verb and return its exit status, that of a wrong request and of Ctrl-C too;
-    `interrupted` is what is said of the latter."""
+    """Do the work of a verb and return its exit status, also for a wrong request and for Ctrl-C.
+
+    `interrupted` is the message that Ctrl-C prints.
+    """
     begin()
     say = make_say(make_console(sys.stderr))
     try:
@@ -209,8 +211,8 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
     except (RunFailed, WorkFailed) as error:
         say(str(error))
         return FAILURE
-    except BrokenPipeError:  # whoever reads wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the end
+    except BrokenPipeError:  # the reader of the output has closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
         return FAILURE
     except OSError as error:
         say(f"{describe_refusal(error)}; nothing was started")
@@ -223,26 +225,26 @@ def answer(work: Callable[[], int], interrupted: str) -> int:
 def begin() -> None:
     """Prepare this process: SIGTERM ends it as Ctrl-C does, and garbage is collected less often.
 
-    What a command imports stays until its end. Searching through it, again and again, took a third
-    of the time in which a command starts, and at its end a second more.
+    The modules that a command imports stay in memory until it ends. Searching them for garbage
+    took a third of a command's start-up time, and one more second at exit.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     for key, variable in VARIABLES.items():
         if read_variable(key) is None:
-            os.environ.pop(variable, None)  # blank: the configuration would take it as it is
+            os.environ.pop(variable, None)  # it is blank, and the configuration would accept that
     sys.argv[1:] = map(read_bytes, sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that it cannot write is spelt
-    os.environ["MPLBACKEND"] = "agg"  # pictures go to files; another name might be no backend
+            stream.reconfigure(errors="backslashreplace")  # for names it cannot encode
+    os.environ["MPLBACKEND"] = "agg"  # images go to files; the user's setting may not be valid
     gc.set_threshold(GARBAGE)
     atexit.register(gc.freeze)
 
 
 def read_bytes(word: str) -> str:
-    """Return a word whose bytes Python could not read, as in the C locale, read as UTF-8.
+    """Return an argument as UTF-8 where Python could not decode it, as in the C locale.
 
-    Bytes that are no text are spelt out: no store takes them.
+    Bytes that are not UTF-8 are escaped, because no store accepts them.
     """
     if re.search("[\udc80-\udcff]", word) is None:
         return word
@@ -265,7 +267,7 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
         with finding_faults(line):
             mode = read_mode(asked, line)
             if mode is RunMode.MULTIRUN and job is None:
-                problem = "there are no sweeps here; start each run by itself"
+                problem = "this command has no sweeps; start each run separately"
                 raise refuse("-m", problem)
             shows = asked.help or asked.cfg is not None or asked.info is not None
             if mode is RunMode.MULTIRUN and job is not None and not shows:
@@ -278,13 +280,13 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
 
 
 def _show(asked: argparse.Namespace, config_name: str) -> int:
-    """Print Hydra's help, its configuration or its shell completion, and return the exit status."""
+    """Print Hydra's help, configuration or shell completion, and return the exit status."""
     try:
         show_by_hydra(asked, get_args_parser(), freeze, str(find_conf_dir()), config_name)
     except SystemExit as ended:
-        # Hydra knows 1 alone, as for a --package that is not there.
+        # Hydra exits with 1 for every wrong request, such as an unknown --package.
         raise SystemExit(USAGE if ended.code == 1 else ended.code) from ended
-    except HydraException as error:  # a line to be completed that it cannot read
+    except HydraException as error:  # it cannot read the line to be completed
         raise refuse("request", describe_error(error)) from error
     return OK
 
@@ -301,7 +303,7 @@ def _compose_run(line: CommandLine, config_name: str) -> Request:
     """Return the request of one run; raises RequestError."""
     _refuse_words_of_a_study(line.words)
     composed = compose_words(line, RunMode.RUN)
-    HydraConfig.instance().set_config(composed)  # what ${hydra:...} is looked up in
+    HydraConfig.instance().set_config(composed)  # resolves ${hydra:...}
     try:
         with open_dict(composed):
             del composed["hydra"]
@@ -312,9 +314,9 @@ def _compose_run(line: CommandLine, config_name: str) -> Request:
 
 
 def compose_run(words: Sequence[str]) -> Request:
-    """Return the request of one run that these overrides ask for; raises RequestError.
+    """Return the request of one run from its overrides; raises RequestError.
 
-    Outside of a command: Hydra's own keys are not read.
+    This is for use outside of a command; Hydra's own keys are not read.
     """
     register_schemas()
     _refuse_words_of_a_study(words)
@@ -324,7 +326,7 @@ def compose_run(words: Sequence[str]) -> Request:
 
 def _refuse_words_of_a_study(words: Sequence[str]) -> None:
     of_a_study = [word for word in words if find_key(word).startswith(STUDY_KEYS)]
-    require_none([Fault(word, "belongs to a study; add -m") for word in of_a_study])
+    require_none([Fault(word, "applies to a study; add -m") for word in of_a_study])
 
 
 def _refuse_search(request: Request) -> Request:
@@ -335,7 +337,7 @@ def _refuse_search(request: Request) -> Request:
 
 
 def read_request(composed: DictConfig, config_name: str) -> Request:
-    """Return the request that Hydra composed, checked; raises RequestError."""
+    """Return the checked request of a configuration that Hydra composed; raises RequestError."""
     runtime = HydraConfig.get()
     config = freeze(composed)
     if not isinstance(config, SCHEMAS[config_name][1]):
@@ -343,7 +345,7 @@ def read_request(composed: DictConfig, config_name: str) -> Request:
         raise refuse("--config-name", problem)
     choices = list_choices(runtime.runtime.choices)
     words = [word for word in runtime.overrides.task if not word.startswith(OF_THE_STUDY)]
-    # As it is: Hydra does not quote what OmegaConf would look up.
+    # Not resolved: Hydra does not escape ${...} in a path.
     written: Any = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
     folder = Path(written["hydra"]["runtime"]["cwd"])
     return Request(resolve_places(config, folder), tuple(words), choices)

@@ -1,7 +1,7 @@
-"""Two runs side by side: `python -m dcgan_sweeps.compare A B`.
+"""Compares two runs: `python -m dcgan_sweeps.compare A B`.
 
-What differs in configuration, code and environment; scores, tied or not; and a page with curves
-over each other and grids of samples side by side.
+Prints the differences in configuration, code and environment, and the scores with their ties.
+Writes a page with the curves of both runs in one plot and their sample grids side by side.
 """
 
 from __future__ import annotations
@@ -30,28 +30,39 @@ from dcgan_sweeps.tracking.store import (
 
 def main() -> int:
     options = read_options()
-    return answer(lambda: compare_runs(options), "interrupted, nothing was written")
+    return answer(lambda: compare_runs(options), "interrupted; nothing was written")
 
 
 def read_options() -> argparse.Namespace:
     parser = Parser(
         "dcgan_sweeps.compare",
-        description="Shows what differs between two runs, and their curves, grids and scores.",
-        epilog="Exit status: 0 done, 2 a wrong request.",
+        description="Compares two runs: prints the differences and scores, and writes a page with"
+        " curves and samples.",
+        examples=(
+            "python -m dcgan_sweeps.compare study:lr best",
+            "python -m dcgan_sweeps.compare RUN_ID OTHER_RUN_ID --html compare.html",
+        ),
+        status="0 done, 2 wrong request",
     )
     what = "best, study:NAME (its best trial) or a run id"
     parser.add_argument("one", metavar="A", help=what)
     parser.add_argument("other", metavar="B", help=what)
     parser.add_argument(
-        "--step", type=int, help="the epoch whose grids are shown first (the last that both have)"
+        "--step",
+        type=int,
+        help="epoch of the sample grids that are shown first (default: the last that both have)",
     )
-    parser.add_argument("--html", metavar="FILE", help="the page (DIR/reports/compare_A_B.html)")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="file of the page (default: DIR/reports/compare_A_B.html)",
+    )
     add_place(parser)
     return parser.parse_args()
 
 
 def compare_runs(options: argparse.Namespace) -> int:
-    """Print and write the comparison and return the exit status; raises RequestError."""
+    """Print and write the comparison, and return the exit status; raises RequestError."""
     say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
@@ -64,8 +75,8 @@ def compare_runs(options: argparse.Namespace) -> int:
     show(sides, comparison)
     say = make_say(make_console())
     for fault in moved:
-        say(f"pictures are missing: {fault}")
-    say(f"side by side: {path.resolve().as_uri()}")
+        say(f"images are missing: {fault}")
+    say(f"comparison written: {path.resolve().as_uri()}")
     return OK
 
 
@@ -85,28 +96,30 @@ def read_sides(client: Client, options: argparse.Namespace) -> tuple[Side, Side]
 
 
 def choose_step(sides: tuple[Side, Side], asked: int | None) -> int | None:
-    """Return the epoch whose grids are shown first, None where there are no grids; raises
-    RequestError for one of which neither run has a grid."""
+    """Return the epoch of the grids that are shown first, None if there are no grids.
+
+    Raises RequestError for an epoch of which neither run has a grid.
+    """
     one, other = (set(side.media.grids) for side in sides)
     if asked is not None and asked not in one | other:
-        allowed = ", ".join(map(str, sorted(one | other))) or "none, these runs have no grids"
+        allowed = ", ".join(map(str, sorted(one | other))) or "none, since these runs have no grids"
         raise refuse("--step", f"got {asked}; allowed: {allowed}")
     return asked if asked is not None else max(one & other or one | other, default=None)
 
 
 def show(sides: tuple[Side, Side], comparison: RunComparison) -> None:
-    """Print what differs, and the scores."""
+    """Print the differences and the scores."""
     console = make_console()
     say = make_say(console)
     for name, side in zip("AB", sides, strict=True):
-        say(f"{name}  {side.run.run_id}  {side.run.name}  {side.run.outcome or 'not ended'}")
+        say(f"{name}  {side.run.run_id}  {side.run.name}  {side.run.outcome or 'unfinished'}")
     say("")
     rows = [
-        (each.fact, each.expected, each.got, "" if each.decisive else "changes no result")
+        (each.fact, each.expected, each.got, "" if each.decisive else "does not change results")
         for each in (*comparison.config, *comparison.code, *comparison.environment)
     ]
     if rows:
-        print_table(console, make_table(("what differs", "A", "B", ""), rows))
+        print_table(console, make_table(("difference", "A", "B", ""), rows))
     else:
         say("configuration, code and environment are the same")
     say("")
@@ -116,7 +129,7 @@ def show(sides: tuple[Side, Side], comparison: RunComparison) -> None:
 
 
 def render_comparison(sides: tuple[Side, Side], comparison: RunComparison, step: int | None) -> str:
-    """Return the page of two runs; `step` is the epoch whose grids are shown first."""
+    """Return the page of two runs; `step` is the epoch of the grids that are shown first."""
     all_media = [describe_media(side.media) for side in sides]
     names = [side.run.name for side in sides]
     return render_page(

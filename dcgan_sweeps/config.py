@@ -1,6 +1,6 @@
-"""The typed schemas of every configuration, and what each value may be.
+"""Typed schemas of all configurations, with the allowed values of each field.
 
-Defaults live in conf/ alone; a field here states its type and its allowed values.
+Default values are in conf/ only; a field here states its type and its allowed values.
 
     config = compose("config", ["optimizer.lr=2e-4"], Config)
     config.optimizer.lr  # 0.0002
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a request: the key, what was got, and what is allowed."""
+    """One error in a request: its key, and what was got and what is allowed."""
 
     key: str
     problem: str
@@ -37,11 +37,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Conflict(Fault):
-    """Two values that are each allowed, and cannot go together."""
+    """A fault of two values that are each allowed, but not together."""
 
 
 class RequestError(Exception):
-    """The request was wrong (exit status 2): one line for each fault."""
+    """Raised for a wrong request (exit status 2); its message has one line for each fault."""
 
     def __init__(self, faults: Sequence[Fault]):
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -54,14 +54,14 @@ def refuse(key: str, problem: str) -> RequestError:
 
 
 def require_none(faults: Sequence[Fault]) -> None:
-    """Raise RequestError where there are faults."""
+    """Raise RequestError if there are faults."""
     if faults:
         raise RequestError(faults)
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """A set of values, and what they are in words; `is_whole` words name the type as well."""
+    """A set of allowed values and its description; with `is_whole`, that names the type too."""
 
     test: Callable[[Any], bool]
     words: str
@@ -86,12 +86,12 @@ def one_of(*names: str) -> Any:
 
 def list_of(low: float, high: float, shortest: int, longest: int) -> Any:
     each = number(low, high).metadata["allowed"]
-    count = f"{shortest} to {longest}" if shortest < longest else "two"
+    count = f"{shortest} to {longest}" if shortest < longest else f"{shortest}"
 
     def test(value: Any) -> bool:
         return shortest <= len(value) <= longest and all(item in each for item in value)
 
-    return _leaf(Allowed(test, f"{count} of them, each {each.words}"))
+    return _leaf(Allowed(test, f"{count} items, each {each.words}"))
 
 
 def auto_or_count() -> Any:
@@ -101,7 +101,7 @@ def auto_or_count() -> Any:
 
 
 def some_text() -> Any:
-    # An unset variable of a shell leaves nothing after the =.
+    # An unset shell variable leaves nothing after the "=".
     return _leaf(Allowed(lambda value: bool(value.strip()), "not blank"))
 
 
@@ -113,12 +113,12 @@ def _leaf(allowed: Allowed) -> Any:
     return field(default=MISSING, metadata={"allowed": allowed})
 
 
-# Above these a number is a slip of the hand; each is far beyond what was ever trained.
+# A larger number is a typing error: each limit is far above any training so far.
 MOST_EPOCHS = 1_000_000
 MOST_IMAGES = 10_000_000
 MINUTES_A_YEAR = 527_040
 
-# Optional[...] and list[...] are spelt as OmegaConf reads them.
+# Optional[...] and list[...] are written in the form that OmegaConf understands.
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Config:
-    """One training run."""
+    """The configuration of a training run."""
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
@@ -224,7 +224,7 @@ class Config:
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """One training of a scoring classifier."""
+    """The configuration of training a scoring classifier."""
 
     data: Data = field(default_factory=Data)
     runner: Runner = field(default_factory=Runner)
@@ -239,53 +239,55 @@ class ClassifierConfig:
     features: int = number(2, 4096)
 
 
-LEAST_EXTRAPOLATED = 100  # images; of fewer, the subsets that a line goes through are the same
+LEAST_EXTRAPOLATED = 100  # images; with fewer, the subsets of the regression have the same size
 
 SCHEMAS = {"config": ("schema", Config), "classifier": ("classifier_schema", ClassifierConfig)}
 
 
 def find_conf_dir() -> Path:
-    """Return the folder of the defaults: inside the installed package, or beside it."""
+    """Return the folder of the defaults, inside the installed package or next to the sources."""
     package = Path(__file__).resolve().parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def register_schemas() -> None:
-    """Make the schemas known to Hydra, which then refuses unknown keys and wrong types."""
+    """Register the schemas with Hydra, which then rejects unknown keys and wrong types."""
     for name, schema in SCHEMAS.values():
         ConfigStore.instance().store(name=name, node=make_schema(schema))
 
 
 def make_node(nested: Mapping[str, Any]) -> DictConfig:
-    """Return the values of a run's configuration as a node that checks types as it is changed."""
+    """Return a run's configuration as a node that checks types when a value is changed."""
     node: DictConfig = make_schema(Config)
     node.merge_with(escape_values(nested))
     return node
 
 
 def escape_lookups(text: str) -> str:
-    """Return text in which OmegaConf looks nothing up: ${...} has an odd number of backslashes
-    before it."""
+    """Return text in which OmegaConf resolves nothing.
+
+    An odd number of backslashes precedes each ${...}.
+    """
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def escape_values(value: Any) -> Any:
-    """Return values, nested or not, in whose texts OmegaConf looks nothing up."""
+    """Return values, nested or not, with every ${...} in their texts escaped."""
     if isinstance(value, Mapping):
         return {key: escape_values(each) for key, each in value.items()}
     return escape_lookups(value) if isinstance(value, str) else value
 
 
 def make_schema(schema: Any) -> DictConfig:
-    """Return a frozen dataclass as a node that Hydra can compose into."""
+    """Return the node of a frozen dataclass that Hydra can compose into."""
     node: DictConfig = OmegaConf.structured(schema)
     _thaw(node)
     return node
 
 
 def _thaw(node: DictConfig) -> None:
-    # A frozen dataclass makes a read-only node, which Hydra could not compose into.
+    # OmegaConf makes a frozen dataclass read-only, and Hydra cannot compose into that.
     node._set_flag("readonly", None)
     for key in node:
         child = node._get_node(key)
@@ -294,13 +296,13 @@ def _thaw(node: DictConfig) -> None:
 
 
 def freeze(composed: DictConfig) -> Any:
-    """Return a composed configuration as its frozen dataclass, checked.
+    """Return the checked frozen dataclass of a composed configuration.
 
     Raises RequestError with every key that is unknown, missing or out of range.
     """
     known = flatten(composed._metadata.object_type())
     written: Any = OmegaConf.to_container(composed, resolve=False)
-    unknown = [key for key in flatten_nested(written) if key not in known]  # added with +key
+    unknown = [key for key in flatten_nested(written) if key not in known]  # from +key=value
     faults = [Fault(key, "there is no such key") for key in unknown] + find_dangling(composed)
     if not faults:
         missing = sorted(OmegaConf.missing_keys(composed))
@@ -315,9 +317,9 @@ def freeze(composed: DictConfig) -> Any:
 
 
 def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
-    """Return a fault for every ${...} that leads nowhere, or to what the key may not be."""
+    """Return a fault for every ${...} that cannot be resolved, or not to a value of its type."""
     faults = []
-    for key in map(str, node.keys()):  # "in node" leaves out what leads nowhere
+    for key in map(str, node.keys()):  # "in node" omits keys that cannot be resolved
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not child._is_interpolation():
             faults += find_dangling(child, f"{prefix}{key}.")
@@ -331,7 +333,7 @@ def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
 
 
 def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
-    """Return the configuration that Hydra composes from conf/ and `overrides`, checked."""
+    """Return the checked configuration that Hydra composes from conf/ and `overrides`."""
     register_schemas()
     with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
         config = freeze(hydra_compose(config_name, list(overrides)))
@@ -341,7 +343,7 @@ def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
 
 
 def walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Field[Any]]]:
-    """Yield (dotted key, value, field) for every leaf."""
+    """Yield (dotted key, value, field) of every leaf."""
     for each in fields(config):
         key, value = prefix + each.name, getattr(config, each.name)
         if is_dataclass(value):
@@ -374,7 +376,7 @@ TYPE_NAMES = {
     "dict[str, Any]": "a mapping",
     "dict[str, str]": "a mapping of texts",
 }
-# What is of a type as it stands.
+# The Python types that are accepted without a conversion.
 TYPES: dict[str, Any] = {
     "str": str,
     "bool": bool,
@@ -386,14 +388,14 @@ TYPES: dict[str, Any] = {
 
 
 def read_type(leaf: Field[Any]) -> tuple[str, bool]:
-    """Return the type of a field as it is written, and whether it may be null."""
+    """Return the type of a field as written in its schema, and whether it may be null."""
     kind = str(leaf.type)
     optional = kind.startswith("Optional[")
     return kind.removeprefix("Optional[").removesuffix("]" * optional), optional
 
 
 def is_allowed(value: Any, leaf: Field[Any]) -> bool:
-    """Return whether a value that no schema has converted is one that a field allows."""
+    """Return whether a field allows a value as it is, without a conversion by the schema."""
     kind, optional = read_type(leaf)
     if value is None:
         return optional
@@ -403,7 +405,7 @@ def is_allowed(value: Any, leaf: Field[Any]) -> bool:
 
 
 def describe_allowed(leaf: Field[Any]) -> str:
-    """Return in words what a field may be, such as "a whole number, at least 1, or null"."""
+    """Return a description of a field's values: "a whole number, at least 1, or null"."""
     allowed = leaf.metadata.get("allowed")
     if allowed is not None and allowed.is_whole:
         return str(allowed.words)
@@ -415,28 +417,36 @@ def describe_allowed(leaf: Field[Any]) -> str:
 
 
 def find_faults(config: Any, prefix: str = "") -> list[Fault]:
-    """Return a fault for every value outside what its field allows, and for every text that can be
-    no name of anything: with a NUL in it, or with half a character."""
+    """Return a fault for every value that its field does not allow.
+
+    Text with a NUL or with an incomplete character is never allowed.
+    """
     faults = []
     for key, value, leaf in walk(config, prefix):
         if value is not None and value not in leaf.metadata.get("allowed", [value]):
             faults.append(Fault(key, f"got {value}; allowed: {describe_allowed(leaf)}"))
         if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
-            faults.append(Fault(key, f"got {value!r}; allowed: text without NUL, in UTF-8"))
+            faults.append(Fault(key, f"got {value!r}; allowed: UTF-8 text without NUL"))
     return faults
 
 
 def find_conflicts(config: Any) -> list[Fault]:
-    """Return a fault for every pair of values that cannot go together, and for every value that
-    training a classifier would not heed."""
+    """Return a fault for every pair of values that are not allowed together.
+
+    For a classifier, also for every value that its training would ignore.
+    """
     data, runner = config.data, config.runner
     is_drawn = data.name == "synthetic"
     checks: list[tuple[object, str, str]] = [
-        (is_drawn and data.dir, "data.dir", "got a folder; data=synthetic is drawn, not read"),
+        (
+            is_drawn and data.dir,
+            "data.dir",
+            "got a folder; allowed: null, since data=synthetic reads no files",
+        ),
         (
             is_drawn != (data.count is not None),
             "data.count",
-            f"got {data.count}; goes with data=synthetic alone",
+            f"got {data.count}; allowed: a number with data=synthetic, else null",
         ),
     ]
     if isinstance(config, Config):
@@ -445,7 +455,7 @@ def find_conflicts(config: Any) -> list[Fault]:
             (
                 config.score.extrapolate and config.score.count < least,
                 "score.extrapolate",
-                f"got true; goes with score.count of at least {least}",
+                f"got true; allowed: with a score.count of at least {least}",
             ),
             (
                 data.limit is not None and data.limit < batch_size,

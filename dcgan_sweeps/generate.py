@@ -1,7 +1,6 @@
-"""Images from a logged generator: `python -m dcgan_sweeps.generate best --count 64`.
+"""Draws images from a logged generator: `python -m dcgan_sweeps.generate best --count 64`.
 
-A grid as PNG and the images themselves as npz; with --interpolate also a walk between latents, as
-GIF.
+Writes a grid as PNG and the images as npz; with --interpolate also a walk between latents as GIF.
 """
 
 from __future__ import annotations
@@ -28,16 +27,27 @@ def main() -> int:
 def read_options() -> argparse.Namespace:
     parser = Parser(
         "dcgan_sweeps.generate",
-        description="Draws images from a logged generator: a grid as PNG, the images as npz.",
-        epilog="Exit status: 0 done, 2 a wrong request, as a generator that cannot be loaded.",
+        description="Draws images from a logged generator, and writes a grid as PNG and the images"
+        " as npz.",
+        examples=(
+            "python -m dcgan_sweeps.generate best --count 64",
+            "python -m dcgan_sweeps.generate study:lr --interpolate --out samples",
+        ),
+        status="0 done, 2 wrong request, or a generator that cannot be loaded",
     )
-    parser.add_argument("target", metavar="TARGET", help="best, study:NAME or a run id")
-    parser.add_argument("--count", type=int, default=64, help="images (64)")
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
     parser.add_argument(
-        "--interpolate", action="store_true", help="also a walk between latents, as GIF"
+        "target", metavar="TARGET", help="best, study:NAME (its best trial) or a run id"
     )
-    parser.add_argument("--out", help="folder that they are written to (DIR/generated)")
+    parser.add_argument(
+        "--count", type=int, default=64, help="number of images (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the latents (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--interpolate", action="store_true", help="also write a walk between latents as GIF"
+    )
+    parser.add_argument("--out", help="output folder (default: DIR/generated)")
     add_place(parser)
     options = parser.parse_args()
     if not 1 <= options.count <= MOST:
@@ -50,7 +60,7 @@ def read_options() -> argparse.Namespace:
 
 
 def generate(options: argparse.Namespace) -> int:
-    """Write the images that were asked for and return the exit status; raises RequestError."""
+    """Write the requested images and return the exit status; raises RequestError."""
     from dcgan_sweeps.runs.selection import find_run
     from dcgan_sweeps.tracking.store import answering, open_store
 

@@ -1,7 +1,7 @@
-"""A configuration that was logged: its config hash, and how it reads under today's schema.
+"""Computes the config hash of a configuration, and reads logged configurations.
 
 compute_config_hash(flatten(config))  # "0f3a...", 16 hex digits
-read_logged(nested)                   # the Config, or every key that no longer fits
+read_logged(nested)                   # the Config, or RequestError with the keys that do not fit
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from dcgan_sweeps.config import (
 )
 from dcgan_sweeps.paths import PATH_KEYS
 
-NAMED = 20  # unknown keys whose nearest is named
+NAMED = 20  # unknown keys for which the nearest key is named
 
-# Keys, or groups of keys, that cannot change what a run computes.
+# Keys, or groups of keys, that cannot change the result of a run.
 NOT_IN_CONFIG_HASH = (
     "tracking",
     "resume",
@@ -48,7 +48,7 @@ NOT_IN_CONFIG_HASH = (
     "runner.trial_timeout_min",
 )
 
-# Names of earlier versions, of a key or of a value, and today's.
+# Names of keys and values in earlier versions, and their current names.
 RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
     "hydra.sweeper.space": "hydra.sweeper.params",
@@ -59,12 +59,12 @@ RENAMED = {
     "experiment=article": "experiment=baseline",
 }
 RENAMED_LOGGED = {**RENAMED, "signature": "config_hash"}
-# The hash of a configuration is the one that earlier versions gave it.
+# Hashes are computed with the old names, so that they equal those of earlier versions.
 NAMES_IN_CONFIG_HASH = {new: old for old, new in RENAMED.items()}
 
 
 def find_renamed(key: str, value: Any = None) -> Fault | None:
-    """Return the fault of a request that uses an earlier name, of a key or of its value."""
+    """Return the fault of a key or value that was renamed, else None."""
     for old, new in RENAMED.items():
         if f"{key}={value}" == old:
             return Fault(old, f"renamed to {new}")
@@ -76,7 +76,7 @@ def find_renamed(key: str, value: Any = None) -> Fault | None:
 def rename_logged(
     logged: Mapping[str, Any], names: Mapping[str, str] = RENAMED_LOGGED
 ) -> dict[str, Any]:
-    """Return {key: value} that any version has logged, under the names of this one."""
+    """Return the logged {key: value} of any version under the current names."""
     renamed = {}
     for key, value in logged.items():
         new = names.get(f"{key}={value}")
@@ -85,48 +85,51 @@ def rename_logged(
 
 
 def is_hashed(key: str) -> bool:
-    """Return whether a key is a part of a run's config hash."""
+    """Return whether a key is part of the config hash."""
     return not any(key == name or key.startswith(name + ".") for name in NOT_IN_CONFIG_HASH)
 
 
 def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
-    """Return the hash of {dotted key: value}: the same request has the same 16 hex digits."""
+    """Return the config hash of {dotted key: value}, 16 hex digits.
+
+    Keys that cannot change a result are left out.
+    """
     hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
     hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_logged(nested: Mapping[str, Any]) -> Config:
-    """Return a logged configuration under today's schema.
+    """Return a logged configuration as a Config of the current schema.
 
-    A key that was not logged and cannot change the result has today's default. Raises RequestError
-    with a fault for every other key that is missing, unknown or not allowed.
+    A key that was not logged takes its current default if it cannot change the result. Raises
+    RequestError with a fault for every other key that is missing, unknown or not allowed.
     """
     require_single_keys(nested)
     logged = rename_logged(flatten_nested(nested))
     leaves = {key: leaf for key, _, leaf in walk(Config())}
     faults = []
     for number, key in enumerate(sorted(set(logged) - set(leaves))):
-        # A search for the nearest takes a millisecond: not in a file of 100,000 such keys.
+        # Finding the nearest key takes a millisecond, too long for a file of 100,000 such keys.
         close = difflib.get_close_matches(key, leaves, n=1) if number < NAMED else []
         nearest = f"; nearest: {close[0]}" if close else ""
         faults.append(Fault(key, f"was logged as {logged[key]}; there is no such key now{nearest}"))
     faults += [
-        Fault(key, "was not logged: this version has it, and it can change the result")
+        Fault(key, "was not logged; this version needs it, because it can change the result")
         for key in sorted(set(leaves) - set(logged))
         if is_hashed(key)
     ]
-    # The folder of a path may have such a name; it is kept as it is, and nothing is looked up.
+    # A path may contain "${"; it is kept as it is and not resolved.
     lookups = {k for k, v in logged.items() if "${" in str(v) and k not in PATH_KEYS}
     faults += [
-        Fault(key, f"was logged as {logged[key]}; a logged value is never looked up elsewhere")
+        Fault(key, f"was logged as {logged[key]}; allowed: a value that needs no interpolation")
         for key in sorted(lookups)
     ]
     node = make_node(dataclasses.asdict(compose("config", [], Config)))
     for key in sorted(set(leaves) & set(logged) - lookups):
         try:
             OmegaConf.update(node, key, escape_values(logged[key]))
-        except (OmegaConfBaseException, OverflowError):  # of a whole number that is no float
+        except (OmegaConfBaseException, OverflowError):  # OverflowError: an int beyond any float
             allowed = describe_allowed(leaves[key])
             faults.append(Fault(key, f"was logged as {logged[key]}; allowed now: {allowed}"))
     require_none(faults)
@@ -135,18 +138,20 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
 
 
 def require_single_keys(nested: Mapping[str, Any]) -> None:
-    """Raise RequestError for a configuration that gives one key twice: {"a": {"b": 1}, "a.b": 2}
-    does, and the latter would be taken in silence."""
+    """Raise RequestError for a key with a dot in its name.
+
+    It could be a duplicate: in {"a": {"b": 1}, "a.b": 2} the second value would silently win.
+    """
     names = [*nested]
     for value in nested.values():
         names += value if isinstance(value, Mapping) else ()
     dotted = sorted(name for name in map(str, names) if "." in name)
-    problem = "has a dot in its name; allowed: each part of a key in a mapping of its own"
+    problem = "has a dot in its name; allowed: nested mappings, one for each part of it"
     require_none([Fault(name, problem) for name in dotted[:NAMED]])
 
 
 def replace_keys(config: Config, values: Mapping[str, Any]) -> Config:
-    """Return `config` with the values of some dotted keys replaced, checked."""
+    """Return a checked copy of `config` with new values of some dotted keys."""
     node = make_node(dataclasses.asdict(config))
     for key, value in values.items():
         OmegaConf.update(node, key, escape_values(value))
@@ -155,11 +160,11 @@ def replace_keys(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def find_changes(flat: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return {key: (value, other value)} of every key whose values differ."""
+    """Return {key: (value, other value)} of every key on which the two differ."""
     keys = sorted(set(flat) | set(other))
     return {k: (flat.get(k), other.get(k)) for k in keys if flat.get(k) != other.get(k)}
 
 
 def flatten_defaults() -> dict[str, Any]:
-    """Return {dotted key: value} of the configuration that nothing was asked of."""
+    """Return {dotted key: value} of the default configuration."""
     return flatten(compose("config", [], Config))

@@ -1,11 +1,12 @@
-"""The catalogue of metrics: name, unit, which way is better, short name, digits, definition.
+"""The catalogue of metrics: name, unit, better direction, short name, format and definition.
 
 METRICS["score/fcd"].show(167.5)       # "167.50"
 format_metrics({"score/fcd": 167.5})   # "fcd 167.50"
 
-The progress bar, tables, plots and docs/score.md follow it: a new metric is an entry here and the
-line that computes it. Not listed: `system/...`, which MLflow measures; `NAME_real`, the value of
-real images in the place of generated ones; and a study's `importance/KEY`.
+The progress bar, tables, plots and docs/score.md follow this catalogue. A new metric needs an
+entry here and the line that computes it. Three kinds of metrics are not listed: `system/...`,
+which MLflow measures; `NAME_real`, computed on real instead of generated images; and
+`importance/KEY` of a study.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-SCORE = "score/fcd"  # what runs are ranked by, and what a search minimizes
-OWN = "score/"  # how a run's scores of its own identity begin
+SCORE = "score/fcd"  # ranks runs; a search minimizes it
+OWN = "score/"  # prefix of the scores of a run's own identity
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric and how it is shown; `digits` is a format specification."""
+    """A metric and its display format; `digits` is a format specification."""
 
     name: str
-    short: str  # in lines and in the headings of leaderboards, where it is in these
+    short: str  # its name in progress lines and leaderboards, "" if it is not shown there
     digits: str
     unit: str
     better: Literal["lower", "higher", ""]
-    # At steps and after epochs of training; with the extra metrics; before and after training; at
-    # the end of a study, in its parent run; while a scoring classifier is trained.
+    # When it is logged. "start" and "end": before and after training. "study": at the end of a
+    # study, in its parent run. "classifier": while a scoring classifier is trained.
     logged: Literal["step", "epoch", "extra", "start", "end", "study", "classifier"]
     definition: str
-    is_curve: bool = False  # drawn over the steps or epochs of a run
+    is_curve: bool = False  # plotted over the steps or epochs of a run
 
     @property
     def score(self) -> str:
@@ -40,17 +41,17 @@ class Metric:
 
     @property
     def axis(self) -> str:
-        """What it is drawn over."""
+        """The label of the horizontal axis of its curve."""
         return "optimizer step" if self.logged == "step" else "epoch"
 
     def show(self, value: float) -> str:
-        """Return a value with the digits of this metric."""
+        """Return a value as text in the format of this metric."""
         return f"{value:{self.digits}}"
 
 
 METRICS = {metric.name: metric for metric in (
     Metric("loss/discriminator", "D loss", ".3f", "nats", "", "step",
-           "Binary cross-entropy of the discriminator; 0.693 where it cannot decide.", True),
+           "Binary cross-entropy of the discriminator; 0.693 if it is undecided.", True),
     Metric("loss/generator", "G loss", ".3f", "nats", "", "step",
            "Binary cross-entropy of generated images against the label of real ones.", True),
     Metric("discriminator/real", "D(real)", ".2f", "probability", "", "step",
@@ -62,29 +63,29 @@ METRICS = {metric.name: metric for metric in (
     Metric("score/fcd", "fcd", ".2f", "", "lower", "epoch",
            "Fréchet distance from 10,000 training images that the classifier never saw.", True),
     Metric("score/fcd_error", "+-", ".2f", "", "", "extra",
-           "Standard error of fcd for the choice of latents, by the bootstrap."),
+           "Standard error of fcd due to the choice of latents, by the bootstrap."),
     Metric("score/fcd_test", "fcd_test", ".2f", "", "lower", "epoch",
            "Fréchet distance from the 10,000 test images; the one to publish.", True),
     Metric("score/fcd_share", "share", ".1%", "share", "lower", "epoch",
-           "Where fcd lies between real images, 0, and uniform noise, 1."),
+           "Position of fcd between that of real images (0) and that of uniform noise (1)."),
     Metric("score/fcd_extrapolated", "", ".2f", "", "lower", "extra",
-           "fcd of endlessly many images, with score.extrapolate=true."),
+           "Extrapolation of fcd to infinitely many images, with score.extrapolate=true."),
     Metric("score/fcd_floor", "", ".2f", "", "", "start",
-           "fcd of as many test images as are generated: 0 of fcd_share."),
+           "fcd of as many test images as are generated; fcd_share is 0 there."),
     Metric("score/fcd_ceiling", "", ".2f", "", "", "start",
-           "fcd of uniform noise: 1 of fcd_share."),
+           "fcd of uniform noise; fcd_share is 1 there."),
     Metric("score/fcd_untrained", "", ".2f", "", "", "start",
            "fcd of the generator before its first step."),
     Metric("score/kid", "", ".3f", "", "lower", "extra",
            "Kernel distance, unbiased; 0 for equal distributions."),
     Metric("score/kid_error", "", ".3f", "", "", "extra",
-           "Standard error of kid for the choice of subsets."),
+           "Standard error of kid due to the choice of subsets."),
     Metric("score/precision", "", ".3f", "share", "higher", "extra",
            "Share of the generated images that look real."),
     Metric("score/recall", "", ".3f", "share", "higher", "extra",
            "Share of the real images that could be generated."),
     Metric("score/density", "", ".3f", "", "", "extra",
-           "In how many real neighbourhoods a generated image lies; 1 as real ones."),
+           "Mean number of real neighbourhoods around a generated image, over that of real images."),
     Metric("score/coverage", "", ".3f", "share", "higher", "extra",
            "Share of the real neighbourhoods with a generated image."),
     Metric("score/class_js_bits", "", ".3f", "", "lower", "extra",
@@ -92,7 +93,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("score/dropped_classes", "", ".0f", "classes", "lower", "extra",
            "Classes with under 2 % of the generated images, by the classifier."),
     Metric("score/nearest_train", "", ".2f", "", "", "extra",
-           "Median distance to the nearest training image; copied where far below new images."),
+           "Median distance to the nearest training image; far below that of new images if copied."),
     Metric("score/diversity", "", ".2f", "", "", "extra",
            "Mean distance of two generated images."),
     Metric("scoring/fcd_s", "", ".1f", "s", "lower", "epoch",
@@ -100,7 +101,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("scoring/companions_s", "", ".1f", "s", "lower", "extra",
            "Time that the extra metrics took."),
     Metric("tracking/waited_s", "", ".2f", "s", "lower", "end",
-           "Time that training waited for its record."),
+           "Time that training waited for its run folder to be written."),
     Metric("tracking/writer_cpu_s", "", ".2f", "s", "lower", "end",
            "CPU time of writing to the tracker."),
     Metric("study/complete", "", ".0f", "trials", "", "study", "Complete trials."),
@@ -126,7 +127,7 @@ CURVES = tuple(each for each in METRICS.values() if each.is_curve)
 
 
 def format_metrics(values: Mapping[str, float]) -> str:
-    """Return the metrics of some steps or an epoch in one line, under their short names."""
+    """Return the metrics of some steps or of an epoch as one line, with their short names."""
     return "  ".join(
         f"{metric.short} {metric.show(values[name])}"
         for name, metric in METRICS.items()

@@ -1,6 +1,6 @@
-"""The runs in the order of their scores: `python -m dcgan_sweeps.report [study:NAME | RUN_ID ...]`.
+"""Lists runs by score: `python -m dcgan_sweeps.report [study:NAME | RUN_ID ...]`.
 
-Scores of two identities are never ranked together.
+Scores of different identities are never ranked together.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from dcgan_sweeps.tracking.store import (
     open_store,
 )
 
-LIMIT = 100  # of what a person reads; what another program reads is whole
+LIMIT = 100  # rows of the printed table; --json, --csv and --html have all
 
 
 def main() -> int:
     options = read_options()
-    return answer(lambda: report(options), "interrupted, nothing was written")
+    return answer(lambda: report(options), "interrupted; nothing was written")
 
 
 def read_options() -> argparse.Namespace:
@@ -52,23 +52,35 @@ def read_options() -> argparse.Namespace:
 def make_parser() -> Parser:
     parser = Parser(
         "dcgan_sweeps.report",
-        description="Shows runs in the order of their scores, ties marked.",
-        epilog="Exit status: 0 done, 2 a wrong request, as runs whose scores cannot be compared.",
+        description="Lists runs by score, with ties marked, as a table, JSON, CSV or an HTML page.",
+        examples=(
+            "python -m dcgan_sweeps.report",
+            "python -m dcgan_sweeps.report study:lr --html",
+            'python -m dcgan_sweeps.report --where "optimizer.lr < 1e-3" --csv',
+        ),
+        status="0 done, 2 wrong request, or scores that cannot be compared",
     )
     add = parser.add_argument
-    selection = "study:NAME (its trials) or run ids; none: the experiment's complete runs"
+    selection = "study:NAME (its trials) or run ids (default: all complete runs of the experiment)"
     add("selection", metavar="TARGET", nargs="*", help=selection)
-    where = 'such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once'
+    where = (
+        'filter such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once'
+    )
     add("--where", metavar="FILTER", action="append", default=[], help=where)
-    add("--identity", help="rank by this score identity, or the beginning of it")
-    add("--limit", type=int, help=f"the best so many ({LIMIT}; --json, --csv, --html: all)")
-    add("--all", action="store_true", help="also the experiment's runs that are not complete")
+    identity = (
+        "score identity to rank by, or its beginning (default: the one that all runs have, or"
+        " that of the newest complete run)"
+    )
+    add("--identity", help=identity)
+    limit = f"show at most LIMIT runs (default: {LIMIT}; with --json, --csv or --html: all)"
+    add("--limit", type=int, help=limit)
+    add("--all", action="store_true", help="include runs of the experiment that are not complete")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object, with every digit")
-    form.add_argument("--csv", action="store_true", help="CSV, with every digit and parameter")
+    form.add_argument("--json", action="store_true", help="print JSON, with every digit")
+    form.add_argument("--csv", action="store_true", help="print CSV, with every digit")
     page = (
-        "a page with figures and pictures, to be opened without a network; of a study also"
-        " logged to its parent run (DIR/reports/NAME.html)"
+        "write a page with figures and samples that opens offline; the page of a study is also"
+        " logged to its parent run (default: DIR/reports/NAME.html)"
     )
     form.add_argument("--html", nargs="?", const="", metavar="FILE", help=page)
     add_place(parser)
@@ -76,7 +88,7 @@ def make_parser() -> Parser:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Print or write what was asked for and return the exit status; raises RequestError."""
+    """Print or write the requested report and return the exit status; raises RequestError."""
     say_variables(options)
     filters = read_filters(options.where)
     is_whole = options.json or options.csv or options.html is not None
@@ -99,17 +111,17 @@ def report(options: argparse.Namespace) -> int:
 
 
 def write_out(text: str) -> None:
-    """Write text to standard output, as much of it as its reader wants."""
+    """Write text to standard output until its reader closes the pipe."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more at its end.
+        # Python flushes standard output once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(board: Board) -> None:
-    """Print the leaderboard, and by what it is ranked."""
+    """Print the leaderboard and the identity of its scores."""
     console = make_console()
     say = make_say(console)
     print_table(console, make_board_table(board))
@@ -117,14 +129,14 @@ def show(board: Board) -> None:
     say(f"{board.score_identity}; {METRICS[SCORE].better} is better")
     if any(row.rank.endswith("=") for row in board.rows):
         noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
-        say(f"= are tied: within {noise}, as two seeds of one configuration (docs/score.md)")
+        say(f"= marks ties: scores as close ({noise}) as those of two seeds (docs/score.md)")
     for note in board.notes:
         say(note)
 
 
 def write_html(client: Client, options: argparse.Namespace, board: Board) -> None:
     """Write the page of a board, and log it to the parent run of a study."""
-    # Plotly and Optuna take a second, which the other forms need not wait for.
+    # Importing Plotly and Optuna takes a second, and no other format needs them.
     from dcgan_sweeps.reporting.leaderboard_page import read_all_media, render_board
 
     say = make_say(make_console())
@@ -133,9 +145,10 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     uri = None if options.uri is None else mask_secrets(options.uri)
     place = name_place(options.dir, uri)
     write_page(path, render_board(name_page(options), board, all_media, place))
-    say(f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB: {path.resolve().as_uri()}")
+    size = f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB"
+    say(f"report written ({size}): {path.resolve().as_uri()}")
     for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):
-        say(f"pictures are missing, and nothing was logged: {fault}")
+        say(f"images are missing, and the report was not logged: {fault}")
         return
     if [target.startswith(STUDY) for target in options.selection] == [True] and is_all(options):
         study = options.selection[0].removeprefix(STUDY)
@@ -145,12 +158,12 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
 
 
 def is_all(options: argparse.Namespace) -> bool:
-    """Return whether a report is of all runs of its selection."""
+    """Return whether a report has all runs of its selection."""
     return not any([*options.where, options.identity, options.limit, options.all])
 
 
 def name_page(options: argparse.Namespace) -> str:
-    """Return what a report is about, in words."""
+    """Return the title of a report."""
     if not options.selection:
         return f"experiment {options.experiment}"
     if len(options.selection) > 3:
@@ -159,7 +172,7 @@ def name_page(options: argparse.Namespace) -> str:
 
 
 def name_file(options: argparse.Namespace) -> str:
-    """Return the name of a report's page: each selection of runs has its own."""
+    """Return the file name of a report's page, without its ending; each selection has its own."""
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name_page(options))[:80]
     if is_all(options) and len(options.selection) < 2:
         return slug

@@ -1,4 +1,4 @@
-"""Trains a logged run again and says whether it is the same: `python -m dcgan_sweeps.reproduce`."""
+"""Trains a logged run again and compares the results: `python -m dcgan_sweeps.reproduce TARGET`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dcgan_sweeps.reproduction.target import Original
     from dcgan_sweeps.runs.selection import Place
 
-# Of the scores at the last epoch. See docs/reproducing.md for where it comes from.
+# Largest relative difference of the scores at the last epoch; docs/reproducing.md derives it.
 TOLERANCE = 0.22
 
 
@@ -36,33 +36,43 @@ def main() -> int:
 def read_options() -> argparse.Namespace:
     parser = Parser(
         "dcgan_sweeps.reproduce",
-        description="Trains a logged run again, as a new run, and prints a verdict.",
-        epilog="Exit status: 0 identical or within tolerance, 1 different, 2 a wrong request.",
+        description="Trains a logged run again as a new run, and prints whether the results are"
+        " identical, within tolerance or different.",
+        examples=(
+            "python -m dcgan_sweeps.reproduce best",
+            "python -m dcgan_sweeps.reproduce study:lr --epochs 2",
+            "python -m dcgan_sweeps.reproduce RUN_ID --check-only",
+        ),
+        status="0 identical or within tolerance, 1 different or failed, 2 wrong request,"
+        " 130 interrupted",
     )
     parser.add_argument(
         "target",
         metavar="TARGET",
-        help="best, study:NAME (its best trial), a run id, or a config file that was logged",
+        help="best, study:NAME (its best trial), a run id, or a logged config file",
     )
     parser.add_argument(
-        "--check-only", action="store_true", help="compare the provenance, train nothing"
+        "--check-only", action="store_true", help="compare the provenance only, without training"
     )
-    parser.add_argument("--epochs", type=int, help="reproduce so many epochs, the first ones")
+    parser.add_argument(
+        "--epochs", type=int, help="reproduce the first EPOCHS epochs only (default: all)"
+    )
     parser.add_argument(
         "--tolerance",
         type=float,
         default=TOLERANCE,
-        help=f"share by which the last scores may differ ({TOLERANCE})",
+        help="relative difference allowed between the last scores (default: %(default)s)",
     )
     parser.add_argument(
-        "--code", action="store_true", help="run the code of that run: its commit and its diff"
+        "--code", action="store_true", help="run with the logged code: its commit and its diff"
     )
     parser.add_argument(
         "--yes",
         nargs="?",
         const="",
         metavar="DIGEST",
-        help="with --code: I have read that code; with the digest printed with it, no other is run",
+        help="with --code: confirm that you have read the code; with DIGEST, only the code that"
+        " was printed with this digest is run",
     )
     add_place(parser)
     options = parser.parse_args()
@@ -74,7 +84,7 @@ def read_options() -> argparse.Namespace:
 
 
 def reproduce(options: argparse.Namespace) -> int:
-    """Do what was asked for and return the exit status; raises RequestError."""
+    """Reproduce the run that the options name and return the exit status; raises RequestError."""
     from dcgan_sweeps.reproduction.target import find_original
     from dcgan_sweeps.runs.selection import Place
     from dcgan_sweeps.tracking.store import answering
@@ -88,7 +98,7 @@ def reproduce(options: argparse.Namespace) -> int:
     say = make_say(console)
     say(original.found)
     for edit in (*original.edited, *original.altered):
-        say(f"edited since: {edit}")
+        say(f"edited since it was logged: {edit}")
     if options.code:
         return reproduce_with_its_code(options, original, place.dir, console)
     spec = build_reproduction_spec(original, place, options.epochs)
@@ -100,10 +110,10 @@ def reproduce(options: argparse.Namespace) -> int:
 
 
 def build_reproduction_spec(original: Original, place: Place, epochs: int | None) -> RunSpec:
-    """Return the spec of the same run, tracked at `place`, on what its machine had."""
+    """Return the spec of the same run, tracked at `place`, with the device that it ran on."""
     config = original.config
     if epochs is not None and epochs > config.train.epochs:
-        problem = f"got {epochs}; allowed: at most those of the run, {config.train.epochs}"
+        problem = f"got {epochs}; allowed: at most {config.train.epochs}, the epochs of the run"
         raise refuse("--epochs", problem)
     folder = config.data.dir
     changed = {
@@ -123,17 +133,17 @@ def build_reproduction_spec(original: Original, place: Place, epochs: int | None
 def reproduce_with_its_code(
     options: argparse.Namespace, original: Original, folder: str, console: Console
 ) -> int:
-    """Show the code of a run, and run it once --yes says that it was read."""
+    """Print the code of a run, and run it if --yes confirms that it was read."""
     from dcgan_sweeps.reproduction.worktree import digest_code, run_code, show_code
 
     say = make_say(console)
     say(show_code(original))
     digest = digest_code(original)
     if options.yes is None:
-        say(f"This is code that the store supplied. To run it as you: add --yes={digest}.")
+        say(f"This code comes from the store. To run it as your user, add --yes={digest}.")
         return USAGE
     if options.yes not in ("", digest):
-        problem = f"got {options.yes}; the code is {digest}: it is not what was shown before"
+        problem = f"got {options.yes}; the code shown above has the digest {digest}"
         raise refuse("--yes", problem)
     words = [original.name, f"--dir={folder}", f"--experiment={options.experiment}"]
     words += [f"--tolerance={options.tolerance}"]
@@ -146,21 +156,24 @@ def reproduce_with_its_code(
 def print_differences(
     spec: RunSpec, components: Components, original: Original, console: Console
 ) -> bool:
-    """Print how this machine and code differ from the run's; return whether none is decisive."""
+    """Print how code and machine differ from those of the run.
+
+    Return whether no difference can change the result.
+    """
     from dcgan_sweeps.execution.start import gather_facts
     from dcgan_sweeps.runs.differences import compare_facts
     from dcgan_sweeps.tracking.provenance import read_code
 
     say = make_say(console)
     if not original.provenance:
-        say("no provenance was logged: nothing says where the run came from")
+        say("provenance: none was logged, so code and environment cannot be compared")
         return False
     differences = compare_facts(original.provenance, gather_facts(spec, components, read_code()))
     for difference in differences:
         say(str(difference))
     decisive = sum(each.decisive for each in differences)
-    differ = f"{decisive} facts differ" if decisive else "nothing differs"
-    say(f"provenance: {differ} that can change the result")
+    noun = "difference" if decisive == 1 else "differences"
+    say(f"provenance: {decisive or 'no'} {noun} that can change the result")
     return decisive == 0 and not original.edited and not original.altered
 
 
@@ -171,7 +184,7 @@ def train_and_judge(
     options: argparse.Namespace,
     console: Console,
 ) -> int:
-    """Train again, compare, print the table and the verdict; return the exit status."""
+    """Train again, print the comparison and the verdict, and return the exit status."""
     from dcgan_sweeps.execution.outcome import execute
     from dcgan_sweeps.tracking.history import read_history
     from dcgan_sweeps.tracking.mirror import is_delivered
@@ -187,9 +200,9 @@ def train_and_judge(
     console.print()
     console.print(make_table(COLUMNS, tabulate(comparisons)))
     if options.epochs is not None:
-        console.print(f"the first {options.epochs} epochs alone were trained and compared")
+        console.print(f"only epochs 1 to {options.epochs} were trained and compared")
     make_say(console)(f"verdict: {verdict.word}: {verdict.reason}")
-    is_whole = is_delivered(folder)  # else it was said what is not, and how to deliver it
+    is_whole = is_delivered(folder)  # if not, execute has printed how to deliver the rest
     execution.recorder.add_tags({"reproduces.verdict": verdict.word})
     if is_whole:
         execution.delivery.deliver_rest(spec.config.tracking.flush_timeout_s)

@@ -1,7 +1,4 @@
-"""Trains one DCGAN, scored and tracked: `python -m dcgan_sweeps.run [group=choice] [key=value]`.
-
-With -m, a study of several.
-"""
+"""Trains one DCGAN, or a study with -m: `python -m dcgan_sweeps.run [group=choice] [key=value]`."""
 
 from __future__ import annotations
 
@@ -21,12 +18,12 @@ def main() -> int:
 
 
 def run(request: Request) -> int:
-    """Do one run and return its exit status; raises RequestError before anything is started."""
+    """Execute one run and return its exit status; raises RequestError before training starts."""
     return do_run(request).status
 
 
 def do_run(request: Request) -> Execution:
-    """Do one run and return how it ended; raises RequestError before anything is started."""
+    """Execute one run and return its result; raises RequestError before training starts."""
     from dcgan_sweeps.execution.components import prepare
     from dcgan_sweeps.execution.resume import build_resumed_spec
     from dcgan_sweeps.execution.spec import build_spec
@@ -39,7 +36,7 @@ def do_run(request: Request) -> Execution:
         spec = build_spec(request)
     else:
         spec = build_resumed_spec(request, say=make_say(console))
-    require_places(spec.config.tracking)  # before TensorFlow is loaded
+    require_places(spec.config.tracking)  # checked before TensorFlow is loaded, which is slow
     components = prepare(spec.config, spec.runner, console)
 
     from dcgan_sweeps.execution.outcome import execute

@@ -90,7 +90,7 @@ def test_a_run_without_a_tracker_is_read_from_its_folder(tmp_path):
         ("train(['optimizer.lr=2'])", "optimizer.lr: got 2"),
         ("train(['optimizer.lr=1e-3,1e-4'])", "optimizer.lr"),
         ("train(['search=fcd'])", "search: got fcd; a search needs -m"),
-        ("train(['hydra.sweeper.n_trials=3'])", "belongs to a study; add -m"),
+        ("train(['hydra.sweeper.n_trials=3'])", "applies to a study; add -m"),
         ("load_run('0123456789abcdef')", "it matches no run"),
         ("load_run('best', experiment='other')", "experiment other has no complete run"),
         ("load_run('best', folder='nowhere')", "there is no mlflow.db"),

@@ -250,7 +250,7 @@ def test_a_password_of_a_refused_word_is_masked(word, monkeypatch, capsys):
 
 def test_a_parser_masks_what_it_refuses(capsys):
     with pytest.raises(SystemExit) as ended:
-        Parser("verb").parse_args(["--uri=http://u:PW@h", "--token=PW"])
+        Parser("verb", description="").parse_args(["--uri=http://u:PW@h", "--token=PW"])
     err = capsys.readouterr().err
     assert ended.value.code == 2
     assert "PW" not in err

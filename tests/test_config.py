@@ -34,7 +34,7 @@ def test_a_configuration_cannot_be_changed(tiny):
         ("runner.device=tpu", "runner.device: got tpu; allowed: auto, cpu, gpu"),
         ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
         ("data.limit=31", "data.limit: got 31; allowed: at least train.batch_size, 32"),
-        ("data.count=300", "data.count: got 300; goes with data=synthetic alone"),
+        ("data.count=300", "data.count: got 300; allowed: a number with data=synthetic, else null"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
@@ -44,7 +44,9 @@ def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
 
 
 def test_an_extrapolation_needs_images():
-    with pytest.raises(RequestError, match=r"score\.extrapolate: got true; goes with score\.count"):
+    with pytest.raises(
+        RequestError, match=r"score\.extrapolate: got true; allowed: with a score\.count"
+    ):
         compose("config", ["score.extrapolate=true", "score.count=99"], Config)
 
 
@@ -63,7 +65,7 @@ def test_no_logged_configuration_names_code_to_run(tiny):
 
 @pytest.mark.parametrize("word", ["filters=[]", "filters=[0]", "filters=[1,1,1,1,1,1]"])
 def test_a_classifier_has_one_to_five_convolutions(word):
-    with pytest.raises(RequestError, match=r"filters: got .*1 to 5 of them, each at least 1"):
+    with pytest.raises(RequestError, match=r"filters: got .*1 to 5 items, each at least 1"):
         compose("classifier", [word], ClassifierConfig)
 
 

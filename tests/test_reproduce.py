@@ -55,7 +55,7 @@ def test_the_best_run_comes_out_identical_in_a_new_process(three):
     best = min(runs, key=lambda run: run.data.metrics["score/fcd"])
     assert "best of 3 complete runs with score identity " in printed
     assert best.info.run_id in printed.splitlines()[0]
-    assert "provenance: nothing differs that can change the result" in printed
+    assert "provenance: no differences that can change the result" in printed
     word, reason = read_verdict(printed)
     assert word == "identical"
     assert re.fullmatch(r"all \d\d values are bit-identical", reason)
@@ -119,7 +119,10 @@ def test_a_logged_file_that_was_edited_is_noticed_and_comes_out_different(three)
         printed = do(three, "reproduce", run.info.run_id, status=1)
     finally:
         path.write_text(before)
-    assert "edited since: optimizer.beta_1 was logged as 0.9, the file has 0.5" in printed
+    assert (
+        "edited since it was logged: optimizer.beta_1 was logged as 0.9, the file has 0.5"
+        in printed
+    )
     word, reason = read_verdict(printed)
     assert word == "different"
     assert reason.startswith("first at step 8 in ")
@@ -129,7 +132,9 @@ def test_a_config_file_is_compared_with_the_history_beside_it(three, copy):
     assert read_verdict(do(three, "reproduce", str(copy / "config.yaml")))[0] == "identical"
     edit(copy / "config.yaml", "model", "dropout", 0.5)
     printed = do(three, "reproduce", str(copy / "config.yaml"), status=1)
-    assert "edited since: model.dropout was logged as 0.3, the file has 0.5" in printed
+    assert (
+        "edited since it was logged: model.dropout was logged as 0.3, the file has 0.5" in printed
+    )
     assert read_verdict(printed)[0] == "different"
 
 
@@ -149,7 +154,7 @@ def test_a_lone_config_file_is_compared_with_the_run_of_its_config_hash(three, c
     shutil.copy(copy / "config.yaml", lone)
     printed = do(three, "reproduce", str(lone), "--epochs=1")
     assert "with the config hash of " in printed
-    assert "the first 1 epochs alone were trained and compared" in printed
+    assert "only epochs 1 to 1 were trained and compared" in printed
     assert read_verdict(printed)[0] == "identical"
     edit(lone, "optimizer", "lr", 0.3)
     printed = do(three, "reproduce", str(lone), status=2)
@@ -159,7 +164,7 @@ def test_a_lone_config_file_is_compared_with_the_run_of_its_config_hash(three, c
 def test_check_only_trains_nothing(three):
     before = len(list_runs(open_store(three)))
     printed = do(three, "reproduce", "best", "--check-only")
-    assert "provenance: nothing differs that can change the result" in printed
+    assert "provenance: no differences that can change the result" in printed
     assert "verdict" not in printed
     assert len(list_runs(open_store(three))) == before
 
@@ -171,7 +176,7 @@ def test_check_only_says_what_differs(three, copy):
     printed = do(three, "reproduce", str(copy / "config.yaml"), "--check-only", status=1)
     assert re.search(r"^commit was c{40}, now ", printed, re.MULTILINE)
     assert re.search(r"^package keras was 1\.\S+, now \d", printed, re.MULTILINE)
-    assert "facts differ that can change the result" in printed
+    assert "differences that can change the result" in printed
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
         (["f" * 32], "there is no such run in sqlite:///"),
         (["best", "--experiment=other"], "experiment other has no complete run"),
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),
-        (["best", "--epochs=3"], "--epochs: got 3; allowed: at most those of the run, 2"),
+        (["best", "--epochs=3"], "--epochs: got 3; allowed: at most 2, the epochs of the run"),
         (["best", "--dir=nowhere"], "tracking.dir: there is no mlflow.db in "),
         ([str(ROOT / "docs" / "images" / "real.png")], "is not text (byte 0)"),
         (["best", "--uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does not answer"),
@@ -266,12 +271,12 @@ def test_the_code_of_a_run_is_shown_and_runs_once_it_was_read(checkout, tmp_path
     printed = do(tmp_path, "reproduce", "best", "--code", tree=checkout, status=2)
     assert "As it was" in printed
     assert "+            leak = " in printed or "negative_slope=0.1" in printed
-    assert "This is code that the store supplied. To run it as you: add --yes=" in printed
+    assert "This code comes from the store. To run it as your user, add --yes=" in printed
     digest = re.search(r"--yes=([0-9a-f]{16})\.$", printed, re.MULTILINE)[1]
 
     words = ["best", "--code", f"--yes={'0' * 16}"]
     printed = do(tmp_path, "reproduce", *words, tree=checkout, status=2)
-    assert f"--yes: got {'0' * 16}; the code is {digest}" in printed
+    assert f"--yes: got {'0' * 16}; the code shown above has the digest {digest}" in printed
 
     printed = do(tmp_path, "reproduce", "best", "--code", f"--yes={digest}", tree=checkout)
     assert read_verdict(printed)[0] == "identical"

@@ -89,10 +89,10 @@ def test_the_report_ranks_one_identity_and_names_another_that_is_left_out(folder
         (["abc"], "TARGET: got abc; allowed: best, study:NAME or a run id"),
         (["0" * 32], "there is no such run in"),
         (["study:none"], "has no complete trial of this study"),
-        (["best", "optimizer.lr=1"], "optimizer.lr=1: is decided by the run itself"),
+        (["best", "optimizer.lr=1"], "optimizer.lr=1: cannot be overridden here"),
         (["best", "score.count=1"], "score.count: got 1; allowed: a whole number, at least 2"),
-        (["best", "score=none"], "score: got none; there is nothing to score by"),
-        (["score.count=3"], "TARGET: got none; name a run id"),
+        (["best", "score=none"], "score: got none; allowed: fcd"),
+        (["score.count=3"], "TARGET: got none; allowed: run ids"),
         (["best", "score.classifier=/nowhere"], "score.classifier: got /nowhere"),
     ],
 )
@@ -126,7 +126,7 @@ def test_scores_that_were_added_later_are_reported(folder):
 def test_the_limit_is_kept(folder):
     identity = find_runs(folder)[0].data.params["score.identity"]
     printed = finish(folder, [*REPORT, "--limit", "1", "--identity", identity])
-    assert "the best 1 alone are shown (--limit)" in printed
+    assert "only the best 1 are shown (--limit)" in printed
     assert "--limit: got 0; allowed: at least 1" in finish(
         folder, [*REPORT, "--limit", "0"], status=2
     )

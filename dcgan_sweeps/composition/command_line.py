@@ -1,9 +1,9 @@
-"""One command line of Hydra's: its options and words, read, checked and composed.
+"""Reads, checks and composes a Hydra command line.
 
 asked = read_arguments(sys.argv[1:])
 with open_hydra(asked) as app:
     line = read_line(asked, "config", app.config_loader)
-    mode = read_mode(asked, line)  # of one run, or of a sweep
+    mode = read_mode(asked, line)  # RunMode.RUN or RunMode.MULTIRUN
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ LARGEST_FILE = 10_000_000  # bytes of a file of overrides
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line: the primary configuration, the overrides, their vocabulary, and the values
-    in the user's own files."""
+    """A command line: primary configuration, overrides, vocabulary, and values of own files.
+
+    `entries` are the values that the user's own configuration files set.
+    """
 
     config_name: str
     words: tuple[str, ...]
@@ -70,20 +72,20 @@ class CommandLine:
 
 
 def expand_files(words: list[str]) -> None:
-    """Replace every @FILE among the words of a command line by the file's lines, in place.
+    """Replace every @FILE argument of a command line by the lines of the file, in place.
 
     Raises RequestError for a file that cannot be read.
     """
     for index in reversed(range(1, len(words))):
         if words[index].startswith("@"):
-            path = Path(os.path.expanduser(words[index][1:]))  # noqa: PTH111 - that of Path raises
+            path = Path(os.path.expanduser(words[index][1:]))  # noqa: PTH111 - Path.expanduser raises
             text = read_text(path, LARGEST_FILE, words[index])
             lines = [line.strip() for line in text.splitlines()]
             words[index : index + 1] = [line for line in lines if line and line[0] != "#"]
 
 
 def read_arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Return Hydra's own options and the overrides, in any order; raises RequestError."""
+    """Return Hydra's options and the overrides, given in any order; raises RequestError."""
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
@@ -92,7 +94,7 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
         raise refuse(error.argument_name or "request", error.message) from error
     faults = [Fault(word, "there is no such option; --hydra-help lists them") for word in unknown]
     if asked.experimental_rerun is not None:
-        problem = "is not served: a pickle runs code; python -m dcgan_sweeps.reproduce runs again"
+        problem = "is not supported, because loading a pickle runs code; use dcgan_sweeps.reproduce"
         faults.append(Fault("--experimental-rerun", problem))
     modes = {
         "--run": asked.run,
@@ -105,7 +107,7 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     if len(given) > 1:
         faults.append(Fault(" ".join(given), "got several; allowed: one of them"))
     if asked.resolve and asked.cfg is None and not asked.help:
-        faults.append(Fault("--resolve", "goes with --cfg or --help alone"))
+        faults.append(Fault("--resolve", "allowed: with --cfg or --help"))
     if faults:
         raise RequestError(faults)
     if asked.config_path is not None and "://" not in asked.config_path:
@@ -115,7 +117,7 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 @contextlib.contextmanager
 def open_hydra(asked: argparse.Namespace) -> Iterator[Hydra]:
-    """Give a Hydra over the folders of configurations that the options name."""
+    """Yield a Hydra that searches the configuration folders that the options name."""
     search_path = create_config_search_path(asked.config_path or str(find_conf_dir()))
     if asked.config_dir is not None:
         folder = str(Path(asked.config_dir).expanduser().resolve())
@@ -128,8 +130,10 @@ def open_hydra(asked: argparse.Namespace) -> Iterator[Hydra]:
 
 
 def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> CommandLine:
-    """Return the words of a command line, each text kept as it was typed, and the user's own files
-    that they choose; raises RequestError for what is wrong before anything is composed."""
+    """Return the command line, with text values kept as typed.
+
+    Raises RequestError for faults that are found before the configuration is composed.
+    """
     name = asked.config_name or config_name
     words = asked.overrides
     vocabulary = read_vocabulary(name, config_name, words, loader, is_sweep=asked.multirun)
@@ -150,8 +154,8 @@ def _read_words(words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
     except RequestError as error:
         faults += error.faults
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        refused = explain(error) or [Fault("defaults", str(error))]  # of a list that is none
-    # What makes it a sweep without -m is known once it is composed.
+        refused = explain(error) or [Fault("defaults", str(error))]  # a malformed defaults list
+    # Without -m, whether this is a sweep is known only after composition.
     says_mode = "hydra.mode" in {*map(find_key, kept), *entries}
     vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or says_mode)
     found = [find_entry_fault(entry, vocabulary.keys) for entry in entries.values()]
@@ -163,15 +167,15 @@ def _read_words(words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
 
 
 def _is_text(word: str, vocabulary: Vocabulary) -> bool:
-    """Return whether a word's value, or choice, stays what was typed: no number, no truth value."""
+    """Return whether the value of an override is text, never a number or a truth value."""
     if word.startswith("~") or len(word) > LONGEST_WORD:
-        return False  # names no value, or is refused for its length
+        return False  # it has no value, or is refused for its length
     key = find_key(word)
     return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
 
 
 def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
-    """Return the values in the user's own files; raises RequestError, and what Hydra raises."""
+    """Return the values in the user's own files; raises RequestError and Hydra's exceptions."""
     if not any(map(is_own, vocabulary.repository.get_sources())):
         return {}
     fixed: list[Override] = []
@@ -181,7 +185,7 @@ def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
             override = read_override(word, vocabulary.loader)
             values = list_values(override, MOST_TRIED) if override.is_sweep_override() else []
         except (Unreadable, HydraException):
-            continue  # a fault of the word itself
+            continue  # reported as a fault of the override itself
         key = override.key_or_group
         if not override.is_sweep_override():
             fixed.append(override)
@@ -193,7 +197,7 @@ def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
 
 @contextlib.contextmanager
 def finding_faults(line: CommandLine) -> Iterator[None]:
-    """Turn what Hydra refuses into RequestError, each fault with its file and line."""
+    """Convert Hydra's exceptions to RequestError, each fault with its file and line."""
     try:
         yield
     except RequestError as error:
@@ -205,9 +209,11 @@ def finding_faults(line: CommandLine) -> Iterator[None]:
 
 
 def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
-    """Return whether one run is asked for or a sweep; raises RequestError, and what Hydra raises,
-    before Hydra makes a folder."""
-    # Composed as a sweep, since what is composed may say that it is one.
+    """Return whether a single run or a sweep is requested, before Hydra makes a folder.
+
+    Raises RequestError and Hydra's exceptions.
+    """
+    # Composed as a sweep, because hydra.mode in the configuration may make it one.
     composed = compose_words(line, RunMode.MULTIRUN)
     mode = _choose_mode(asked, composed.hydra.mode)
     vocabulary = dataclasses.replace(line.vocabulary, is_sweep=mode is RunMode.MULTIRUN)
@@ -220,7 +226,7 @@ def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
 
 
 def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
-    """Return the configuration that Hydra composes from a command line, with Hydra's own part."""
+    """Return the configuration that Hydra composes from a command line, including `hydra`."""
     composed: DictConfig = line.vocabulary.loader.load_configuration(
         line.config_name, list(line.words), mode, validate_sweep_overrides=False
     )
@@ -228,7 +234,7 @@ def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:
 
 
 def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
-    """Return the mode that -m and hydra.mode name; raises RequestError where they contradict."""
+    """Return the mode from -m, -r and hydra.mode; raises RequestError if they contradict."""
     flags = {"-m": RunMode.MULTIRUN, "-r": RunMode.RUN}
     for flag, is_given in (("-m", asked.multirun), ("-r", asked.run)):
         if is_given and said not in (None, flags[flag]):
@@ -240,13 +246,15 @@ def _choose_mode(asked: argparse.Namespace, said: RunMode | None) -> RunMode:
 
 
 def compose_request(config_name: str, words: Sequence[str]) -> Any:
-    """Return the configuration that `words` ask for; raises RequestError with every fault."""
+    """Return the configuration of these overrides; raises RequestError with every fault."""
     return compose_with_choices(config_name, words)[0]
 
 
 def compose_with_choices(config_name: str, words: Sequence[str]) -> tuple[Any, dict[str, str]]:
-    """Return the configuration that `words` ask for and its {group: choice}; raises RequestError
-    with every fault."""
+    """Return the configuration of these overrides and its {group: choice}.
+
+    Raises RequestError with every fault.
+    """
     with open_loader() as loader:
         vocabulary = read_vocabulary(config_name, config_name, words, loader, is_sweep=False)
         line = _read_words(words, vocabulary)
@@ -262,16 +270,16 @@ def compose_with_choices(config_name: str, words: Sequence[str]) -> tuple[Any, d
 
 
 def list_choices(choices: Mapping[str, object]) -> dict[str, str]:
-    """Return {group: choice} of Hydra's choices, without those of its own groups."""
+    """Return {group: choice} without Hydra's own groups."""
     return {
         group: str(choice) for group, choice in choices.items() if not group.startswith("hydra/")
     }
 
 
 def find_request_faults(config_name: str, words: Sequence[str], error: Exception) -> list[Fault]:
-    """Return every fault of a request that Hydra refused with `error`, at its first fault.
+    """Return all faults of a request for which Hydra raised `error` at the first one.
 
-    Empty where nothing is wrong with them and `error` is none of Hydra's.
+    Empty if the overrides are valid and `error` is not an exception of Hydra.
     """
     with open_loader() as loader:
         try:

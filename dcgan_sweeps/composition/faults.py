@@ -1,4 +1,4 @@
-"""The search for every fault of a request: in its words, and in what Hydra composes from them.
+"""Finds every fault of a request, in its overrides and in the composed configuration.
 
 find_word_faults(["optimizer.lrr=1", "seed=-1"], vocabulary)  # two faults
 """
@@ -29,9 +29,9 @@ from dcgan_sweeps.composition.vocabulary import Vocabulary
 from dcgan_sweeps.config import SCHEMAS, Fault, find_dangling
 from dcgan_sweeps.logged_config import find_renamed
 
-MOST_WORDS = 1000  # more than there are keys; Hydra reads a thousand in some seconds
-MOST_TRIED = 100  # values of one sweep; the rest is found out when its trial begins
-# Hydra's own launchers that come with a package of their own.
+MOST_WORDS = 1000  # more than there are keys; Hydra parses a thousand in a few seconds
+MOST_TRIED = 100  # values of one sweep that are checked; others are checked when a trial starts
+# Packages of the launchers that Hydra provides as plugins.
 PACKAGES = {
     "joblib": "'dcgan-sweeps[launchers]'",
     "submitit_local": "'dcgan-sweeps[launchers]'",
@@ -43,10 +43,10 @@ PACKAGES = {
 
 
 def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
-    """Return every fault of the words that is seen without composing them."""
+    """Return every fault of the overrides that is found without composing them."""
     if len(words) > MOST_WORDS:
         keys = map(find_key, words)
-        # Without the nearest names, each of which would take a millisecond.
+        # Without suggestions: finding the nearest name takes a millisecond for each key.
         is_known = vocabulary.keys.is_known
         unknown = [key for key in keys if not (is_known(key) or vocabulary.is_group(key))]
         problem = f"got {len(words)}; allowed: at most {MOST_WORDS}"
@@ -56,7 +56,7 @@ def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault
     after_comma = False
     for word in words:
         if after_comma and "=" not in word:
-            continue  # the word before says it: the shell split the two at a blank
+            continue  # reported with the argument before: the shell split the two at a space
         after_comma = word.rstrip().endswith(",")
         try:
             override = read_override(word, vocabulary.loader)
@@ -86,7 +86,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
     except HydraException as error:
         return [Fault(word, describe_error(error))]
     if not values and not override.is_interval_sweep():
-        return [Fault(word, "names no value")]
+        return [Fault(word, "has no value")]
     got = None if override.is_sweep_override() else show_got(word)
     found = [
         _find_choice_fault(key, value, vocabulary)
@@ -98,7 +98,7 @@ def _find_faults_of(word: str, override: Override, vocabulary: Vocabulary) -> li
 
 
 def _find_sweep_problem(key: str, override: Override, vocabulary: Vocabulary) -> str:
-    """Return what is wrong with several values of a key, "" where nothing is."""
+    """Return the problem with several values of a key, "" if there is none."""
     count = count_values(override)
     if not vocabulary.is_sweep and vocabulary.shipped == "config":
         return "several values need a sweep; add -m"
@@ -107,7 +107,7 @@ def _find_sweep_problem(key: str, override: Override, vocabulary: Vocabulary) ->
     if key == "resume":
         return "-m starts new runs; to resume one run, leave out -m"
     if count > MOST_VALUES:
-        many = "endless values" if count == float("inf") else f"{count} values"
+        many = "infinitely many values" if count == float("inf") else f"{count} values"
         return f"got {many}; allowed: at most {MOST_VALUES}"
     return ""
 
@@ -129,7 +129,7 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
 
 
 def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:
-    """Return the faults of a composed configuration that its schema does not know of."""
+    """Return the faults of a composed configuration that its schema cannot find."""
     if composed._metadata.object_type is not SCHEMAS[vocabulary.shipped][1]:
         problem = f"got {vocabulary.config_name}; allowed: {vocabulary.shipped}"
         return [Fault("--config-name", problem)]
@@ -142,11 +142,11 @@ def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[F
     for group, choice in choices.items():
         name = f"{group}/{choice}"
         holding = [each for each in vocabulary.repository.get_sources() if each.is_config(name)]
-        # Hydra takes the first of its search path.
+        # Hydra uses the first match in its search path.
         faults += [
             Fault(
                 str(Path(hidden.path) / f"{name}.yaml"),
-                f"is not read: {holding[0].path} has the same name; give it another",
+                f"is not read, because {holding[0].path} has a file of the same name; rename it",
             )
             for hidden in holding[1:]
             if is_own(hidden)
@@ -155,14 +155,14 @@ def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[F
         problem = f"got {composed.resume}; -m starts new runs; to resume one run, leave out -m"
         faults.append(Fault("resume", problem))
     if vocabulary.is_sweep:
-        # Before Hydra's sweeper meets it; Hydra's own part is known in a job alone.
+        # Checked before Hydra's sweeper starts; Hydra's own keys are resolved in the jobs only.
         dangling = find_dangling(composed)
         faults += [fault for fault in dangling if not fault.key.startswith("hydra.")]
     return faults
 
 
 def explain(error: Exception) -> list[Fault]:
-    """Return what Hydra refused a request for, in its own words; [] where it did not refuse it."""
+    """Return the fault that an exception of Hydra or OmegaConf reports; [] for any other."""
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return []
     allowed = ""

@@ -1,4 +1,4 @@
-"""The keys of one configuration, Hydra's own among them, and what each may be.
+"""The keys of a configuration, including Hydra's own, and the values that each allows.
 
 keys = read_keys("config", groups=["optimizer"])
 keys.find_fault("optimizer.lr", 5)  # the Fault: got 5.0; allowed: a number, above 0, at most 1
@@ -28,15 +28,18 @@ from dcgan_sweeps.config import (
 )
 from dcgan_sweeps.logged_config import find_renamed
 
-STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # Hydra's plugins are loaded with Hydra
+STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # registered when Hydra loads its plugins
 SWEEPER = "hydra.sweeper."
 OF_HYDRA = ("hydra.runtime.", "hydra.overrides.", "hydra.job.num", "hydra.job.id")
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The leaves that have a schema of ours, a node in which any value can be tried, the names of
-    all keys and groups, and what conf/ says of the folders that Hydra would write to."""
+    """All keys of a configuration.
+
+    `leaves` are the fields of our schemas, `node` is used to try values, `names` are all keys and
+    groups, and `folders` are Hydra's output folders as conf/ sets them.
+    """
 
     leaves: Mapping[str, Field[Any]]
     node: DictConfig
@@ -44,28 +47,30 @@ class Keys:
     folders: Mapping[str, Any]
 
     def is_known(self, key: str) -> bool:
-        """Return whether there is such a key: a leaf, a group of leaves, or one of Hydra's that
-        takes anything."""
+        """Return whether a key exists: a leaf, a node of leaves, or below a key of Hydra that
+        accepts anything."""
         node: Any = self.node
         for name in key.split("."):
             if not isinstance(node, DictConfig):
                 return isinstance(node, AnyNode)
             if not is_dataclass(node._metadata.object_type):
                 return True
-            if name not in node.keys():  # noqa: SIM118 - "in" leaves out what has no value yet
+            if name not in node.keys():  # noqa: SIM118 - "in" omits missing values
                 return False
             node = node._get_node(name)
         return True
 
     def is_text(self, key: str) -> bool:
-        """Return whether a key is text, whatever is typed."""
+        """Return whether the value of a key is always text."""
         return isinstance(self._find(key), StringNode)
 
     def find_fault(
         self, key: str, value: Any, got: str | None = None, place: str = ""
     ) -> Fault | None:
-        """Return the fault of a value, None where it is valid; `got` is how it was written, and
-        `place` follows it in the message."""
+        """Return the fault of a value, None if it is valid.
+
+        In the message `got` is the value as it was written, and `place` follows it.
+        """
         written = f"got {show_value(value) if got is None else got}{place}"
         if not self.is_known(key):
             renamed = find_renamed(key)
@@ -73,13 +78,13 @@ class Keys:
                 return Fault(renamed.key, f"{renamed.problem}{place}")
             return Fault(key, f"there is no such key{place}{find_nearest(key, self.names)}")
         if key.startswith(OF_HYDRA):
-            return Fault(key, f"{written}; the key is set by Hydra alone")
+            return Fault(key, f"{written}; only Hydra sets this key")
         if key in self.folders and value != self.folders[key]:
-            allowed = "allowed: tracking.dir=FOLDER, which alone decides where runs go"
+            allowed = "allowed: tracking.dir=FOLDER, which decides where runs are written"
             return Fault(key, f"{written}; {allowed}")
         node = self._find(key)
         if node is None or (isinstance(value, str) and "${" in value):
-            return None  # below a key that takes anything; known only when the rest is
+            return None  # below a key that accepts anything, or resolved only when composed
         if isinstance(node, DictConfig) and is_dataclass(node._metadata.object_type):
             if not isinstance(value, dict):
                 return Fault(key, f"{written}; allowed: keys below it, such as {key}.KEY")
@@ -107,11 +112,11 @@ class Keys:
 
 
 def read_keys(config_name: str, groups: Iterable[str]) -> Keys:
-    """Return the keys of one of SCHEMAS, and those of Hydra and of a study."""
+    """Return the keys of a configuration in SCHEMAS, of Hydra, and of a study."""
     kind = SCHEMAS[config_name][1]
     node = make_schema(kind)
     leaves = {key: leaf for key, _, leaf in walk(kind())}
-    # A node that has been merged is not read-only, as a frozen schema is.
+    # Unlike a frozen schema, this node is not read-only.
     of_hydra: Any = OmegaConf.structured(HydraConf)
     if ConfigStore.instance().get_type(STUDY_SCHEMA).name == "CONFIG":
         schema = ConfigStore.instance().load(STUDY_SCHEMA).node
@@ -126,15 +131,17 @@ def read_keys(config_name: str, groups: Iterable[str]) -> Keys:
 
 
 def show_value(value: Any) -> str:
-    """Return a value as it is written in an override."""
+    """Return a value in the notation of overrides."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the first line of an error of Hydra or OmegaConf, or of its cause where it is mute;
-    with the next line where the first announces it."""
+    """Return the first line of an error of Hydra or OmegaConf, or of its cause if it has no text.
+
+    If that line ends with a colon, the next line is included.
+    """
     cause: BaseException | None = error
     while cause is not None:
         inner = cause.__cause__
@@ -149,9 +156,9 @@ def describe_error(error: BaseException) -> str:
 
 
 def find_nearest(name: str, names: Iterable[str]) -> str:
-    """Return "; did you mean X?" for a name that is like one of `names`, else nothing."""
+    """Return "; did you mean X?" with the most similar of `names`, "" if none is similar."""
     names = list(names)
-    # A key given without its group: lr=1e-3.
+    # First a key without its group, as in lr=1e-3.
     found = [each for each in names if each.rpartition(".")[2] == name]
     found = found or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {found[0]}?" if found else ""

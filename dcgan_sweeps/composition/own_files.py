@@ -1,4 +1,4 @@
-"""Values in a user's own configuration files, with the file and line of each.
+"""Reads the values in a user's own configuration files, with the file and line of each.
 
 entries = read_entries(repository, "config", [read_override("experiment=mine")])
 entries["optimizer.lr"].place  # "/home/me/own/experiment/mine.yaml, line 3"
@@ -23,22 +23,22 @@ from dcgan_sweeps.composition.keys import Keys, describe_error
 from dcgan_sweeps.config import Fault, find_conf_dir, refuse
 from dcgan_sweeps.files import read_text
 
-LARGEST = 100_000  # bytes; YAML is read at some 100 kB a second
-MOST_NODES = 10_000  # an alias stands for all it names, over and over
+LARGEST = 100_000  # bytes; YAML is parsed at about 100 kB a second
+MOST_NODES = 10_000  # with aliases written out, which can multiply without end
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One leaf of a file: where it stands, its value, and how it was written."""
+    """A leaf of a configuration file: its key, value, original text and place."""
 
     key: str
     value: Any
-    text: str | None  # of a scalar without quotes
+    text: str | None  # as written, if it is a scalar without quotes
     place: str
 
 
 class _Reader(CachingConfigRepository):
-    """Hydra's repository, in which a user's own file is checked before Hydra reads it."""
+    """A Hydra repository that checks a user's own files before Hydra reads them."""
 
     def __init__(self, delegate: Any):
         super().__init__(delegate)
@@ -53,7 +53,7 @@ class _Reader(CachingConfigRepository):
         for each in (result and result.defaults_list) or ():
             if not isinstance(each, GroupDefault) or not each.is_options():
                 continue
-            # Hydra takes all of them, and does not say in its choices that it did.
+            # Hydra would use all of them without listing them in its choices.
             if len(each.get_options()) > 1 and "hydra/" not in f"{config_path} {each.group}":
                 got = f"{', '.join(each.get_options())} for {each.group}"
                 raise refuse(str(path), f"got {got}; allowed: one choice")
@@ -61,13 +61,12 @@ class _Reader(CachingConfigRepository):
 
 
 def is_own(source: ConfigSource) -> bool:
-    """Return whether a source of configurations is a folder that the user named."""
+    """Return whether a configuration source is a folder that the user added."""
     return source.scheme() == "file" and Path(source.path).resolve() != find_conf_dir().resolve()
 
 
 def find_own_file(sources: Sequence[ConfigSource], config_path: str) -> Path | None:
-    """Return the user's own file that Hydra reads a configuration from, None where it is not the
-    user's."""
+    """Return the user's own file from which Hydra reads a configuration, else None."""
     holding = next((each for each in sources if each.is_config(config_path)), None)
     if holding is None or not is_own(holding):
         return None
@@ -77,10 +76,10 @@ def find_own_file(sources: Sequence[ConfigSource], config_path: str) -> Path | N
 def read_entries(
     repository: Any, config_name: str, choices: Sequence[Sequence[Override]]
 ) -> dict[str, Entry]:
-    """Return the values that the user's own files set, the last one for each key.
+    """Return the values that the user's own files set; the last one of each key counts.
 
-    `choices` are the overrides of each configuration that is composed. Raises RequestError for a
-    file that cannot be read, and what Hydra raises for its defaults list.
+    `choices` are the overrides of each configuration to be composed. Raises RequestError for a
+    file that cannot be read, and Hydra's exceptions for its defaults list.
     """
     reader = _Reader(repository)
     entries: dict[str, Entry] = {}
@@ -94,7 +93,10 @@ def read_entries(
                 continue
             path, root = reader.own[each.config_path]
             if package.split(".")[0] in ("experiment", "search"):
-                problem = f"its keys would go below {package}; begin it with # @package _global_"
+                problem = (
+                    f"its keys would be placed below {package}; start the file with"
+                    " # @package _global_"
+                )
                 raise refuse(str(path), problem)
             if root is not None:
                 pairs = [pair for pair in root.value if pair[0].value != "defaults"]
@@ -104,32 +106,32 @@ def read_entries(
 
 
 def parse_file(path: Path) -> yaml.MappingNode | None:
-    """Return the root of a file, None where it holds nothing; raises RequestError."""
+    """Return the root node of a YAML file, None if it is empty; raises RequestError."""
     text = read_text(path, LARGEST)
     try:
         ConfigSource._get_header_dict(text[:512])
         loader = get_yaml_loader()(text)
         root = loader.get_single_node()
         if root is not None and _count_nodes(root, {}) > MOST_NODES:
-            problem = f"holds more than {MOST_NODES} values, or itself"
+            problem = f"has more than {MOST_NODES} values, or contains itself"
             raise refuse(str(path), problem)
         if root is not None:
-            # Puts the keys that << merges in their place, and refuses a key that comes twice.
+            # Applies the << merges, and raises for a duplicate key.
             loader.construct_document(root)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a number of too many digits
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: too many digits
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f"line {mark.line + 1}: "
         reason = getattr(error, "problem", None) or describe_error(error)
         raise refuse(str(path), f"{line}cannot be read as YAML: {reason}") from error
     if root is not None and not isinstance(root, yaml.MappingNode):
-        raise refuse(str(path), "holds no mapping; allowed: keys with their values")
+        raise refuse(str(path), "is not a mapping; allowed: keys with their values")
     return root
 
 
 def _count_nodes(node: yaml.Node, counts: dict[int, int]) -> int:
-    """Return how many nodes there are with every alias written out."""
+    """Return the number of nodes with every alias written out."""
     if id(node) not in counts:
-        counts[id(node)] = MOST_NODES + 1  # until it is known: where it contains itself
+        counts[id(node)] = MOST_NODES + 1  # counts for a node that contains itself
         inner = node.value if isinstance(node, yaml.CollectionNode) else []
         if isinstance(node, yaml.MappingNode):
             inner = [each for pair in inner for each in pair]
@@ -143,7 +145,7 @@ def _walk(path: Path, pairs: Sequence[Any], prefix: str) -> Iterator[Entry]:
         if isinstance(node, yaml.MappingNode) and node.value and "." not in key.value:
             yield from _walk(path, node.value, f"{name}.")
             continue
-        # The search space and its conditions alone are named by dotted keys.
+        # Only the search space and its conditions have keys with dots.
         if "." in key.value and not prefix.startswith("hydra."):
             name = f"{prefix}'{key.value}'"
         value = get_yaml_loader()("").construct_document(node)
@@ -152,10 +154,10 @@ def _walk(path: Path, pairs: Sequence[Any], prefix: str) -> Iterator[Entry]:
 
 
 def find_entry_fault(entry: Entry, keys: Keys) -> Fault | None:
-    """Return the fault of one value of a file, None where it is valid."""
+    """Return the fault of a value in a file, None if it is valid."""
     place = f" in {entry.place}"
     if "'" in entry.key:
-        return Fault(entry.key, f"there is no such key{place}; nest it, a line for each name")
+        return Fault(entry.key, f"there is no such key{place}; write it as nested keys")
     if entry.value == "???":
         return Fault(entry.key, f"has no value{place}")
     is_number = isinstance(entry.value, (bool, int, float))
@@ -167,7 +169,7 @@ def find_entry_fault(entry: Entry, keys: Keys) -> Fault | None:
 
 
 def place_faults(faults: Sequence[Fault], entries: dict[str, Entry]) -> list[Fault]:
-    """Return faults of a composed configuration, those of a file's values with file and line."""
+    """Return the faults of a composed configuration, with file and line of a file's values."""
     placed = []
     for fault in faults:
         entry = entries.get(fault.key)

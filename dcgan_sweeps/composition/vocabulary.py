@@ -1,4 +1,4 @@
-"""The vocabulary of a request: the keys, the groups with their choices, the search path.
+"""Reads the vocabulary of a request: its keys, its groups with their choices, the search path.
 
 vocabulary = read_vocabulary("config", "config", words, loader, is_sweep=False)
 vocabulary.list_options("optimizer")  # ["adam"]
@@ -26,9 +26,9 @@ from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, refuse, regi
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The keys and groups that overrides may name, and the search path on which they are found.
+    """The keys and groups that overrides may use, and the search path where they are found.
 
-    `shipped` is the one of SCHEMAS that the primary configuration `config_name` has.
+    `shipped` is the name in SCHEMAS of the schema of the primary configuration `config_name`.
     """
 
     config_name: str
@@ -40,18 +40,18 @@ class Vocabulary:
     is_sweep: bool
 
     def is_group(self, key: str) -> bool:
-        """Return whether a key names a group of configurations: optimizer, hydra/launcher."""
+        """Return whether a key is a config group, such as optimizer or hydra/launcher."""
         return bool(self.repository.group_exists(key)) if "/" in key else key in self.groups
 
     def list_options(self, group: str) -> list[str]:
-        """Return the choices of a group."""
+        """Return the choices of a config group."""
         options = self.repository.get_group_options(group, ObjectType.CONFIG)
         return [each for each in options if not each.endswith("_schema")]
 
 
 @contextlib.contextmanager
 def open_loader() -> Iterator[Any]:
-    """Give Hydra's config loader: that of the command that is running, or one over conf/ alone."""
+    """Yield Hydra's config loader: that of the running command, or one that searches conf/."""
     if GlobalHydra.instance().is_initialized():
         yield GlobalHydra.instance().config_loader()
     else:
@@ -62,9 +62,9 @@ def open_loader() -> Iterator[Any]:
 def read_vocabulary(
     config_name: str, shipped: str, words: Sequence[str], loader: Any, *, is_sweep: bool
 ) -> Vocabulary:
-    """Return the vocabulary of a request; raises RequestError for a search path that is wrong."""
+    """Return the vocabulary of a request; raises RequestError for a wrong search path."""
     register_schemas()
-    # Hydra reads the primary configuration for its search path, before anybody has looked at it.
+    # Checked first, because Hydra reads the search path from the primary configuration.
     primary = find_own_file(loader.get_sources(), config_name)
     if primary is not None:
         parse_file(primary)
@@ -72,7 +72,7 @@ def read_vocabulary(
     try:
         overrides = [read_override(word) for word in of_path]
         with warnings.catch_warnings():
-            # A folder that is not there is refused below.
+            # A missing folder is refused below.
             warnings.filterwarnings("ignore", "provider=.* is not available", UserWarning)
             _, repository = loader._parse_overrides_and_create_caching_repo(config_name, [])
             if overrides:
@@ -89,7 +89,7 @@ def read_vocabulary(
 
 
 def _require_folders(sources: Sequence[Any]) -> None:
-    """Raise RequestError with a fault for each folder of the search path that is not there."""
+    """Raise RequestError with a fault for each missing folder of the search path."""
     options = {"command-line": "--config-dir", "main": "--config-path"}
     faults = [
         Fault(

@@ -1,4 +1,4 @@
-"""Two logged runs held against each other: configuration, code, environment, scores.
+"""Compares two logged runs: configuration, code, environment and scores.
 
 comparison = compare(read_side(client, one), read_side(client, other))
 comparison.config, comparison.verdict
@@ -24,13 +24,13 @@ from dcgan_sweeps.tracking.provenance import check_facts
 from dcgan_sweeps.tracking.store import Client
 
 OF_CODE = ("commit", "diff_sha256")
-# Told elsewhere, or different in any two runs.
+# Shown elsewhere, or different between any two runs.
 NOT_CONFIG = ("config_hash", "trial", "score.identity")
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs, with what there is to see of it."""
+    """One of the two runs, with its provenance and its media."""
 
     run: LoggedRun
     provenance: Mapping[str, Any]
@@ -39,18 +39,20 @@ class Side:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What differs between two runs, and how their scores compare; of a configuration a key that a
-    run lacks is ""."""
+    """The differences between two runs, and their scores.
+
+    A configuration key that a run lacks has the value "".
+    """
 
     config: list[Difference]
     code: list[Difference]
     environment: list[Difference]
-    scores: list[tuple[str, str, str]]  # name, of the one, of the other
-    verdict: str  # on the scores
+    scores: list[tuple[str, str, str]]  # name, score of the one, score of the other
+    verdict: str  # which score is better, or why they are not ranked
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} where it logged none, and its media.
+    """Return a run with its provenance, {} if it logged none, and its media.
 
     Raises RequestError for a damaged provenance.
     """
@@ -62,7 +64,7 @@ def read_side(client: Client, run: LoggedRun) -> Side:
 
 
 def compare(one: Side, other: Side) -> RunComparison:
-    """Return what differs from one run to the other."""
+    """Return the comparison of two runs."""
     facts = compare_facts(one.provenance, other.provenance)
     scores, verdict = compare_scores(one.run, other.run)
     return RunComparison(
@@ -75,7 +77,7 @@ def compare(one: Side, other: Side) -> RunComparison:
 
 
 def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Difference]:
-    """Return the keys that differ, those that can change a result first."""
+    """Return the keys that differ; keys that can change a result come first."""
     keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
     changes = [
         Difference(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
@@ -86,7 +88,7 @@ def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Dif
 
 
 def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, str, str]], str]:
-    """Return the scores that both runs have, and whether they are tied, in words."""
+    """Return the scores that both runs have, and a sentence on which run is better."""
     for run in (one, other):
         if not read_scores(run):
             return [], f"{run.run_id[:8]} has no score"
@@ -103,18 +105,18 @@ def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, st
     ]
     stopped = [run for run in (one, other) if run.outcome != "complete"]
     if stopped:
-        ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'not ended'}" for run in stopped)
-        return scores, f"not ranked: {ends}, its score is of another epoch"
+        ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'unfinished'}" for run in stopped)
+        return scores, f"not ranked, since not both runs are complete: {ends}"
     return scores, describe_better(one, other, a["fcd"], b["fcd"])
 
 
 def describe_better(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
-    """Return which of two scores is better, in words, or that they are tied."""
+    """Return a sentence that says which of two scores is better, or that they are tied."""
     noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
     if score == rival:
-        return f"the same fcd, {score:.2f}"
+        return f"equal: both have fcd {score:.2f}"
     better = one if score < rival else other
     share = abs(score - rival) / ((abs(score) + abs(rival)) / 2)
     if is_tied(score, rival):
-        return f"tied: fcd {share:.1%} apart, within the {noise} of two seeds of one configuration"
-    return f"{better.run_id[:8]} is better: fcd {share:.1%} apart, more than {noise}"
+        return f"tied: the fcd differs by {share:.1%}, within the {noise} of two seeds"
+    return f"{better.run_id[:8]} is better: the fcd differs by {share:.1%}, more than {noise}"

@@ -1,4 +1,4 @@
-"""A leaderboard for people and for other programs: a table, Markdown, JSON and CSV.
+"""Exports a leaderboard as a terminal table, Markdown, JSON, CSV or a DataFrame.
 
 print_table(console, make_board_table(board))
 print(render_csv(board))
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 def show_score(metric: Metric, row: Row) -> str:
-    """Return a score of a row, "" where it has none."""
+    """Return a score of a row as text, "" if it has none."""
     return metric.show(row.scores[metric.score]) if metric.score in row.scores else ""
 
 
-# Column, and what a row shows in it; a column in which no row has anything is left out.
+# {column: the text of a row}; a column that is empty in all rows is left out.
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "rank": lambda row: row.rank,
     "run": lambda row: row.run.run_id[:8],
@@ -46,13 +46,13 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "epochs": lambda row: row.epochs,
     "time": lambda row: "" if row.run.wall_s is None else format_duration(row.run.wall_s),
     "repeats": lambda row: str(row.repeats) if row.repeats > 1 else "",
-    "state": lambda row: "" if row.run.outcome == "complete" else row.run.outcome or "unended",
+    "state": lambda row: "" if row.run.outcome == "complete" else row.run.outcome or "unfinished",
 }
-LEFT = ("rank", "run", "name")  # aligned so; all others to the right
+LEFT = ("rank", "run", "name")  # aligned to the left; all others to the right
 
 
 def make_columns(board: Board) -> dict[str, list[str]]:
-    """Return {column: a text for each row}, with the parameters that vary after the names."""
+    """Return {column: texts of all rows}; parameters that vary come after the names."""
     cells = {name: [show(row) for row in board.rows] for name, show in COLUMNS.items()}
     shown = {name: texts for name, texts in cells.items() if any(texts)}
     varied = {
@@ -69,14 +69,14 @@ def make_board_table(board: Board) -> Table:
 
 
 def render_markdown(board: Board) -> str:
-    """Return a board as a Markdown table, as MLflow shows it in a run's description."""
+    """Return a board as a Markdown table, which MLflow shows in a run's description."""
     columns = make_columns(board)
     rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def as_record(row: Row) -> dict[str, Any]:
-    """Return a row with every digit: what is known of the run, its scores, its parameters."""
+    """Return a row as a record: facts of the run, its scores with every digit, its parameters."""
     run, tags = row.run, row.run.tags
     return {
         "rank": row.rank,
@@ -94,7 +94,7 @@ def as_record(row: Row) -> dict[str, Any]:
 
 
 def render_json(board: Board) -> str:
-    """Return the board as one JSON object."""
+    """Return a board as one JSON object."""
     whole = {
         "identity": board.identity,
         "description": board.description,
@@ -107,9 +107,9 @@ def render_json(board: Board) -> str:
 
 
 def render_csv(board: Board) -> str:
-    """Return the board as CSV, a line for each run: "score/NAME" and the parameters are columns.
+    """Return a board as CSV, a line for each run, with columns for scores and parameters.
 
-    Text that a spreadsheet would take for a formula has a ' before it.
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
     """
     import pandas as pd
 
@@ -121,14 +121,14 @@ def render_csv(board: Board) -> str:
 
 
 def make_frame(board: Board) -> pd.DataFrame:
-    """Return the board as a DataFrame, a row for each run, with the columns of the CSV."""
+    """Return a board as a DataFrame, a row for each run, with the columns of the CSV."""
     import pandas as pd
 
     return pd.DataFrame([_flatten(row) for row in board.rows])
 
 
 def _flatten(row: Row) -> dict[str, Any]:
-    """Return a row as one mapping from column to value."""
+    """Return a row as a flat mapping from column to value."""
     record = as_record(row)
     scores = {f"{OWN}{name}": value for name, value in record.pop("scores").items()}
     params = record.pop("params")

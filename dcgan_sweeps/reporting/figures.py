@@ -1,9 +1,9 @@
-"""The figures of a report: Optuna's plots where they fit, and two of our own.
+"""Draws the figures of a report: Optuna's plots, and three of our own.
 
     figures, params = draw_figures(board, all_media)
-    figures["history"]["data"]   # for Plotly in the page, where templates/report.html.j2 names them
+    figures["history"]["data"]   # for Plotly in the page; titles: templates/report.html.j2
 
-Colours are those of Okabe and Ito, which the colour-blind can tell apart, or scales of one hue.
+Colours are those of Okabe and Ito, which colour-blind people can distinguish, or shades of one hue.
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ from dcgan_sweeps.reporting.media import Media
 from dcgan_sweeps.reporting.optuna_study import as_study, compute_importances
 from dcgan_sweeps.runs.logged_run import LoggedRun
 
-COLOURS = {  # of a run, by its outcome, with the dash of its line
+COLOURS = {  # colour and line style of a run by its outcome
     "complete": ("#0072B2", "solid"),
     "pruned": ("#E69F00", "dot"),
     "diverged": ("#D55E00", "dash"),
     "failed": ("#CC79A7", "dash"),
     "interrupted": ("#999999", "dash"),
-    "unended": ("#56B4E9", "dash"),
+    "unfinished": ("#56B4E9", "dash"),
 }
 ORDER = ("history", "epochs", "importances", "parallel", "slices", "contour", "timeline")
-MOST = {"parallel": 6, "slices": 4, "contour": 2}  # parameters, the most important ones
-LATEST_MS = 253_402_300_799_000  # the end of the year 9999, the last that a date can have
+MOST = {"parallel": 6, "slices": 4, "contour": 2}  # number of the most important parameters
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999, the latest datetime
 TITLE = f"{SCORE} ({METRICS[SCORE].better} is better)"
 
 
 def draw_figures(
     board: Board, all_media: Mapping[str, Media]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return {name: figure as Plotly reads it} of a board, and its parameters, the most important
-    first; `all_media` are by run id."""
+    """Return {name: Plotly figure} of a board, and its parameters by importance.
+
+    `all_media` is {run id: media}.
+    """
     study = as_study(board.rows, board.varied)
     importances = compute_importances(study, seed=0)
     known = {key for trial in study.trials for key in trial.params}
@@ -59,7 +61,7 @@ def draw_figures(
 def draw_study(
     study: optuna.Study, params: Sequence[str], importances: Mapping[str, float]
 ) -> Iterator[tuple[str, go.Figure]]:
-    """Yield Optuna's plots of a study, those for which it has enough trials and parameters."""
+    """Yield those of Optuna's plots for which a study has enough trials and parameters."""
     most = {name: [*params[:count]] for name, count in MOST.items()}
     if importances:
         yield "importances", draw_importances(importances)
@@ -78,7 +80,7 @@ def draw_study(
 
 
 def draw_importances(importances: Mapping[str, float]) -> go.Figure:
-    """Return a bar for each parameter, the most important on top."""
+    """Return a bar chart of the importances, with the most important parameter on top."""
     shares, names = [*importances.values()][::-1], [*importances][::-1]
     figure = go.Figure(go.Bar(x=shares, y=names, orientation="h", marker_color="#0072B2"))
     return figure.update_layout(
@@ -87,7 +89,7 @@ def draw_importances(importances: Mapping[str, float]) -> go.Figure:
 
 
 def draw_epochs(all_media: Sequence[Media]) -> go.Figure:
-    """Return the score of each run after each epoch, by how the run ended."""
+    """Return a plot of each run's score after each epoch, coloured by outcome."""
     figure = go.Figure()
     seen: set[str] = set()
     scored = [each for each in all_media if each.curves.get(SCORE)]
@@ -107,34 +109,36 @@ def draw_epochs(all_media: Sequence[Media]) -> go.Figure:
         )
         seen.add(outcome)
     last = max((max(each.curves[SCORE]) for each in scored), default=0)
-    ticks = {"dtick": 1} if last <= 20 else {}  # no half epochs
+    ticks = {"dtick": 1} if last <= 20 else {}  # no ticks at fractions of an epoch
     return figure.update_layout(
         xaxis={"title": "epoch", **ticks}, yaxis_title=TITLE, showlegend=True
     )
 
 
 def name_outcome(run: LoggedRun) -> str:
-    """Return how a run ended, as the figures have it."""
-    return run.outcome if run.outcome in COLOURS else "unended"
+    """Return the outcome of a run as a key of COLOURS."""
+    return run.outcome if run.outcome in COLOURS else "unfinished"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The runs that one slot had, one after the other."""
+    """The runs of one slot, in order of time."""
 
     name: str
     runs: Sequence[LoggedRun]
 
     @property
     def busy(self) -> float:
-        """The share of the time from its first run to its last that the slot was in use."""
+        """The share of the time between first start and last end in which the slot was used."""
         begin, end = self.runs[0].start_ms, max(run.end_ms for run in self.runs)
         return sum(run.end_ms - run.start_ms for run in self.runs) / max(1, end - begin)
 
 
 def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
-    """Return the runs that have ended by their slots; those without one by which of as many lanes
-    as were needed was free first."""
+    """Return the lanes of the runs that have ended, one for each slot.
+
+    Runs without a slot get as many other lanes as needed, each run the one that was free first.
+    """
     ended = [run for run in runs if run.wall_s is not None and run.end_ms <= LATEST_MS]
     ended.sort(key=lambda run: run.start_ms)
     lanes: dict[str, list[LoggedRun]] = {}
@@ -151,7 +155,7 @@ def build_lanes(runs: Sequence[LoggedRun]) -> list[Lane]:
 
 
 def draw_timeline(lanes: Iterable[Lane]) -> go.Figure:
-    """Return who ran where and when."""
+    """Return a timeline with a bar for each run, in the lane of its slot."""
     placed = [
         (run, f"{lane.name}<br>{lane.busy:.0%} busy", name_outcome(run))
         for lane in lanes
@@ -181,7 +185,7 @@ def _as_time(ms: int) -> str:
 
 
 def as_spec(figure: go.Figure) -> dict[str, Any]:
-    """Return a figure as JSON has it, which has neither NaN nor the infinite."""
+    """Return a figure as JSON values; NaN and infinity become null."""
     figure.update_layout(title=None, template="none", margin={"t": 30, "r": 20, "b": 60, "l": 70})
     spec: dict[str, Any] = json.loads(figure.to_json(), parse_constant=lambda _: None)
     return spec

@@ -1,4 +1,4 @@
-"""Runs in the order of their scores, of one identity at a time.
+"""Ranks runs by their scores of one identity.
 
 board = rank_runs(runs, Choice(limit=100))
 board.rows[0].score, board.identity, board.varied
@@ -25,30 +25,30 @@ from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
 NOT_VARIED = ("config_hash", "trial", "score.identity", "runner")
-FEWEST = 100
-LARGEST_PAGE = 10_000  # runs in one answer; MLflow refuses more than five times as many
+FEWEST = 100  # runs read at least, so that repeats of a run are counted
+LARGEST_PAGE = 10_000  # runs in one query; MLflow's limit is five times as high
 MOST_NAMED = 20  # experiments in a message
-PLACES = {"complete": 0, "pruned": 1}  # what comes first; then all others
+PLACES = {"complete": 0, "pruned": 1}  # order of the outcomes; all others come last
 COMPLETE = "tags.outcome = 'complete'"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which runs are ranked, and by what."""
+    """The choice of the runs that are ranked, and of the score identity."""
 
-    identity: str | None = None  # by this one, or the beginning of it
+    identity: str | None = None  # score identity, or the beginning of it
     filters: Sequence[Filter] = ()
     limit: int | None = None
-    unfinished: bool = False  # also those of an experiment that are not complete
+    unfinished: bool = False  # include runs of an experiment that are not complete
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: its rank ("1=" where it is tied, "" where it is not complete), and its scores."""
+    """A run with its scores and its rank: "1=" if it is tied, "" if it is not complete."""
 
     rank: str
     run: LoggedRun
-    scores: Mapping[str, float]  # of the board's identity; of a run that was stopped, its last
+    scores: Mapping[str, float]  # of the board's identity; the last ones of a stopped run
     repeats: int = 1  # runs of the same configuration, this one included
 
     @property
@@ -57,13 +57,13 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of a trial its study and number, else what the run was asked for."""
+        """The study and number of a trial, else the name of the run."""
         tags = self.run.tags
         return f"{tags[STUDY]} {tags[TRIAL]}" if {STUDY, TRIAL} <= tags.keys() else self.run.name
 
     @property
     def epochs(self) -> str:
-        """How many epochs the score is of, and out of how many where the run was stopped."""
+        """The epochs trained before the score, as "3 of 6" if the run was stopped."""
         asked = self.run.params.get("train.epochs", "")
         scored = "" if self.run.scored_epoch is None else str(self.run.scored_epoch)
         if self.run.outcome == "complete" or not scored:
@@ -73,37 +73,39 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """Runs by score, best first, and what kind of score it is."""
+    """A leaderboard: runs by score, best first, and the identity of the score."""
 
     rows: tuple[Row, ...]
     identity: str
-    description: str  # of the identity, in words; "" where no run says
-    varied: tuple[str, ...]  # the parameters by which the rows differ
-    left_out: str = ""  # in words, "" where nothing was
-    others: Mapping[str, str] = field(default_factory=dict)  # {identity: words} not shown here
+    description: str  # of the identity; "" if no run has one
+    varied: tuple[str, ...]  # parameters on which the rows differ
+    left_out: str = ""  # note on runs that are left out, "" if there are none
+    others: Mapping[str, str] = field(default_factory=dict)  # {other identity: its description}
 
     @property
     def has_ranks(self) -> bool:
-        """Whether a run is ranked: the first one then is the best."""
+        """Whether a run is ranked; the first run then is the best."""
         return bool(self.rows) and self.rows[0].rank != ""
 
     @property
     def score_identity(self) -> str:
-        """The identity and what it is, in words."""
+        """The identity and its description."""
         words = f" ({self.description})" if self.description else ""
         return f"score identity {self.identity}{words}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is not on this board, in words: runs, and scores of other identities."""
+        """Notes on runs that are left out, and on scores of other identities."""
         others = (f"{each} ({words})" if words else each for each, words in self.others.items())
-        hints = (f"there are scores of another identity: --identity {other}" for other in others)
+        hints = (f"for scores of another identity, use --identity {other}" for other in others)
         return (*filter(None, [self.left_out]), *hints)
 
 
 def rank_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return complete runs by score, with their ranks, then pruned ones by their last score, then
-    all others."""
+    """Return the rows in order, with ranks.
+
+    Complete runs come first, by score; then pruned runs, by their last score; then all others.
+    """
     ordered = sorted(rows, key=_find_place)
     complete = [row.score for row in ordered if row.run.outcome == "complete"]
     ranks = rank_tied([score for score in complete if score is not None])
@@ -117,10 +119,10 @@ def _find_place(row: Row) -> tuple[int, float]:
 
 
 def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
-    """Return the best of these runs, then those that are not complete.
+    """Return the leaderboard of these runs.
 
-    Raises RequestError where none has a score, or, naming the identities, where none of them is
-    common to all and none is asked for.
+    Raises RequestError if none has a score, or if the runs have no common score identity and
+    none is chosen; the message then names the identities.
     """
     refuse_unknown(choice.filters, runs)
     chosen = [run for run in runs if meets(run, choice.filters)]
@@ -139,30 +141,30 @@ def rank_runs(runs: Sequence[LoggedRun], choice: Choice) -> Board:
     )
     kept = rows[: choice.limit]
     missing = len(complete) - len(rivals)
-    notes = [f"{missing} left out: no score of this identity"] if missing else []
-    notes += [f"the best {choice.limit} alone are shown (--limit)"] if len(kept) < len(rows) else []
+    notes = [f"{missing} runs without a score of this identity are left out"] if missing else []
+    notes += [f"only the best {choice.limit} are shown (--limit)"] if len(kept) < len(rows) else []
     known = describe_identities(scored)
     words, varied = known.pop(digest), find_varied([row.run for row in kept])
     return Board(kept, digest, words, varied, "; ".join(notes), known)
 
 
 def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
-    """Return the parameters that can change a result, and are not the same in all these runs."""
+    """Return the parameters that differ between these runs and can change a result."""
     differing = find_differing(runs)
     return tuple(key for key in differing if is_hashed(key) and not key.startswith(NOT_VARIED))
 
 
 def find_differing(runs: Sequence[LoggedRun]) -> list[str]:
-    """Return the parameters that are not the same in all these runs."""
+    """Return the parameters that differ between these runs."""
     known = dict.fromkeys(key for run in runs for key in run.params)
     return [key for key in known if len({run.params.get(key) for run in runs}) > 1]
 
 
 def rank_experiment(client: Client, experiment: str, choice: Choice) -> Board:
-    """Return the best runs of an experiment, within the identity asked for, or that of the newest
-    complete one. Raises RequestError where there is none.
+    """Return the leaderboard of an experiment, without reproductions.
 
-    Reproductions do not compete.
+    Unless an identity is chosen, it is that of the newest complete run. Raises RequestError if
+    there is no such run.
     """
     check_experiment(client, experiment)
     newest = find_newest_scored(client, experiment, SCORE)
@@ -177,7 +179,7 @@ def rank_experiment(client: Client, experiment: str, choice: Choice) -> Board:
 
 
 def _rank_best(client: Client, experiment: str, choice: Choice) -> Board:
-    """Return the best runs of an identity, of which no more are read than are shown."""
+    """Return the leaderboard of an identity; only the runs that it shows are read."""
     same, other = (
         f"{COMPLETE} and metrics.`{SCORE}` >= 0 and params.`score.identity` {sign}"
         f" '{choice.identity}'"
@@ -194,11 +196,11 @@ def _rank_best(client: Client, experiment: str, choice: Choice) -> Board:
 
 
 def check_experiment(client: Client, name: str) -> None:
-    """Raise RequestError, with the names that there are, for an experiment that is not there."""
+    """Raise RequestError for an experiment that does not exist; the message names those that do."""
     if name.strip() and client.get_experiment_by_name(name) is not None:
         return
     names = sorted(each.name for each in client.search_experiments(max_results=MOST_NAMED))
-    problem = f"got {name or 'nothing'}; there is no such experiment; there are: {', '.join(names)}"
+    problem = f"got {name or 'nothing'}; there is no such experiment; allowed: {', '.join(names)}"
     raise refuse("--experiment", problem)
 
 
@@ -214,13 +216,15 @@ def _read(
 
 
 def _competes(run: LoggedRun) -> bool:
-    """Return whether a run is none that was done again, and not the parent of a study."""
+    """Return whether a run is neither a reproduction nor the parent run of a study."""
     return "reproduces" not in run.tags and (STUDY not in run.tags or TRIAL in run.tags)
 
 
 def _take(runs: Iterable[LoggedRun], choice: Choice) -> Iterator[LoggedRun]:
-    """Yield the runs that compete, until one more meets the filters than the limit allows, or
-    FEWEST: repeats of a run have its score, and come next to it."""
+    """Yield the runs that compete until the limit, but at least FEWEST, is exceeded by one.
+
+    Repeats of a run have the same score and follow it, so that they are counted.
+    """
     most = math.inf if choice.limit is None else max(choice.limit, FEWEST)
     met = 0
     for run in filter(_competes, runs):

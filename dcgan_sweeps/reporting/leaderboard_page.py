@@ -1,4 +1,4 @@
-"""The page of a leaderboard: every run with its pictures, figures, and the atlas.
+"""Renders the page of a leaderboard: runs with their samples, figures, and the atlas.
 
 page = render_board("study lr", board, read_all_media(client, board))
 """
@@ -22,13 +22,13 @@ from dcgan_sweeps.terminal import format_duration, shorten_keys, track
 from dcgan_sweeps.tracking.store import Client
 
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
-GIFS = 10  # runs with their GIF, the best: it is larger than all else of a run
-MOST_MEDIA = 100  # runs with curves and pictures, the best: each adds some 100 KB to the page
+GIFS = 10  # best runs with their GIF, which is larger than all other media of a run
+MOST_MEDIA = 100  # best runs with curves and samples; each adds about 100 KB to the page
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:
-    """Return {run id: what there is to see of it} of the best runs."""
-    best = track(board.rows[:MOST_MEDIA], "runs with curves and pictures read")
+    """Return {run id: media} of the best runs."""
+    best = track(board.rows[:MOST_MEDIA], "runs with curves and samples read")
     return {
         row.run.run_id: read_media(client, row.run, with_gif=index < GIFS)
         for index, row in enumerate(best)
@@ -38,10 +38,10 @@ def read_all_media(client: Client, board: Board) -> dict[str, Media]:
 def render_board(
     title: str, board: Board, all_media: Mapping[str, Media], place: Sequence[str] = ()
 ) -> str:
-    """Return the page of a board; `place` are the words that lead a command to its runs."""
+    """Return the page of a board; `place` are the options that select its store in a command."""
     figures, params = draw_figures(board, all_media)
     keys = find_differing([row.run for row in board.rows])
-    differing = [*dict.fromkeys([*board.varied, *keys])]  # first what can change a result
+    differing = [*dict.fromkeys([*board.varied, *keys])]  # first those that can change a result
     columns = make_columns(board)
     first = board.rows[0].run.params if board.rows else {}
     content = {
@@ -64,7 +64,7 @@ def render_board(
 
 
 def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> dict[str, Any]:
-    """Return a row as the page's script takes it."""
+    """Return a row as the script of the page reads it."""
     run = row.run
     known = {"outcome": run.outcome, SCORE: row.score, "wall_s": run.wall_s}
     facts = {**run.tags, "name": run.name, "run_id": run.run_id, **known, **run.metrics}
@@ -85,12 +85,12 @@ def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> di
 
 
 def is_shown(value: float | str | None) -> bool:
-    """Return whether a value is there, and can be written as JSON: no NaN, nothing infinite."""
+    """Return whether a value exists and can be written as JSON, unlike NaN and infinity."""
     return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def as_sort_key(text: str) -> float | str | None:
-    """Return what a cell is sorted by: "1=" and "3 of 6" by their numbers."""
+    """Return the sort key of a cell; "1=" and "3 of 6" are sorted by their first number."""
     if not text:
         return None
     number = as_number(text.rstrip("=%").split(" of ")[0])
@@ -98,11 +98,11 @@ def as_sort_key(text: str) -> float | str | None:
 
 
 def describe_run(row: Row) -> str:
-    """Return the state of a run, its score and its time, in a line."""
+    """Return the outcome, score and time of a run as one line."""
     metric, error = METRICS[SCORE], row.scores.get("fcd_error")
-    spread = "" if error is None else f" ± {error:.2f} (standard error, for the latents)"
+    spread = "" if error is None else f" ± {error:.2f} (standard error from the latents)"
     parts = [
-        row.run.outcome or "not ended",
+        row.run.outcome or "unfinished",
         f"rank {row.rank}" if row.rank else "",
         "" if row.score is None else f"{metric.short} {metric.show(row.score)}{spread}",
         f"{row.epochs} epochs" if row.epochs else "",
@@ -113,10 +113,10 @@ def describe_run(row: Row) -> str:
 
 
 def summarize(board: Board, pictured: int) -> str:
-    """Return what is on the board, in words."""
-    outcomes = Counter(row.run.outcome or "not ended" for row in board.rows)
+    """Return a sentence on the runs of a board and their scores."""
+    outcomes = Counter(row.run.outcome or "unfinished" for row in board.rows)
     counts = ", ".join(f"{number} {name}" for name, number in outcomes.items())
     parts = [f"{len(board.rows)} runs: {counts}", board.score_identity, *board.notes]
     if pictured < len(board.rows):
-        parts.append(f"curves and samples are here of the first {pictured}")
+        parts.append(f"this page has curves and samples of the first {pictured}")
     return "; ".join(parts) + "."

@@ -1,4 +1,4 @@
-"""What there is to see of one logged run: its curves, and its grids of samples.
+"""Reads the media of a logged run: its curves and its sample grids.
 
 media = read_media(client, run)
 media.curves["score/fcd"], media.grids[10]
@@ -18,13 +18,16 @@ from dcgan_sweeps.tracking.documents import LARGEST_TEXT
 from dcgan_sweeps.tracking.store import Client
 
 GIF = "samples/progress.gif"
-POINTS = 300  # of one curve: more than a screen can show of it
+POINTS = 300  # of a curve; a plot cannot show more
 
 
 @dataclass(frozen=True)
 class Media:
-    """Curves {metric: {step or epoch: value}}, grids {epoch: image file} and the GIF of a run, None
-    where it is not shown."""
+    """The media of a run.
+
+    `curves` is {metric: {step or epoch: value}}, `grids` is {epoch: image file}, and `gif` is
+    None if it was not read.
+    """
 
     run: LoggedRun
     curves: Mapping[str, Mapping[int, float]]
@@ -33,7 +36,7 @@ class Media:
 
 
 def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Media:
-    """Return what a run has logged to be looked at."""
+    """Return the curves and images that a run has logged."""
     names = [metric.name for metric in CURVES if metric.name in run.metrics]
     series = read_series(client, run.run_id, names)
     curves = {
@@ -46,7 +49,7 @@ def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Med
 
 
 def describe_media(media: Media) -> dict[str, Any]:
-    """Return curves and pictures as the script of a page takes them."""
+    """Return curves and images as the script of a page reads them."""
     curves = {
         name: {step: float(f"{value:.5g}") for step, value in points.items()}
         for name, points in media.curves.items()
@@ -59,7 +62,7 @@ def describe_media(media: Media) -> dict[str, Any]:
 
 
 def thin(points: Mapping[int, float]) -> dict[int, float]:
-    """Return POINTS of the points, or two more, evenly chosen; the first and the last are kept."""
+    """Return about POINTS evenly spaced points, including the first and the last."""
     stride = -(-len(points) // POINTS)
     chosen = [*points.items()]
     return dict([*chosen[::stride], *chosen[-1:]]) if stride > 1 else dict(points)

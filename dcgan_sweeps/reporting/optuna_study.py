@@ -1,10 +1,10 @@
-"""Logged runs as an Optuna study, for Optuna's plots, and what decides the score of a study.
+"""Converts logged runs to an Optuna study, for Optuna's plots and parameter importances.
 
     study = as_study(rows, ("optimizer.lr", "model.dropout"))
     compute_importances(study, seed=0)["optimizer.lr"]
 
-Made from the runs and not from the study's own storage: so a report needs nothing but the MLflow
-store, and runs that were started one by one can be looked at in the same way.
+The study is made from the logged runs and not read from its own storage. A report thus needs the
+MLflow store only, and works for runs that were started one by one, too.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from dcgan_sweeps.reporting.leaderboard import Row
 from dcgan_sweeps.runs.filters import as_number
 
 INT = re.compile(r"[+-]?[0-9]+")
-SMALLEST, LARGEST = 1e-30, 1e30  # beyond, what draws and explains the values overflows
-LARGEST_INT = 2**53  # above, a float is no longer exact
-LOG_RATIO = 10  # values that span more than this, all positive, are shown on a logarithmic axis
+SMALLEST, LARGEST = 1e-30, 1e30  # beyond these, plots and importances overflow
+LARGEST_INT = 2**53  # above this, a float is not exact
+LOG_RATIO = 10  # positive values that span a larger ratio have a logarithmic axis
 
 
 def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
-    """Return a study in memory with the rows that have a score, in the order they started.
+    """Return an in-memory study of the rows that have a score, in the order of their start.
 
-    What was stopped is pruned; its score is the last one that it had.
+    A run that is not complete counts as pruned, with its last score.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     scored = [row for row in rows if row.score is not None and _can_be_drawn(row.score)]
@@ -51,7 +51,7 @@ def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
 
 
 def as_trial(row: Row, spaces: dict[str, BaseDistribution]) -> FrozenTrial:
-    """Return a run as a trial, with the parameters that it has."""
+    """Return the Optuna trial of a run, with the parameters that the run has."""
     kinds: dict[type, Callable[[str], Any]] = {IntDistribution: int, FloatDistribution: float}
     params = {
         key: kinds.get(type(space), str)(row.run.params[key])
@@ -68,8 +68,10 @@ def as_trial(row: Row, spaces: dict[str, BaseDistribution]) -> FrozenTrial:
 
 
 def choose_distribution(texts: Sequence[str | None]) -> BaseDistribution | None:
-    """Return the range of these values, or the choice where they are not all numbers; None where
-    they are all alike."""
+    """Return the range of these values, or a categorical one if not all of them are numbers.
+
+    None if all are equal.
+    """
     known = [text for text in texts if text is not None]
     if len(set(known)) < 2:
         return None
@@ -90,8 +92,8 @@ def _can_be_drawn(number: float) -> bool:
 def compute_importances(study: optuna.Study, seed: int) -> dict[str, float]:
     """Return {parameter: share of the score's variance}, by fANOVA over the complete trials.
 
-    Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html. Empty where fewer than four
-    trials say anything, or none of them differs.
+    Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html. Empty with fewer than four
+    different scores, or without a parameter that all trials have.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     values = {each.value for each in complete}
@@ -99,5 +101,5 @@ def compute_importances(study: optuna.Study, seed: int) -> dict[str, float]:
         return {}
     try:
         return dict(get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed)))
-    except (RuntimeError, ValueError):  # no parameter that all of them have
+    except (RuntimeError, ValueError):  # there is no parameter that all trials have
         return {}

@@ -1,4 +1,4 @@
-"""Pages that open without a network: everything they show is inside of them.
+"""Renders HTML pages that open offline, because they contain everything that they show.
 
 path = choose_page(None, "mlruns", "study_lr")
 write_page(path, render_page("report", "study lr", content, figures=figures))
@@ -30,8 +30,10 @@ ENDING = ".html"
 
 
 def choose_page(file: str | None, folder: str, name: str) -> Path:
-    """Return the path of a page: `file` where it was asked for, else one in the reports of the
-    store's folder. Raises RequestError for a name that is none of a page."""
+    """Return the path of a page: `file` if it is given, else reports/NAME.html in `folder`.
+
+    Raises RequestError for a name that does not end with ENDING.
+    """
     if file is not None and not file.endswith(ENDING):
         problem = f"got {file or 'nothing'}; allowed: a name that ends with {ENDING}"
         raise refuse("--html", problem)
@@ -40,7 +42,7 @@ def choose_page(file: str | None, folder: str, name: str) -> Path:
 
 @cache
 def find_templates() -> Environment:
-    """Return the templates of the pages; what is put into them is escaped."""
+    """Return the templates of the pages; they escape all values."""
     return Environment(
         loader=PackageLoader("dcgan_sweeps.reporting"),
         autoescape=True,
@@ -51,9 +53,9 @@ def find_templates() -> Environment:
 
 
 def spell_out(value: Any) -> Any:
-    """Return a value with the control characters in all of its text spelt out.
+    """Return a value with the control characters in all of its text escaped.
 
-    A page is read from the files of others too, in whose names they may hide another text.
+    A page also shows names from other people's files, in which they could hide text.
     """
     if isinstance(value, Markup):
         return value
@@ -65,7 +67,7 @@ def spell_out(value: Any) -> Any:
 
 
 def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any) -> str:
-    """Return the page of template `name`; `content` is what its script shows."""
+    """Return the page of template `name`; `content` is the data of its script."""
     from plotly.offline import get_plotlyjs
 
     axes = {metric.name: metric.axis for metric in CURVES}
@@ -82,19 +84,19 @@ def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any
 
 
 def as_script(content: Any) -> Markup:
-    """Return JSON that cannot end the script element that it is put into."""
+    """Return JSON that cannot close the script element that contains it."""
     return htmlsafe_json_dumps(spell_out(content), allow_nan=False, separators=(",", ":"))
 
 
 def as_image(file: bytes, kind: str = "webp") -> str:
-    """Return an image file as the address of an image."""
+    """Return an image file as a data URL."""
     return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page whole or not at all; raises RequestError where it cannot be written."""
+    """Write a page completely or not at all; raises RequestError if it cannot be written."""
     try:
         write_whole(path, page)
     except OSError as error:
-        problem = f"got {path}; it cannot be written ({error.strerror})"
+        problem = f"got {path}; it cannot be written to ({error.strerror})"
         raise refuse("--html", problem) from error

@@ -1,6 +1,7 @@
 """Scores logged generators again: `python -m dcgan_sweeps.score RUN_ID ... [score.key=value]`.
 
-After a change of the score, or on another count: the new identity is logged beside the old.
+This is for use after a change of the score, or with another number of images. Scores of a new
+identity are logged in addition to the existing ones.
 """
 
 from __future__ import annotations
@@ -21,36 +22,42 @@ if TYPE_CHECKING:
     from dcgan_sweeps.runs.logged_run import LoggedRun
     from dcgan_sweeps.tracking.store import Client
 
-# What says which images a run was trained on, and for how long.
+# Parameters that tell which images a run was trained on, and for how many epochs.
 NEEDED = ("data.name", "data.count", "data.limit", "seed", "train.epochs")
-# What a run's own configuration does not decide here.
+# Keys that may be overridden; the run's own configuration decides all others.
 GROUPS = ("score", "runner", "data.dir")
 
 
 def main() -> int:
     options = read_options()
-    said = "interrupted; what was scored is logged, the same command does the rest"
+    said = "interrupted; the runs scored so far are logged, repeat the command to score the others"
     return answer(lambda: score(options), said)
 
 
 def read_options() -> argparse.Namespace:
     parser = Parser(
         "dcgan_sweeps.score",
-        description="Scores logged generators again, and logs that beside what they have.",
-        epilog="Exit status: 0 done, 1 the store failed, 2 a wrong request.",
+        description="Scores logged generators again, and logs the scores in addition to the"
+        " existing ones.",
+        examples=(
+            "python -m dcgan_sweeps.score RUN_ID score.count=2000",
+            "python -m dcgan_sweeps.score study:lr",
+        ),
+        status="0 done, 1 the store failed, 2 wrong request, 130 interrupted",
     )
     parser.add_argument(
         "words",
         metavar="TARGET|KEY=VALUE",
         nargs="+",
-        help="a run id, best, study:NAME (each complete trial); overrides such as score.count=2000",
+        help="run ids, best or study:NAME (its complete trials); overrides such as"
+        " score.count=2000",
     )
     add_place(parser)
     return parser.parse_intermixed_args()
 
 
 def score(options: argparse.Namespace) -> int:
-    """Score what was asked for and return the exit status; raises RequestError."""
+    """Score the selected runs and return the exit status; raises RequestError."""
     from dcgan_sweeps.runs.selection import find_all
     from dcgan_sweeps.tracking.store import StoreFailedError, answering, open_store, store_failures
 
@@ -59,7 +66,7 @@ def score(options: argparse.Namespace) -> int:
     selection = [word for word in options.words if "=" not in word]
     config = read_config(words)
     if not selection:
-        raise refuse("TARGET", "got none; name a run id, best or study:NAME")
+        raise refuse("TARGET", "got none; allowed: run ids, best, study:NAME")
     say_variables(options)
     with answering():
         client = open_store(options.uri, options.dir)
@@ -76,7 +83,7 @@ def score(options: argparse.Namespace) -> int:
         with store_failures(), started():
             rows = score_all(client, loaded, console)
     except StoreFailedError as error:
-        make_say(console)(f"{error}; what was scored before is logged")
+        make_say(console)(f"{error}; the runs scored so far are logged")
         return FAILURE
     console.print()
     console.print(make_table(COLUMNS, rows, left=("run", "name")))
@@ -86,19 +93,19 @@ def score(options: argparse.Namespace) -> int:
 def read_config(words: Sequence[str]) -> Config:
     """Return the default configuration with these overrides; raises RequestError."""
     faults = [
-        Fault(word, f"is decided by the run itself; allowed: {', '.join(GROUPS)}")
+        Fault(word, f"cannot be overridden here; allowed: {', '.join(GROUPS)}")
         for word in words
         if not word.lstrip("+").startswith(GROUPS)
     ]
     require_none(faults)
     config: Config = compose_request("config", words)
     if config.score.name == "none":
-        raise refuse("score", "got none; there is nothing to score by")
+        raise refuse("score", "got none; allowed: fcd")
     return config
 
 
 def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
-    """Raise RequestError with a fault for each run that has no generator, or is not complete."""
+    """Raise RequestError with a fault for each run that has no generator or is not complete."""
     require_none(
         [
             Fault("TARGET", f"got {run.run_id}, {obstacle}")
@@ -109,7 +116,7 @@ def require_scorable(client: Client, runs: Sequence[LoggedRun]) -> None:
 
 
 def find_obstacle(client: Client, run: LoggedRun) -> str | None:
-    """Return why a run cannot be scored again, None where it can."""
+    """Return the reason why a run cannot be scored again, None if it can."""
     from dcgan_sweeps.tracking.present import find_generator
 
     if run.outcome != "complete":
@@ -120,7 +127,7 @@ def find_obstacle(client: Client, run: LoggedRun) -> str | None:
     if missing:
         return f"which did not log {', '.join(missing)}"
     epochs = run.params["train.epochs"]
-    return None if re.fullmatch("[0-9]{1,9}", epochs) else f"whose train.epochs is {epochs}"
+    return None if re.fullmatch("[0-9]{1,9}", epochs) else f"which logged train.epochs={epochs}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains a scoring classifier, tracked: `python -m dcgan_sweeps.score.classifier [key=value]`."""
+"""Trains and tracks a scoring classifier: `python -m dcgan_sweeps.score.classifier [key=value]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def train(request: Request) -> int:
-    """Train a classifier, tracked, and return the exit status."""
+    """Train a classifier as a tracked run, and return the exit status."""
     config: ClassifierConfig = request.config
     console = make_console()
     say = make_say(console)
@@ -76,7 +76,7 @@ def train(request: Request) -> int:
 def train_and_keep(
     config: ClassifierConfig, images: Images, recorder: Recorder, console: Console
 ) -> dict[str, str]:
-    """Train, write the two files of a classifier, and return what there is to say of it."""
+    """Train, write the two files of a classifier, and return the facts to print at the end."""
     from dcgan_sweeps.scoring.classifier import training
     from dcgan_sweeps.scoring.classifier.network import decode_weights, encode_weights
     from dcgan_sweeps.scoring.identity import WEIGHTS_FILE
@@ -102,15 +102,15 @@ def train_and_keep(
     encoded = encode_reference(reference, classifier.sha256, images.digest)
     recorder.add_file(REFERENCE_FILE, encoded)
     return {
-        "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, as stored",
+        "accuracy": f"{accuracy:.4f} on {len(images.test_u8):,} test images, with stored weights",
         "sha256": classifier.sha256,
         "size": f"{len(content):,} bytes",
-        "floor": f"{reference.floor:.4f}, real images against real",
+        "floor": f"{reference.floor:.4f}, the fcd of real images",
     }
 
 
 def show_epoch(number: int, epochs: int, metrics: Mapping[str, float], wall_s: float) -> str:
-    """Return the line of an epoch, with the time that is left after `wall_s`."""
+    """Return the line of an epoch, with the remaining time as estimated after `wall_s`."""
     shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     left = format_duration(wall_s / number * (epochs - number))
     return f"epoch {number:>2}/{epochs}  {shown}  {left} left"

@@ -48,5 +48,5 @@ def test_values_are_counted_without_making_them(word, count):
 def test_the_remedy_can_be_pasted_into_a_shell(value):
     with pytest.raises(Unreadable) as unreadable:
         read_override(f"tracking.run_name={value}")
-    (word,) = shlex.split(str(unreadable.value).partition("is quoted: ")[2])
+    (word,) = shlex.split(str(unreadable.value).partition("special characters: ")[2])
     assert read_override(word).value() == value

@@ -17,13 +17,13 @@ def test_what_differs_is_listed_and_the_scores_are_judged(gallery, pair):
     printed = gallery.do("compare", *pair)
     for key in ("optimizer.lr", "model.dropout", "model.latent_dim", "fcd_test", "recall"):
         assert f"\n{key} " in printed
-    assert "tied: fcd " in printed or " is better: fcd " in printed
+    assert "tied: the fcd differs " in printed or " is better: the fcd differs " in printed
 
 
 def test_a_run_is_the_same_as_itself(gallery, pair):
     printed = gallery.do("compare", pair[0], pair[0])
     assert "configuration, code and environment are the same" in printed
-    assert "the same fcd, " in printed
+    assert "equal: both have fcd " in printed
 
 
 def test_grids_are_side_by_side_at_a_step(gallery, pair, tmp_path, open_page, errors, keep):

@@ -46,7 +46,7 @@ def test_a_filter_selects_rows_and_atlas_and_a_wrong_one_is_named(address, open_
     assert page.locator("#atlas img").count() == pruned
     assert page.locator("#shown").inner_text() == f"{pruned} of {TRIALS}"
     page.fill("#where", "optimizer.rate < 1")
-    assert page.locator("#shown").inner_text() == "no run has optimizer.rate"
+    assert page.locator("#shown").inner_text() == "no run has the key optimizer.rate"
     assert page.locator("#where").get_attribute("aria-invalid") == "true"
     assert errors == []
 

@@ -838,7 +838,7 @@ def test_reproduce_says_what_was_edited(file, change, said, made, monkeypatch, c
         words = [made.find(target), "--check-only"]
         answer = ask(monkeypatch, capsys, made.folder, "reproduce", *words)
     assert answer.status == 1, answer
-    assert f"edited since: {said}" in answer.out
+    assert f"edited since it was logged: {said}" in answer.out
 
 
 def test_reproduce_says_nothing_of_what_was_not_edited(made, monkeypatch, capsys):

@@ -38,7 +38,10 @@ EXPERIMENTS = [
         HEAD + "optimizer: 5\n",
         ["optimizer: got 5 in FILE, line 2; allowed: keys below it, such as optimizer.KEY"],
     ),
-    (HEAD + "optimizer.lr: 1e-3\n", ["'optimizer.lr': there is no such key in FILE, line 2; nest"]),
+    (
+        HEAD + "optimizer.lr: 1e-3\n",
+        ["'optimizer.lr': there is no such key in FILE, line 2; write"],
+    ),
     (HEAD + "1: 2\n", ["1: there is no such key in FILE, line 2"]),
     (
         HEAD + "data: {limit: 5}\n",
@@ -73,15 +76,15 @@ EXPERIMENTS = [
     # The form of the file.
     (
         "optimizer: {lr: 1e-3}\n",
-        ["FILE: its keys would go below experiment; begin it with # @pack"],
+        ["FILE: its keys would be placed below experiment; start the file"],
     ),
-    ("# a comment alone\n", ["FILE: its keys would go below experiment; begin it with # @package"]),
+    ("# a comment alone\n", ["FILE: its keys would be placed below experiment; start the file"]),
     ("# @package elsewhere\nseed: 1\n", ["elsewhere.seed: there is no such key in FILE, line 2"]),
     ("# @package\nseed: 1\n", ["FILE: cannot be read as YAML: Expected header format"]),
-    ("", ["FILE: its keys would go below experiment; begin it with # @package"]),
-    (" \n\n", ["FILE: its keys would go below experiment; begin it with # @package"]),
-    ("5\n", ["FILE: holds no mapping; allowed: keys with their values"]),
-    (HEAD + "- seed: 1\n", ["FILE: holds no mapping; allowed: keys with their values"]),
+    ("", ["FILE: its keys would be placed below experiment; start the file"]),
+    (" \n\n", ["FILE: its keys would be placed below experiment; start the file"]),
+    ("5\n", ["FILE: is not a mapping; allowed: keys with their values"]),
+    (HEAD + "- seed: 1\n", ["FILE: is not a mapping; allowed: keys with their values"]),
     (HEAD + "optimizer: [\n", ["FILE: line 3: cannot be read as YAML: "]),
     (HEAD + "\tseed: 1\n", ["FILE: line 2: cannot be read as YAML: found character '\\t'"]),
     (
@@ -92,8 +95,8 @@ EXPERIMENTS = [
     (HEAD + "seed: !!python/object:os.system x\n", ["FILE: line 2: cannot be read as YAML: could"]),
     (HEAD + "? {a: 1}\n: 2\n", ["FILE: line 2: cannot be read as YAML: found unhashable key"]),
     ("seed: \x01\n", ["FILE: cannot be read as YAML: "]),
-    (BOMB, ["FILE: holds more than 10000 values, or itself"]),
-    ("a: &a [*a]\n", ["FILE: holds more than 10000 values, or itself"]),
+    (BOMB, ["FILE: has more than 10000 values, or contains itself"]),
+    ("a: &a [*a]\n", ["FILE: has more than 10000 values, or contains itself"]),
     ("a: " + "[" * 10_000, ["FILE: cannot be read as YAML: maximum recursion depth"]),
     ("# " + "x" * 200_000, ["FILE: is too large; allowed: at most 100,000 bytes"]),
     # Its defaults list.
@@ -141,7 +144,7 @@ EXPERIMENTS = [
     ),
     (
         HEAD + "hydra: {job: {num: 5}}\n",
-        ["hydra.job.num: got 5 in FILE, line 2; the key is set by Hydra alone"],
+        ["hydra.job.num: got 5 in FILE, line 2; only Hydra sets this key"],
     ),
     (HEAD + "hydra: {sweepr: {n: 1}}\n", ["hydra.sweepr.n: there is no such key in FILE, line 2"]),
     (
@@ -172,7 +175,12 @@ ELSEWHERE = [
         ["optimizer=mine"],
         ["optimizer.nesterov: there is"],
     ),
-    ("search/mine.yaml", "x: 1\n", ["-m", "search=mine"], ["FILE: its keys would go below search"]),
+    (
+        "search/mine.yaml",
+        "x: 1\n",
+        ["-m", "search=mine"],
+        ["FILE: its keys would be placed below search"],
+    ),
     (
         "search/mine.yaml",
         HEAD + "hydra: {sweeper: {space: {seed: '1,2'}}}\n",
@@ -180,7 +188,12 @@ ELSEWHERE = [
         ["hydra.sweeper.space.seed: renamed to hydra.sweeper.params.seed in FILE, line 2"],
     ),
     ("hydra/launcher/mine.yaml", "x: [\n", ["hydra/launcher=mine"], ["FILE: line 2: cannot be"]),
-    ("experiment/tiny.yaml", HEAD + "seed: 1\n", ["experiment=tiny"], ["FILE: is not read: "]),
+    (
+        "experiment/tiny.yaml",
+        HEAD + "seed: 1\n",
+        ["experiment=tiny"],
+        ["FILE: is not read, because "],
+    ),
     (
         "mine.yaml",
         "seed: 1\n",
@@ -199,7 +212,7 @@ ELSEWHERE = [
         ["--config-name=mine"],
         ["FILE: line 2: cannot be read as"],
     ),
-    ("mine.yaml", BOMB, ["--config-name=mine"], ["FILE: holds more than 10000 values"]),
+    ("mine.yaml", BOMB, ["--config-name=mine"], ["FILE: has more than 10000 values"]),
     (
         "mine.yaml",
         "defaults: [config, _self_]\nhydra: {searchpath: [nosuch]}\n",

@@ -232,7 +232,7 @@ REQUESTS = [
     ),
     (
         ["experiment=glob(nothing*)"],
-        ["experiment=glob(nothing*): names no value"],
+        ["experiment=glob(nothing*): has no value"],
     ),
     (
         ["seed=shuffle(1,2)"],

@@ -26,9 +26,9 @@ def test_a_key_that_one_run_lacks_is_told():
 @pytest.mark.parametrize(
     ("fcd", "verdict"),
     [
-        (30.0, "the same fcd, 30.00"),
-        (31.0, "tied: fcd 3.3% apart, within the 11% of two seeds of one configuration"),
-        (60.0, "00000000 is better: fcd 66.7% apart, more than 11%"),
+        (30.0, "equal: both have fcd 30.00"),
+        (31.0, "tied: the fcd differs by 3.3%, within the 11% of two seeds"),
+        (60.0, "00000000 is better: the fcd differs by 66.7%, more than 11%"),
     ],
 )
 def test_scores_are_tied_within_the_noise(fcd, verdict):

@@ -35,7 +35,7 @@ def test_runs_within_the_noise_share_a_rank():
 def test_the_limit_keeps_the_best_and_says_so():
     board = rank_runs([make_run(1, 90.0), make_run(2, 30.0)], Choice(limit=1))
     assert read_ids(board) == [2]
-    assert board.left_out == "the best 1 alone are shown (--limit)"
+    assert board.left_out == "only the best 1 are shown (--limit)"
 
 
 def test_runs_that_do_not_meet_a_filter_are_not_ranked():
@@ -58,7 +58,7 @@ def test_a_run_without_the_score_that_is_compared_is_left_out_and_counted():
     other = dataclasses.replace(other, params={**other.params, "score.identity": "b" * 16})
     board = rank_runs([make_run(1, 30.0), other], Choice(identity=IDENTITY))
     assert read_ids(board) == [1]
-    assert board.left_out == "1 left out: no score of this identity"
+    assert board.left_out == "1 runs without a score of this identity are left out"
 
 
 def test_scores_that_were_added_later_are_named():

@@ -154,7 +154,7 @@ def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_pa
     assert "2 complete" in printed
     assert [path.name for path in tmp_path.iterdir()] == [ANY_NAME]
     assert sorted(path.name for path in folder.iterdir()) == ["my runs"]
-    for name, shown in (("reproduce", "nothing differs"), ("report", "2 runs")):
+    for name, shown in (("reproduce", "no differences"), ("report", "2 runs")):
         command = re.search(rf"^{name} +python (-m .*)$", printed, re.M)[1]
         only = " --check-only" if name == "reproduce" else ""
         done = processes.call(folder, ["bash", "-c", f"{sys.executable} {command}{only}"])

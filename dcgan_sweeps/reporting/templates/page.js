@@ -1,5 +1,5 @@
 "use strict";
-// What every page has: its content, its theme, and plots that follow the theme.
+// Shared by all pages: the content, the theme, and plots that follow the theme.
 const content = JSON.parse(document.getElementById("content").textContent);
 const plots = new Map(); // element -> figure
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -20,7 +20,7 @@ function setTheme(theme) {
   for (const [element, figure] of plots) draw(element, figure);
 }
 
-// Draws a figure, with the colours of the page.
+// Draws a figure in the colours of the page.
 function draw(element, figure) {
   plots.set(element, figure);
   const layout = structuredClone(figure.layout);
@@ -35,7 +35,7 @@ function draw(element, figure) {
   Plotly.react(element, structuredClone(figure.data), layout, { responsive: true, displaylogo: false, displayModeBar: "hover" });
 }
 
-// Draws a figure once it comes into view: a page has many.
+// Draws each figure when it comes into view, because a page has many.
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries.filter((each) => each.isIntersecting)) {
     watcher.unobserve(entry.target);

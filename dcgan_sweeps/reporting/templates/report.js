@@ -1,23 +1,23 @@
 // content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id;
-// content.axes: {metric: what it is drawn over}.
-const MOST = 1000; // rows at a time: more than a browser shows at once
+// content.axes: {metric: label of its horizontal axis}.
+const MOST = 1000; // rows in the table, far more than fit on a screen
 const TEXT = new Set(content.left);
 const body = document.querySelector("#leaderboard tbody");
 const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
 
-// The leaderboard: sorted by a column, filtered.
+// The leaderboard can be sorted by a column and filtered.
 let order = { column: null, descending: false };
 let where = [];
 
 function number(text) { const value = text === "" ? NaN : Number(text); return Number.isNaN(value) ? null : value; }
 
-// Reads "key < value and key = value", as --where does; throws what is wrong with it.
+// Reads "key < value and key = value", as --where does; throws an Error with the problem.
 function readFilters(text) {
   return text.split(/\s+and\s+/i).filter((part) => part.trim()).map((part) => {
     const found = /^\s*([\w./-]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*$/.exec(part);
     if (!found) throw new Error(`cannot read "${part.trim()}"`);
     const [, key, sign, value] = found;
-    if (!content.rows.some((row) => find(row, key) !== undefined)) throw new Error(`no run has ${key}`);
+    if (!content.rows.some((row) => find(row, key) !== undefined)) throw new Error(`no run has the key ${key}`);
     if (/[<>]/.test(sign) && number(value) === null) throw new Error(`${sign} needs a number`);
     return { key, sign, value: value.replace(/^['"]|['"]$/g, "") };
   });
@@ -40,7 +40,7 @@ function meets(row, { key, sign, value }) {
 function compare(one, other) {
   const [a, b] = [one, other].map((row) => row.sort[order.column]);
   if (a === b) return 0;
-  if (a === null || b === null) return a === null ? 1 : -1; // what is missing comes last
+  if (a === null || b === null) return a === null ? 1 : -1; // missing values come last
   return (a < b ? -1 : 1) * (order.descending ? -1 : 1);
 }
 
@@ -56,7 +56,7 @@ function showRows() {
     line.append(...content.columns.map((name) => make("td", row.cells[name], TEXT.has(name) ? { class: "text" } : {})));
     return line;
   }));
-  byId("shown").textContent = `${rows.length} of ${content.rows.length}${rows.length > MOST ? `, the first ${MOST} are shown` : ""}`;
+  byId("shown").textContent = `${rows.length} of ${content.rows.length}${rows.length > MOST ? `, only the first ${MOST} are shown` : ""}`;
   document.querySelectorAll("#leaderboard th").forEach((heading) => {
     heading.setAttribute("aria-sort", heading.dataset.column !== order.column ? "none" : order.descending ? "descending" : "ascending");
   });
@@ -87,7 +87,7 @@ byId("where").addEventListener("input", (event) => {
 body.addEventListener("click", (event) => open(event.target.closest("tr").dataset.run));
 body.addEventListener("keydown", (event) => { if (event.key === "Enter") open(event.target.closest("tr").dataset.run); });
 
-// The atlas: a cell for each value of two parameters, or each range where there are many.
+// The atlas has a cell for each pair of values of two parameters, or of ranges if there are many values.
 const BINS = 5;
 
 function binsOf(rows, key) {
@@ -157,7 +157,7 @@ function open(id) {
   byId("run").showModal();
   byId("run").scrollTop = 0;
   showSamples(media.grids, row.name);
-  // The best runs have their GIF in the page; of the others the MLflow run does.
+  // The page has the GIFs of the best runs only; the MLflow runs have all of them.
   byId("gif").hidden = !media.gif;
   if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
   for (const [place, axis, what] of [["run-scores", "epoch", "score"], ["run-losses", "optimizer step", "loss"]]) {
@@ -183,7 +183,7 @@ function showSamples(grids, name) {
     const epoch = epochs[slider.value];
     const image = document.querySelector("#samples img");
     Object.assign(image, { src: grids[epoch], alt: `samples of ${name} after epoch ${epoch}` });
-    document.querySelector("#samples figcaption").textContent = `Samples of fixed latents after epoch ${epoch} of ${epochs.at(-1)}${epoch === 0 ? ", untrained" : ""}.`;
+    document.querySelector("#samples figcaption").textContent = `Samples of fixed latents after epoch ${epoch} of ${epochs.at(-1)}${epoch === 0 ? " (untrained)" : ""}.`;
   };
   slider.oninput();
   byId("play").onclick = () => play(slider);
