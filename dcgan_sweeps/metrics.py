@@ -85,7 +85,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("score/recall", "", ".3f", "share", "higher", "extra",
            "Share of the real images that could be generated."),
     Metric("score/density", "", ".3f", "", "", "extra",
-           "Mean number of real neighbourhoods around a generated image, over that of real images."),
+           "Mean number of real neighbourhoods around a generated image, divided by k; about 1 for real images."),
     Metric("score/coverage", "", ".3f", "share", "higher", "extra",
            "Share of the real neighbourhoods with a generated image."),
     Metric("score/class_js_bits", "", ".3f", "", "lower", "extra",
