@@ -163,7 +163,7 @@ def test_a_taken_port_is_named_and_the_dashboard_has_the_study(gallery, open_pag
     ("words", "line"),
     [
         (["study:none"], "TARGET: got study:none; experiment dcgan_sweeps has no such study"),
-        (["--optuna"], "--optuna: got no study; allowed: study:NAME with a journal there"),
+        (["--optuna"], "--optuna: got no study; allowed: study:NAME with a journal"),
         (
             ["--uri", "http://127.0.0.1:1"],
             "got http://127.0.0.1:1, which is a server; open it in a browser",

@@ -23,7 +23,7 @@ def sweep(folder, *words):
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
 def test_a_launcher_runs_the_study_with_pruning(tmp_path, launcher):
     # A learning rate that moves nothing, after one that does: its first epoch is the worse one.
-    words = ["search=fcd", "hydra.sweeper.n_trials=4", "train.epochs=3"]
+    words = ["search=fcd", "hydra.sweeper.n_trials=4", "train.epochs=4"]
     done = sweep(tmp_path, f"hydra/launcher={launcher}", *WORDS, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = tally(tmp_path, "s")

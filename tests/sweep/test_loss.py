@@ -54,7 +54,8 @@ def test_ctrl_c_once_ends_epochs_and_the_study_goes_on(tmp_path):
     read_until(process, "trial +0 epoch")
     process.send_signal(signal.SIGINT)
     printed = finish(process, 130)
-    assert f"resume with: python -m dcgan_sweeps.run -m {' '.join(LONG[:2])}" in printed
+    command = f"python -m dcgan_sweeps.run -m {' '.join(LONG[:2])}"
+    assert re.search(rf"^resume with +{command}", printed, re.MULTILINE)
     assert "trial   0 interrupted" in printed
     before = tally(tmp_path, "s")
     assert before[0]["mlflow outcome"] == "interrupted"

@@ -126,7 +126,7 @@ def test_a_tracker_that_stays_away_costs_its_timeout_and_sync_delivers_later(
     release(tmp_path, 1, 2, 3)
     printed = end(process)
     assert time.monotonic() - begin_s < 1 + PATIENCE_S
-    assert re.search(r"^outcome +complete", printed, re.MULTILINE)
+    assert re.search(r"^result +complete", printed, re.MULTILINE)
     (target,) = SYNC.findall(printed)
     heal(fault, server, proxy)
     proxy.wait_until_idle()
