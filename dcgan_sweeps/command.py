@@ -33,15 +33,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.composition.command_line import (
     CommandLine,
+    compose_line,
     compose_with_choices,
-    compose_words,
     expand_files,
     finding_faults,
     list_choices,
     open_hydra,
     read_arguments,
     read_line,
-    read_mode,
 )
 from dcgan_sweeps.composition.grammar import find_key
 from dcgan_sweeps.composition.keys import describe_error
@@ -265,14 +264,14 @@ def _run_hydra(config_name: str, work: Callable[[Request], int], job: Job | None
     with open_hydra(asked) as app:
         line = read_line(asked, config_name, app.config_loader)
         with finding_faults(line):
-            mode = read_mode(asked, line)
+            mode, composed = compose_line(asked, line)
             if mode is RunMode.MULTIRUN and job is None:
                 problem = "this command has no sweeps; start each run separately"
                 raise refuse("-m", problem)
             shows = asked.help or asked.cfg is not None or asked.info is not None
             if mode is RunMode.MULTIRUN and job is not None and not shows:
                 return _sweep(app, line, job)
-            request = None if shows else _compose_run(line, config_name)
+            request = None if shows else _check_run(line, composed, config_name)
     if request is not None:
         return work(request)
     asked.overrides = list(line.words)
@@ -299,10 +298,9 @@ def _sweep(app: Hydra, line: CommandLine, job: Job) -> int:
     return OK
 
 
-def _compose_run(line: CommandLine, config_name: str) -> Request:
+def _check_run(line: CommandLine, composed: DictConfig, config_name: str) -> Request:
     """Return the request of one run; raises RequestError."""
     _refuse_words_of_a_study(line.words)
-    composed = compose_words(line, RunMode.RUN)
     HydraConfig.instance().set_config(composed)  # resolves ${hydra:...}
     try:
         with open_dict(composed):

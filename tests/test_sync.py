@@ -73,7 +73,7 @@ def test_a_sync_that_is_killed_again_and_again_delivers_once(copied, server, pro
     """A process hears no answer to its last write: first one after each write up to the pictures,
     then each makes one write more than the one before it, since a model is uploaded in one go."""
     root = find_folder(copied)
-    for writes in itertools.chain(itertools.repeat(1, 16), itertools.count(2)):
+    for writes in itertools.chain(itertools.repeat(1, 8), itertools.count(2)):
         proxy.behave("pass")
         process = start(copied, [*SYNC, str(root), f"--uri={proxy.uri}"])
         proxy.after_write = lambda _, due=writes, it=process: proxy.writes >= due and it.kill()

@@ -3,7 +3,7 @@
 asked = read_arguments(sys.argv[1:])
 with open_hydra(asked) as app:
     line = read_line(asked, "config", app.config_loader)
-    mode = read_mode(asked, line)  # RunMode.RUN or RunMode.MULTIRUN
+    mode, composed = compose_line(asked, line)  # RunMode.RUN or RunMode.MULTIRUN
 """
 
 from __future__ import annotations
@@ -51,7 +51,14 @@ from dcgan_sweeps.composition.own_files import (
     read_entries,
 )
 from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary
-from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, freeze, refuse
+from dcgan_sweeps.config import (
+    Fault,
+    RequestError,
+    find_conf_dir,
+    freeze,
+    refuse,
+    require_none,
+)
 from dcgan_sweeps.files import read_text
 from dcgan_sweeps.paths import resolve_places
 
@@ -208,10 +215,10 @@ def finding_faults(line: CommandLine) -> Iterator[None]:
         raise RequestError(explain(error)) from error
 
 
-def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
-    """Return whether a single run or a sweep is requested, before Hydra makes a folder.
+def compose_line(asked: argparse.Namespace, line: CommandLine) -> tuple[RunMode, DictConfig]:
+    """Return whether a command line asks for a single run or a sweep, and its configuration.
 
-    Raises RequestError and Hydra's exceptions.
+    Hydra makes a folder only later. Raises RequestError and Hydra's exceptions.
     """
     # Composed as a sweep, because hydra.mode in the configuration may make it one.
     composed = compose_words(line, RunMode.MULTIRUN)
@@ -220,9 +227,11 @@ def read_mode(asked: argparse.Namespace, line: CommandLine) -> RunMode:
     faults = find_composed_faults(composed, vocabulary)
     if mode is RunMode.RUN and line.vocabulary.is_sweep:
         faults += find_word_faults(line.words, vocabulary)
-    if faults:
-        raise RequestError(faults)
-    return mode
+    require_none(faults)
+    # A sweep may leave a choice open, which is a fault of a run: Hydra says which.
+    if mode is RunMode.RUN and "???" in composed.hydra.runtime.choices.values():
+        composed = compose_words(line, mode)
+    return mode, composed
 
 
 def compose_words(line: CommandLine, mode: RunMode) -> DictConfig:

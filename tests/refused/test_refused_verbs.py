@@ -101,7 +101,7 @@ COMPARE = [
     (["ONE_RUN", "OTHER_RUN", "nonsense"], ["unrecognized arguments: nonsense"]),
     (["nonsense", "ffffffff"], ["A: got nonsense", "B: got ffffffff"]),
     (["ONE_RUN", "study:blank"], ["B: got study:blank; none of its trials has a score"]),
-    (["ONE_RUN", "TRIAL_RUN", "--step=3"], ["--step: got 3; allowed: none, these runs have no"]),
+    (["ONE_RUN", "TRIAL_RUN", "--step=3"], ["--step: got 3; allowed: none, since these"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=x"], ["--step: invalid int value: 'x'"]),
     (["ONE_RUN", "TRIAL_RUN", "--html="], ["--html: got nothing; allowed: a name that ends"]),
     (["ONE_RUN", "TRIAL_RUN", "--html=FILE"], ["--html: got FILE; allowed: a name that ends"]),
