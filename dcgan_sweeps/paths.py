@@ -124,6 +124,12 @@ def show_path(path: str) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
+def shorten_home(text: str) -> str:
+    """Return text for a person to read, with ~ in the place of the home folder."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - that of Path raises
+    return text.replace(f"{home}{os.sep}", f"~{os.sep}") if len(home) > 1 else text
+
+
 def find_cache(name: str) -> Path | None:
     """Return a folder of the cache, which need not exist; None if the user has no home folder."""
     folder = platformdirs.user_cache_path("dcgan_sweeps") / name

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.config import Config, Conflict, RequestError, Runner
+from dcgan_sweeps.paths import shorten_home
 from dcgan_sweeps.terminal import make_say
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
 
     images = load_images(config.data, say)
     train_rows = choose_rows(config, images)
-    say(f"data: {len(train_rows):,} images of {images.name} ({images.source})")
+    say(f"data: {len(train_rows):,} images of {images.name} ({shorten_home(images.source)})")
     gan = build_gan(config.model, config.seed, device.precision)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
     return Components(config, device, images, train_rows, gan, scorer)

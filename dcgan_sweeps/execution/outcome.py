@@ -188,7 +188,7 @@ def _describe_files(execution: Execution) -> dict[str, str]:
         return {"not written": f"{count} failed, first with: {failures[0]}; rest in {folder.root}"}
     if execution.outcome == Outcome.FAILED:
         return {"traceback": str(folder.root / "traceback.txt")}
-    return {"samples": str(folder.samples)}
+    return {"samples": show_path(str(folder.samples))}
 
 
 def _name_view(tracking: Tracking) -> str:

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
+from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
 from dcgan_sweeps.reporting.leaderboard import Board
@@ -84,7 +85,7 @@ def _name_commands(live: LiveStudy, best_file: Path | None, resume: str) -> dict
     if resume:
         commands["resume with"] = resume
     elif best_file is not None:
-        run = ["python", "-m", "dcgan_sweeps.run", f"@{best_file}"]
+        run = ["python", "-m", "dcgan_sweeps.run", f"@{show_path(str(best_file))}"]
         commands["run best"] = shlex.join(run)
     return commands
 
