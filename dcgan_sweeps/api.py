@@ -106,8 +106,8 @@ class Run:
     name: str
     outcome: str
     reason: str
-    metrics: Mapping[str, float]
-    config: Mapping[str, Any]
+    metrics: Mapping[str, float] = field(repr=False)
+    config: Mapping[str, Any] = field(repr=False)
     record: Record = field(repr=False)
 
     def history(self, *names: str) -> pd.DataFrame:
@@ -150,7 +150,7 @@ class Study:
     """
 
     name: str
-    trials: pd.DataFrame
+    trials: pd.DataFrame = field(repr=False)
     best: Run
 
 

@@ -16,7 +16,10 @@ VERBS = {
     "ui": ("dcgan_sweeps.ui", "serve the MLflow UI on this machine"),
     "doctor": ("dcgan_sweeps.doctor", "check what works on this machine"),
     "data": ("dcgan_sweeps.data", "download and verify Fashion-MNIST"),
-    "classifier": ("dcgan_sweeps.score.classifier", "train a scoring classifier"),
+    "classifier": (
+        "dcgan_sweeps.score.classifier",
+        "train a scoring classifier (module score.classifier)",
+    ),
 }
 HELP = """\
 usage: dcgan-sweeps VERB [OPTION|OVERRIDE ...]

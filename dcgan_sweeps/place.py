@@ -22,7 +22,16 @@ DIR, EXPERIMENT = "mlruns", "dcgan_sweeps"
 VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME"}
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
+URI_HELP = "another MLflow store, such as a server's address (default: $MLFLOW_TRACKING_URI)"
+EXPERIMENT_HELP = (
+    "experiment in which best and study:NAME are looked up (default: $MLFLOW_EXPERIMENT_NAME,"
+    f" else {EXPERIMENT})"
+)
+
+
+def add_place(
+    parser: argparse.ArgumentParser, uri: str = URI_HELP, experiment: str = EXPERIMENT_HELP
+) -> None:
     """Add the options that select the store and the experiment of a command."""
     parser.add_argument(
         "--dir",
@@ -34,13 +43,12 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--uri",
         default=read_variable("uri"),
-        help="another MLflow store, such as a server's address (default: $MLFLOW_TRACKING_URI)",
+        help=uri,
     )
     parser.add_argument(
         "--experiment",
         default=read_variable("experiment") or EXPERIMENT,
-        help="experiment in which best and study:NAME are looked up (default:"
-        f" $MLFLOW_EXPERIMENT_NAME, else {EXPERIMENT})",
+        help=experiment,
     )
 
 

@@ -35,7 +35,11 @@ def main() -> int:
         nargs="*",
         help="the folder of a run, or a study with its trials (default: everything in --dir)",
     )
-    add_place(parser)
+    add_place(
+        parser,
+        uri="MLflow store to deliver to (default: the one in the run's folder)",
+        experiment="experiment to deliver to (default: the one in the run's folder)",
+    )
     # Each run folder records where the run is tracked; only the command line overrides that.
     parser.set_defaults(uri=None, experiment=None)
     said = "interrupted; run the same command again to deliver the rest"
