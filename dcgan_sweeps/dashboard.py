@@ -51,7 +51,7 @@ def guard(application: Application) -> Application:
 
 
 def find_foreign(request: Mapping[str, Any]) -> str | None:
-    """Return what is wrong in the headers of a foreign page's request; None for other requests."""
+    """Return the faulty header of a request from a foreign page; None for other requests."""
     host = request.get("HTTP_HOST", "")
     if _read_name(host) not in OWN_HOSTS:
         return "Host: only 127.0.0.1 and localhost are allowed"

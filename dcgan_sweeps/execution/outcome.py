@@ -66,7 +66,7 @@ class Execution:
 
 
 def go_on(end: EpochEnd) -> None:
-    """Let every epoch pass: the judge of a run that is not a trial."""
+    """Accept every epoch; this is the judge of a run that is not a trial."""
 
 
 def execute(

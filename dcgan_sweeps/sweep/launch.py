@@ -1,4 +1,4 @@
-"""What a study needs of Hydra: launching one job, and composing its configuration."""
+"""Launches one job of a study through Hydra, and composes its configuration."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def is_tracked(folder: RunFolder) -> bool:
 
 
 def read_targets(targets: Sequence[str], where: Where) -> list[Pending]:
-    """Return what `targets` name, delivered or not.
+    """Return the runs that `targets` name, delivered or not.
 
     Raises RequestError with a fault for each target that is neither a run's folder nor a study.
     """

@@ -90,7 +90,7 @@ class StudyRequest:
         return len(self.points) if asked is None else min(asked, len(self.points))
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides which trials a study has, as JSON values."""
+        """Return the settings that decide which trials a study has, as JSON values."""
         policy = describe_policy(self.settings)
         of_a_search = ("sampler", "pruner", "seed", "params", "only_if")
         swept = {key: domain.texts or domain.text for key, domain in self.swept.items()}

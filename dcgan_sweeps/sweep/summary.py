@@ -138,7 +138,7 @@ def record_end(
 
 
 def follow_best(live: LiveStudy, best: FrozenTrial | None) -> BestModel | None:
-    """Have the generator of the best trial registered, and return its registration."""
+    """Register the generator of the best trial once it is delivered; return the registration."""
     if best is None:
         return None
     trial = live.folder.find_trial(best.number)

@@ -182,7 +182,7 @@ def _require_schema(uri: str, key: str, revision: str) -> None:
 
 
 def answer_within(limit_s: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns, and raise what it raises; TimeoutError after `limit_s`.
+    """Call `call` and return its result; raise its exception, or TimeoutError after `limit_s`.
 
     The call runs in a thread, which keeps running after a timeout: not every driver has a timeout,
     and the look-up of a host name has none.
