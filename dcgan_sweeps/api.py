@@ -29,7 +29,7 @@ from dcgan_sweeps.runs.logged_run import (
     read_file,
     read_series,
 )
-from dcgan_sweeps.runs.registry import ADDRESS, find_registered
+from dcgan_sweeps.runs.registry import MODELS, find_registered
 from dcgan_sweeps.runs.selection import find_run, find_trials
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, parse_mapping
 from dcgan_sweeps.tracking.folder import RunFolder
@@ -202,7 +202,7 @@ def load_generator(
 
     with answering():
         client = _open(folder, uri)
-        if ADDRESS.fullmatch(target):
+        if target.startswith(MODELS):
             return Generator(load_model(client, find_registered(client, target), target))
         return Generator(load_generator(client, find_run(client, _name(experiment), target)[0]))
 

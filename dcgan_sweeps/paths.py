@@ -133,5 +133,5 @@ def shorten_home(text: str) -> str:
 def find_cache(name: str) -> Path | None:
     """Return a folder of the cache, which need not exist; None if the user has no home folder."""
     folder = platformdirs.user_cache_path("dcgan_sweeps") / name
-    # platformdirs uses the null device if there is no home folder.
+    # The package sets HOME to the null device for a user without a home folder.
     return None if folder.is_relative_to(os.devnull) else folder

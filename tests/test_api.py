@@ -96,6 +96,10 @@ def test_a_run_without_a_tracker_is_read_from_its_folder(tmp_path):
         ("load_run('best', folder='nowhere')", "there is no mlflow.db"),
         ("load_study('nothing')", "has no trial of this study"),
         ("load_generator('models:/nothing@best')", "there is no such model"),
+        (
+            "load_generator('models:/nothing')",
+            "allowed: models:/NAME@ALIAS or models:/NAME/VERSION",
+        ),
         ("load_run('best').samples(7)", "epoch: got 7; allowed: 0, 1, 2"),
     ],
 )

@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 from dcgan_sweeps.config import refuse
 from dcgan_sweeps.tracking.present import list_models
 
-ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[0-9]+))")
+MODELS = "models:/"  # how the address of a registered model begins
+ADDRESS = re.compile(rf"{MODELS}(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[0-9]+))")
 
 
 def find_registered(client: MlflowClient, address: str) -> LoggedModel:
