@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -251,6 +252,7 @@ def find_conf_dir() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
+@cache
 def register_schemas() -> None:
     """Register the schemas with Hydra, which then rejects unknown keys and wrong types."""
     for name, schema in SCHEMAS.values():

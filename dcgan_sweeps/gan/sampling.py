@@ -29,7 +29,9 @@ def make_image_sampler(
     It always uses the current weights of the generator, and raises Diverged for pixels that are
     not finite.
     """
-    infer = tf.function(lambda latents: tf.cast(generator(latents, training=False), tf.float32))
+    infer = tf.function(
+        lambda latents: tf.cast(generator(latents, training=False), tf.float32), autograph=False
+    )
 
     def sample(latents: Latents) -> ImagesU8:
         batches = range(0, len(latents), batch_size)

@@ -25,9 +25,15 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory):
     gallery = Gallery(tmp_path_factory.mktemp("gallery"))
-    study = ["hydra.sweeper.study_name=demo", f"hydra.sweeper.n_trials={TRIALS}"]
     # One at a time, so that the same trials are pruned every time.
-    gallery.do("run", "-m", "search=fcd", "experiment=tiny", *study, "hydra.sweeper.n_jobs=1")
+    study = ["hydra.sweeper.study_name=demo", "hydra.sweeper.n_jobs=1"]
+    words = [
+        "search=fcd",
+        "experiment=tiny",
+        "runner.threads=1",
+        f"hydra.sweeper.n_trials={TRIALS}",
+    ]
+    gallery.do("run", "-m", *words, *study)
     gallery.do("run", *TINY, "seed=1", "train.epochs=3")
     return gallery
 

@@ -8,23 +8,27 @@ side is processes.py.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
-import inspect
 import io
 import json
+import logging
 import os
 import pkgutil
 import runpy
 import selectors
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import threading
 import warnings
+from contextlib import closing
 from multiprocessing import util
+from pathlib import Path
 
 # What is imported only where it is needed first.
 LATE = (
@@ -54,28 +58,42 @@ def import_all():
     for name in LATE:
         importlib.import_module(name)
     PIL.Image.init()
-    gan = dcgan_sweeps.gan
-    convert([dcgan_sweeps.randomness, gan.adam, gan.forward, gan.step])
+    keep_tables_at_hand()
     gc.collect()
     gc.freeze()
     (_,) = threading.enumerate()  # others would be missing in a fork
     return {name: text for name, text in os.environ.items() if before.get(name) != text}
 
 
-def convert(modules):
-    """Have AutoGraph read the functions of modules, as it does for the first step of a run.
+def keep_tables_at_hand():
+    """Let each new SQLite store of MLflow be a copy of one that MLflow has made.
 
-    It reads their source, which takes half a second, and needs no device.
+    Its dozens of migrations take most of a second of a processor.
     """
-    from tensorflow.python.autograph.core.converter import ConversionOptions, ProgramContext
-    from tensorflow.python.autograph.impl import api
+    import sqlalchemy
+    from mlflow.store.db import utils
 
-    options = ConversionOptions(recursive=True, optional_features=None).call_options()
-    for module in modules:
-        for owner in (module, *filter(inspect.isclass, vars(module).values())):
-            for function in filter(inspect.isfunction, vars(owner).values()):
-                if function.__code__.co_filename == module.__file__:
-                    api._TRANSPILER.transform_function(function, ProgramContext(options))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mlflow.db")
+        pid = fork()  # the engine and its threads are to be no part of any command
+        if pid == 0:
+            logging.disable()
+            utils._initialize_tables(sqlalchemy.create_engine(f"sqlite:///{path}"))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        made = path.read_bytes()
+    migrate = utils._initialize_tables
+
+    def initialise(engine):
+        if engine.dialect.name == "sqlite" and utils._is_empty_database(engine):
+            with closing(sqlite3.connect(":memory:")) as kept:
+                kept.deserialize(made)
+                with closing(engine.raw_connection()) as new:
+                    kept.backup(new.driver_connection)
+        else:
+            migrate(engine)
+
+    utils._initialize_tables = initialise
 
 
 def serve(requests):
@@ -232,6 +250,23 @@ def be_forkserver(connection):
         os._exit(0)
 
 
+def end(status):
+    """End as an interpreter does, but do not clear modules, which would copy every page of them."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     set_by_imports = import_all()
-    do(serve(socket.socket(fileno=int(sys.argv[1]))), set_by_imports)
+    command = serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        do(command, set_by_imports)
+    except SystemExit as asked:
+        if isinstance(asked.code, str):
+            raise
+        end(asked.code or 0)
+    end(0)

@@ -19,7 +19,8 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
-TINY = ["experiment=tiny", "runner.threads=1", "tracking.system_metrics_s=0"]
+QUIET = ["tracking.system_metrics_s=0", "score.extra_metrics=never"]
+TINY = ["experiment=tiny", "runner.threads=1", *QUIET]
 PROGRAM = [sys.executable, "-m", "dcgan_sweeps.run"]
 KILL = [sys.executable, str(Path(__file__).with_name("kill_at.py"))]
 FORKSERVER = [sys.executable, str(Path(__file__).with_name("forkserver.py"))]

@@ -16,8 +16,7 @@ from tally import find_disagreements, tally
 
 PLAY = [sys.executable, str(Path(__file__).with_name("play.py")), "-m"]
 NAME = "hydra.sweeper.study_name=s"
-QUIET = ["tracking.system_metrics_s=0", "score.extra_metrics=never"]
-TINY = ["experiment=tiny", "runner.threads=1", *QUIET, NAME]
+TINY = [*processes.TINY, NAME]
 # Eight-epoch trials in single steps, for those that shall be met underway.
 LONG = [*TINY, "train.epochs=8", "train.steps_per_call=2"]
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from processes import PROGRAM, call
+from processes import PROGRAM, TINY, call
 from tally import find_disagreements, tally
 
 pytestmark = pytest.mark.slow
 
-WORDS = [
-    "experiment=tiny",
-    "runner.threads=1",
-    "tracking.system_metrics_s=0",
-    "hydra.sweeper.study_name=s",
-]
+WORDS = [*TINY, "hydra.sweeper.study_name=s"]
 
 
 def sweep(folder, *words):
