@@ -38,7 +38,7 @@ def three(tmp_path_factory):
     """A store with three runs of different learning rates."""
     folder = tmp_path_factory.mktemp("three")
     for rate in RATES:
-        do(folder, "run", *TINY, f"optimizer.lr={rate}")
+        do(folder, "run", *TINY, "score.extra_metrics=last", f"optimizer.lr={rate}")
     return folder
 
 

@@ -15,8 +15,9 @@ REPORT = [*PROGRAM[:2], "dcgan_sweeps.report"]
 def folder(tmp_path_factory):
     """Two runs of one score identity, the first without extra metrics, and one of another."""
     folder = tmp_path_factory.mktemp("scored")
-    finish(folder, [*PROGRAM, *TINY, "score.extra_metrics=never"])
-    finish(folder, [*PROGRAM, *TINY, "seed=1", "score.extrapolate=true"])
+    finish(folder, [*PROGRAM, *TINY])
+    whole = ["score.extra_metrics=last", "score.extrapolate=true"]
+    finish(folder, [*PROGRAM, *TINY, "seed=1", *whole])
     finish(folder, [*PROGRAM, *TINY, "seed=2", "score.count=150"])
     return folder
 

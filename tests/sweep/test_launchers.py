@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from processes import PROGRAM, TINY, call
 from tally import find_disagreements, tally
+
+from dcgan_sweeps.scoring.identity import SHIPPED
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +23,12 @@ def sweep(folder, *words):
 def test_a_launcher_runs_the_study_with_pruning(tmp_path, launcher):
     # A learning rate that moves nothing, after one that does: its first epoch is the worse one.
     words = ["search=fcd", "hydra.sweeper.n_trials=4", "train.epochs=4"]
-    done = sweep(tmp_path, f"hydra/launcher={launcher}", *WORDS, *words)
+    # Relative places are those of where the command was given, wherever a job works.
+    places = ["hydra.job.chdir=true", "score.classifier=mine"]
+    shutil.copytree(SHIPPED, tmp_path / "mine")
+    done = sweep(tmp_path, f"hydra/launcher={launcher}", *WORDS, *words, *places)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "mlruns"]
     rows = tally(tmp_path, "s")
     assert find_disagreements(rows) == []
     assert len(rows) == 4

@@ -56,7 +56,12 @@ def test_a_pruned_trial_is_pruned_everywhere_and_its_slot_is_free(tmp_path):
 
 def test_each_failure_is_recorded_as_what_it_is(tmp_path):
     # Trial 0 cannot be composed, 1 raises.
-    grid = ["data.limit=16,320,321,322", "hydra.sweeper.retries=0", "runner.slots=1"]
+    grid = [
+        "train.epochs=1",
+        "data.limit=16,320,321,322",
+        "hydra.sweeper.retries=0",
+        "runner.slots=1",
+    ]
     parts = {"1": {"raise": "a part of its own"}}
     printed = do(tmp_path, *TINY, *grid, **parts)
     rows = find_all(tmp_path, 4)
@@ -72,13 +77,29 @@ def test_each_failure_is_recorded_as_what_it_is(tmp_path):
 def test_failures_in_a_row_stop_the_study(tmp_path):
     parts = {str(number): {"raise": "again"} for number in range(8)}
     settings = ["hydra.sweeper.retries=0", "hydra.sweeper.stop_after_failures=2"]
-    printed = do(tmp_path, *TINY, "seed=range(8)", "runner.slots=1", *settings, status=1, **parts)
+    printed = do(
+        tmp_path,
+        *TINY,
+        "seed=range(8)",
+        "train.epochs=1",
+        "runner.slots=1",
+        *settings,
+        status=1,
+        **parts,
+    )
     find_all(tmp_path, 2)
     assert "too many trials in a row failed" in printed
 
 
 def test_out_of_memory_is_tried_once_more_alone(tmp_path):
-    printed = do(tmp_path, *TINY, "seed=0", "hydra.sweeper.retries=0", **{"0": {"memory": 1}})
+    printed = do(
+        tmp_path,
+        *TINY,
+        "train.epochs=1",
+        "seed=0",
+        "hydra.sweeper.retries=0",
+        **{"0": {"memory": 1}},
+    )
     find_all(tmp_path, 1)
     assert "1 complete" in printed
 
@@ -162,12 +183,11 @@ def test_a_study_works_in_a_folder_of_any_name_and_its_commands_lead_back(tmp_pa
         assert shown in done.stdout
 
 
-@pytest.mark.parametrize("launcher", ["slots", "joblib"])
-def test_relative_places_are_those_of_where_the_command_was_given(tmp_path, launcher):
+def test_relative_places_are_those_of_where_the_command_was_given(tmp_path):
     shutil.copytree(SHIPPED, tmp_path / "mine")
-    words = ["hydra.job.chdir=true", f"hydra/launcher={launcher}", "score.classifier=mine"]
-    places = ["tracking.dir=there", "hydra.sweeper.storage=sqlite:///trials.db"]
-    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", *words, *places)
+    words = ["hydra.job.chdir=true", "score.classifier=mine", "tracking.dir=there"]
+    storage = "hydra.sweeper.storage=sqlite:///trials.db"
+    printed = do(tmp_path, *TINY, "train.epochs=1", "seed=0,1", *words, storage)
     assert "2 complete" in printed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "there", "trials.db"]
     found = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.db")]
@@ -249,6 +269,6 @@ def test_a_grid_over_two_scores_is_not_ranked(tmp_path):
 
 
 def test_each_trial_counts_to_its_own_last_epoch(tmp_path):
-    printed = do(tmp_path, *TINY, "train.epochs=1,3", "runner.slots=1", **{"1": {"sleep_s": 1.0}})
+    printed = do(tmp_path, *TINY, "train.epochs=1,3", "runner.slots=1", **{"1": {"sleep_s": 0.5}})
     find_all(tmp_path, 2)
     assert "trial   1 epoch 1/3: " in printed
