@@ -17,7 +17,8 @@ from tally import compare_folder
 
 pytestmark = pytest.mark.slow
 
-OFFLINE = [*PROGRAM, *TINY, "tracking.offline=true"]
+WORDS = [*TINY, "score=none"]
+OFFLINE = [*PROGRAM, *WORDS, "tracking.offline=true"]
 SYNC = [sys.executable, "-m", "dcgan_sweeps.sync"]
 
 
@@ -92,7 +93,7 @@ def test_a_sync_that_is_killed_again_and_again_delivers_once(copied, server, pro
 def test_a_run_that_is_killed_while_it_delivers_is_resumed_to_all_once(
     tmp_path, server, proxy, path, count
 ):
-    process = start(tmp_path, [*PROGRAM, *TINY, f"tracking.uri={proxy.uri}"])
+    process = start(tmp_path, [*PROGRAM, *WORDS, f"tracking.uri={proxy.uri}"])
     seen = itertools.count(1)
     proxy.after_write = lambda at: path in at and next(seen) == count and process.kill()
     printed, _ = process.communicate(timeout=60)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Fault, RequestError, refuse
+from dcgan_sweeps.composition.keys import show_value
+from dcgan_sweeps.config import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import build_slots
@@ -24,6 +26,7 @@ from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
+from dcgan_sweeps.sweep.growth import EARLIER, grow_journal, is_grown, keep_numbers, list_grids
 from dcgan_sweeps.sweep.launch import Launch, StartLauncher
 from dcgan_sweeps.sweep.live_study import LiveStudy, open_live_study
 from dcgan_sweeps.sweep.request import StudyRequest
@@ -58,7 +61,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
-    require_unchanged(request, folder)
+    request = follow_start(request, folder)
     if settings.storage is not None:
         require_storage(settings.storage)
     if settings.dry_run:
@@ -116,6 +119,10 @@ def do_trials(
 
 def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
     """Create or load the Optuna study; raises RequestError where it belongs to another request."""
+    known = folder.read() if folder.has_begun else {}
+    is_more = folder.has_begun and known["swept"] != request.describe()["swept"]
+    if is_more:
+        grow_journal(folder, request)
     study = optuna.create_study(
         storage=open_storage(request.settings.storage, folder.journal),
         study_name=folder.name,
@@ -124,8 +131,10 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
         load_if_exists=True,
     )
     require_same(study, request, folder)
-    if not folder.has_begun:
-        folder.write({"words": list(request.overrides), **request.describe()})
+    if is_more:
+        known[EARLIER] = list_grids(folder)
+    if is_more or not folder.has_begun:
+        folder.write({**known, "words": list(request.overrides), **request.describe()})
     return study
 
 
@@ -141,18 +150,35 @@ def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
     return asked
 
 
-def require_unchanged(request: StudyRequest, folder: StudyFolder) -> None:
-    """Raise RequestError where a study has started with another request."""
+def follow_start(request: StudyRequest, folder: StudyFolder) -> StudyRequest:
+    """Return the request of a study that may have started, with the trial numbers that it has.
+
+    Raises RequestError where it has started with another request.
+    """
     if not folder.has_begun:
-        return
+        return request
     before, now = folder.read(), request.describe()
-    faults = [
-        Fault(key, f"got {value}; the study started with {before.get(key)}, which cannot change")
-        for key, value in now.items()
-        if before.get(key) != value
-    ]
-    if faults:
-        raise RequestError(faults)
+    may_grow = not request.is_search and is_grown(before["swept"], now["swept"])
+    changed = [key for key, value in now.items() if before.get(key) != value]
+    require_none(
+        [
+            Fault(key, f"got {show(now[key])}; the study started with {show(before.get(key))}")
+            for key in changed
+            if not (key == "swept" and may_grow)
+        ]
+    )
+    return request if request.is_search else keep_numbers(request, list_grids(folder))
+
+
+def show(setting: Any) -> str:
+    """Return a setting of a study as text for a message; some are lists, pairs or mappings."""
+    if isinstance(setting, Mapping):
+        return " ".join(f"{key}={show(each)}" for key, each in setting.items()) or "none"
+    if not isinstance(setting, list):
+        return show_value(setting)
+    if any(isinstance(each, list) for each in setting):
+        return show(dict(setting))
+    return ",".join(map(show, setting)) or "none"
 
 
 def require_same(study: optuna.Study, request: StudyRequest, folder: StudyFolder) -> None:

@@ -3,98 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from optuna.trial import TrialState
+from played import LIMIT_S
 
-from dcgan_sweeps.interrupt import Interrupts
-from dcgan_sweeps.sweep.controller import Controller
-from dcgan_sweeps.sweep.result import TrialResult
-from dcgan_sweeps.sweep.trial import STOPPING, make_tags, name_trial
 from dcgan_sweeps.tracking.outcome import Outcome
 
-LIMIT_S = 30  # of a trial that waits
 FAILED = (Outcome.FAILED, "a part broke")
-
-
-class Launch:
-    """Plays trials: number -> what each of its starts does, the last one for all further ones.
-
-    A part is an outcome and its reason; an error, which the launcher raises; or a function of the
-    study, which returns one of these. Trials without parts are complete.
-    """
-
-    def __init__(self, live, compose, parts):
-        self.live, self.compose = live, compose
-        self.parts = parts
-        self.calls, self.overrides, self.threads = [], {}, set()
-        self.is_stopped = threading.Event()
-
-    def __call__(self, overrides, number):
-        start = self.calls.count(number)
-        self.calls.append(number)
-        self.overrides[number] = list(overrides)
-        self.threads.add(threading.get_ident())
-        parts = self.parts.get(number, [(Outcome.COMPLETE, "")])
-        part = parts[min(start, len(parts) - 1)]
-        part = part(self) if callable(part) else part
-        if isinstance(part, Exception):
-            raise part
-        return None if part is None else self.write(number, *part)
-
-    def write(self, number, outcome, reason="", score=None):
-        """Write a trial's folder, as the trial would."""
-        config, folder = self.live.request.config, self.live.folder.find_trial(number)
-        folder.root.mkdir(parents=True, exist_ok=True)
-        with folder.lock():
-            name, tags = name_trial(number, []), make_tags(self.live.folder, number)
-            folder.begin(name, tags, {}, config.tracking)
-            value = 100.0 - number if score is None else score
-            folder.append({"epoch": 1, "score/fcd": value})
-            folder.end(outcome, reason)
-        return TrialResult(outcome, reason)
-
-    def stop(self):
-        self.is_stopped.set()
-
-    def wait_for_stop(self):
-        """Wait until the controller asks the running trials to stop."""
-        until = time.monotonic() + LIMIT_S
-        while not self.live.study.user_attrs.get(STOPPING):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-
-
-class Played:
-    """What a study came to."""
-
-    def __init__(self, live, launch, controller, interrupts):
-        self.live, self.launch, self.controller = live, launch, controller
-        self.interrupts = interrupts
-
-    def run(self, n_jobs=1):
-        return self.controller.run(n_jobs, self.interrupts)
-
-    @property
-    def states(self):
-        return "".join(each.state.name[0] for each in self.trials)
-
-    @property
-    def trials(self):
-        return self.live.study.get_trials()
-
-
-@pytest.fixture
-def play(studies):
-    """Return a function that prepares a study whose trials play parts, by their numbers."""
-
-    def prepare(*words, parts=None):
-        live, view = studies.open(*words)
-        launch = Launch(live, studies.compose, parts or {})
-        return Played(live, launch, Controller(live, launch, view), Interrupts())
-
-    return prepare
 
 
 def test_a_grid_is_asked_in_hydras_order_each_point_once(play):

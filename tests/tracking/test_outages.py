@@ -21,7 +21,7 @@ from tally import compare_folder, find_runs_of
 pytestmark = pytest.mark.slow
 
 HOLD = [sys.executable, str(Path(__file__).parents[1] / "support" / "hold.py")]
-WORDS = [*TINY, "train.epochs=3"]
+WORDS = [*TINY, "train.epochs=3", "score=none"]
 PATIENCE_S = 20  # beside what is claimed: the start of a process on a busy machine
 SYNC = re.compile(r"python -m dcgan_sweeps\.sync (\S+)")
 
