@@ -44,7 +44,7 @@ def read_options() -> argparse.Namespace:
         ),
         status="0 done, 2 wrong request",
     )
-    what = "best, study:NAME (its best trial) or a run id"
+    what = "best, latest, study:NAME (its best trial) or a run id"
     parser.add_argument("one", metavar="A", help=what)
     parser.add_argument("other", metavar="B", help=what)
     parser.add_argument(

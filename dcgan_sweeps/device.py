@@ -23,6 +23,7 @@ BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix un
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
 DATA_FORMAT, FLOAT, EPSILON = "channels_last", "float32", 1e-7
 ON_THIS_DEVICE = {"cpu": "on a CPU", "gpu": "on a GPU"}
+AS_CONFIGURED = "as configured"
 FOUND = {"cpu": "no GPU is visible", "gpu": "found"}
 
 
@@ -44,7 +45,7 @@ class Device:
             "device": f"{self.kind} {self.name}".strip(),
             "precision": self.precision,
             "jit": f"XLA {'on' if self.jit else 'off'}",
-            "threads": f"{self.threads} threads",
+            "threads": f"{self.threads} thread{'' if self.threads == 1 else 's'}",
             "deterministic": f"{'' if self.deterministic else 'not '}deterministic",
         }
         return " · ".join(f"{text} ({self.reasons[key]})" for key, text in parts.items())
@@ -82,11 +83,11 @@ def set_up_device(runner: Runner) -> Device:
         threads=tf.config.threading.get_intra_op_parallelism_threads(),
         deterministic=runner.deterministic or not gpus,
         reasons={
-            "device": "asked for" if runner.device != "auto" else FOUND[kind],
+            "device": AS_CONFIGURED if runner.device != "auto" else FOUND[kind],
             "precision": precision_reason,
             "jit": jit_reason,
-            "threads": "asked for" if runner.threads else "all cores of this process",
-            "deterministic": "asked for" if gpus else "always on a CPU",
+            "threads": AS_CONFIGURED if runner.threads else "all cores of this process",
+            "deterministic": AS_CONFIGURED if gpus else "always on a CPU",
         },
     )
 
@@ -140,7 +141,7 @@ def choose_precision(asked: str, kind: str, details: dict[str, object]) -> tuple
     "auto" selects reduced precision only on a GPU with bfloat16.
     """
     if asked != "auto":
-        return asked, "asked for"
+        return asked, AS_CONFIGURED
     capability = details.get("compute_capability")
     if kind == "gpu" and isinstance(capability, tuple) and capability >= BFLOAT16_CAPABILITY:
         return "mixed_bfloat16", "the GPU supports it"
@@ -150,7 +151,7 @@ def choose_precision(asked: str, kind: str, details: dict[str, object]) -> tuple
 def choose_jit(asked: str, kind: str) -> tuple[bool, str]:
     """Return whether XLA compiles the steps, and the reason; on a CPU it makes them slower."""
     if asked != "auto":
-        return asked == "on", "asked for"
+        return asked == "on", AS_CONFIGURED
     return kind == "gpu", ON_THIS_DEVICE[kind]
 
 

@@ -36,7 +36,7 @@ def read_options() -> argparse.Namespace:
         status="0 done, 2 wrong request, or a generator that cannot be loaded",
     )
     parser.add_argument(
-        "target", metavar="TARGET", help="best, study:NAME (its best trial) or a run id"
+        "target", metavar="TARGET", help="best, latest, study:NAME (its best trial) or a run id"
     )
     parser.add_argument(
         "--count", type=int, default=64, help="number of images (default: %(default)s)"

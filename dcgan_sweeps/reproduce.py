@@ -49,7 +49,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "target",
         metavar="TARGET",
-        help="best, study:NAME (its best trial), a run id, or a logged config file",
+        help="best, latest, study:NAME (its best trial), a run id, or a logged config file",
     )
     parser.add_argument(
         "--check-only", action="store_true", help="compare the provenance only, without training"

@@ -85,7 +85,7 @@ def read_options() -> argparse.Namespace:
         "target",
         metavar="TARGET",
         nargs="?",
-        help="run to show: best, study:NAME or a run id (default: the experiment)",
+        help="run to show: best, latest, study:NAME or a run id (default: the experiment)",
     )
     parser.add_argument(
         "--port",

@@ -41,7 +41,7 @@ def test_a_gpu_that_is_not_there_is_refused():
 
 def test_what_was_chosen_is_one_line_with_reasons(device):
     assert "\n" not in device.describe()
-    assert "2 threads (asked for)" in device.describe()
+    assert "2 threads (as configured)" in device.describe()
 
 
 ON_ONE_THREAD = """

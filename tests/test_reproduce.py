@@ -89,9 +89,9 @@ def test_a_run_that_was_killed_and_resumed_comes_out_identical(tmp_path):
 def test_the_number_of_threads_is_restored(tmp_path):
     words = ["experiment=tiny", "tracking.system_metrics_s=0"]
     printed = do(tmp_path, "run", *words, prefix=("taskset", "-c", "0"))
-    assert "1 threads" in printed
+    assert "1 thread " in printed
     again = do(tmp_path, "reproduce", "best")
-    assert "1 threads (asked for)" in again
+    assert "1 thread (as configured)" in again
     assert read_verdict(again)[0] == "identical"
 
 
@@ -196,7 +196,10 @@ def test_a_key_that_is_no_longer_one_is_named(three, copy, group, key, fault):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["worst"], "TARGET: got worst; allowed: best, study:NAME or a run id (32 hexadecimal"),
+        (
+            ["worst"],
+            "TARGET: got worst; allowed: best, latest, study:NAME or a run id (32 hexadecimal",
+        ),
         (["f" * 32], "there is no such run in sqlite:///"),
         (["best", "--experiment=other"], "experiment other has no complete run"),
         (["best", "--epochs=0"], "--epochs: got 0; allowed: at least 1"),

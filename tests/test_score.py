@@ -87,7 +87,7 @@ def test_the_report_ranks_one_identity_and_names_another_that_is_left_out(folder
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["abc"], "TARGET: got abc; allowed: best, study:NAME or a run id"),
+        (["abc"], "TARGET: got abc; allowed: best, latest, study:NAME or a run id"),
         (["0" * 32], "there is no such run in"),
         (["study:none"], "has no complete trial of this study"),
         (["best", "optimizer.lr=1"], "optimizer.lr=1: cannot be overridden here"),

@@ -31,7 +31,8 @@ from dcgan_sweeps.logged_config import (
     replace_keys,
 )
 from dcgan_sweeps.paths import resolve_folder
-from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, read_run
+from dcgan_sweeps.runs.logged_run import LoggedRun
+from dcgan_sweeps.runs.selection import ALLOWED, find_run, is_run_name
 from dcgan_sweeps.tracking.checkpoints import Checkpoint, read_grids, read_newest
 from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.edits import CONFIG, OVERRIDES
@@ -44,7 +45,7 @@ from dcgan_sweeps.tracking.logged_files import (
 from dcgan_sweeps.tracking.mirror import is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.present import find_own_run
-from dcgan_sweeps.tracking.store import answering, open_store
+from dcgan_sweeps.tracking.store import Client, answering, open_store
 
 # Keys that may change when a run is resumed: places, and how often system metrics are sampled.
 MAY_CHANGE = (
@@ -177,20 +178,30 @@ def build_longer_spec(spec: RunSpec) -> RunSpec:
 
 
 def find_recorded(target: str, tracking: Tracking) -> RunFolder:
-    """Return the folder of the run that `target` names by run id or folder; raises RequestError."""
-    if RUN_ID.fullmatch(target):
+    """Return the folder of the run that `target` names; raises RequestError.
+
+    `target` is best, latest, study:NAME, a run id or its start, or the folder of a run.
+    """
+    if is_run_name(target) and not Path(target).is_dir():
         with answering():
-            run = read_run(open_store(tracking.uri, tracking.dir), target, "resume")
-        return find_folder(run, tracking)
+            client = open_store(tracking.uri, tracking.dir)
+            return find_folder(_find_logged(client, tracking.experiment, target), tracking)
     folder = RunFolder(resolve_folder("resume", target))
     if not (folder.root / RUN_FILE).is_file():
-        problem = f"got {target}; allowed: a run id (32 hexadecimal digits), or a run's folder"
+        problem = f"got {target}; {ALLOWED}, or a run's folder"
         raise refuse("resume", problem)
     _require_files(folder)
     if is_mirrored(tracking) and folder.read_run_id() is not None:
         with answering():
             find_own_run(open_store(tracking.uri, tracking.dir), folder)
     return folder
+
+
+def _find_logged(client: Client, experiment: str, target: str) -> LoggedRun:
+    try:
+        return find_run(client, experiment, target)[0]
+    except RequestError as error:
+        raise RequestError([Fault("resume", each.problem) for each in error.faults]) from error
 
 
 def find_folder(run: LoggedRun, tracking: Tracking) -> RunFolder:

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
-from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_run
+from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_pages, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.folder import TRIAL
 from dcgan_sweeps.tracking.store import Client
 
-BEST, STUDY = "best", "study:"
+BEST, LATEST, STUDY = "best", "latest", "study:"
 Rivals = tuple[list[LoggedRun], str, str]  # runs, their score identity, and their description
+LATEST_PAGE = 10
 ID_START = re.compile(r"[0-9a-f]{8,32}")
-ALLOWED = "allowed: best, study:NAME or a run id (32 hexadecimal digits, or at least the first 8)"
+ALLOWED = (
+    "allowed: best, latest, study:NAME or a run id (32 hexadecimal digits, or at least the first 8)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,12 @@ class Place:
 
 
 def is_run_name(target: str) -> bool:
-    """Return whether `target` has the form of a target: best, study:NAME or a run id."""
-    return target == BEST or target.startswith(STUDY) or ID_START.fullmatch(target) is not None
+    """Return whether `target` has the form of a target: best, latest, study:NAME or a run id."""
+    return (
+        target in (BEST, LATEST)
+        or target.startswith(STUDY)
+        or ID_START.fullmatch(target) is not None
+    )
 
 
 def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
@@ -46,11 +53,23 @@ def find_run(client: Client, experiment: str, target: str) -> tuple[LoggedRun, s
     """
     if target == BEST or target.startswith(STUDY):
         return find_best(client, experiment, target)
+    if target == LATEST:
+        run = _find_latest(client, experiment)
+        return run, f"latest run of experiment {experiment}: {run.run_id}, {run.name}"
     run = read_run(client, _find_id(client, experiment, target), "TARGET")
     if STUDY_TAG in run.tags and TRIAL not in run.tags:
         study = run.tags[STUDY_TAG]
         raise _refusal(f"{target}, the parent run of study {study}", f"allowed: study:{study}")
     return run, f"run {run.run_id}, {run.name}"
+
+
+def _find_latest(client: Client, experiment: str) -> LoggedRun:
+    """Return the run that was started last, whatever its outcome; a study's parent is none."""
+    for page in read_pages(client, experiment, "", "start_time DESC", LATEST_PAGE):
+        for run in page:
+            if STUDY_TAG not in run.tags or TRIAL in run.tags:
+                return run
+    raise _refusal(LATEST, f"experiment {experiment} has no run")
 
 
 def find_all(
@@ -86,8 +105,9 @@ def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, 
     find_rivals = _find_in_experiment if target == BEST else _find_in_study
     rivals, digest, among = find_rivals(client, experiment, target)
     best = min(rivals, key=lambda run: read_scores(run)[digest]["fcd"])
-    score = f"{SCORE} {METRICS[SCORE].show(read_scores(best)[digest]['fcd'])}"
-    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}, {score}"
+    value = METRICS[SCORE].show(read_scores(best)[digest]["fcd"])
+    score = "" if f"fcd {value}" in best.name else f", {SCORE} {value}"  # a trial's name has it
+    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}{score}"
 
 
 def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:

@@ -50,7 +50,7 @@ class Slot:
 
     def __str__(self) -> str:
         if self.gpu is None:
-            return f"slot {self.number}: {self.threads} threads"
+            return f"slot {self.number}: {self.threads} thread{'' if self.threads == 1 else 's'}"
         share = "" if self.memory_mib is None else f", {self.memory_mib:,} MiB of it"
         return f"slot {self.number}: {self.gpu}{share}"
 

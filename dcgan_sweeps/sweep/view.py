@@ -25,6 +25,7 @@ from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.space import shorten
 from dcgan_sweeps.terminal import format_duration, make_say
+from dcgan_sweeps.tracking.outcome import Outcome
 
 REDRAW_S = 1.0
 STOP_MESSAGES = {
@@ -81,7 +82,9 @@ class StudyView:
         wall_s = time.monotonic() - begin_s
         if result.outcome == "complete" and share == 0:
             self.durations_s.append(wall_s)
-        score = f", {SCORE} {result.scores[SCORE]:.2f}" if SCORE in result.scores else ""
+        # The reason of a pruned trial has its score.
+        is_said = result.outcome == Outcome.PRUNED or SCORE not in result.scores
+        score = "" if is_said else f", {SCORE} {result.scores[SCORE]:.2f}"
         reason = f": {result.reason}" if result.reason else ""
         took = f" after {format_duration(wall_s)}" if share < 1 else ""
         self.say(f"trial {number:>3} {result.outcome}{took}{score}{reason}")

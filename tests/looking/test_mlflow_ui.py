@@ -28,9 +28,9 @@ def read_address(process, name):
 
 def end(process):
     process.send_signal(signal.SIGINT)
-    process.stdout.read()
+    printed = process.stdout.read()
     process.stdout.close()
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0, printed
 
 
 @pytest.fixture(scope="module")

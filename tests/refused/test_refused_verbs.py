@@ -14,7 +14,7 @@ import pytest
 from refusals import ask, require_refusal
 from shelf import make_shelf
 
-ALLOWED = "allowed: best, study:NAME or a run id"
+ALLOWED = "allowed: best, latest, study:NAME or a run id"
 NO_STORE = "tracking.dir: "
 
 # Of every verb that reads runs: words that make it look for one, and how its target is called.

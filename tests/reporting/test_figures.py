@@ -85,10 +85,10 @@ def test_one_run_alone_has_its_curve_and_its_time():
 
 
 def test_runs_of_a_slot_are_in_its_lane_with_its_idle_time():
-    tags = {"slot": "here, slot 0: 1 threads"}.items()
+    tags = {"slot": "here, slot 0: 1 thread"}.items()
     runs = [make_run(1, tags=tags), make_run(2, tags=tags, start_ms=15_000)]
     (lane,) = build_lanes(runs)
-    assert lane.name == "here, slot 0: 1 threads"
+    assert lane.name == "here, slot 0: 1 thread"
     assert lane.busy == pytest.approx(0.5)  # twice 5 s, 10 s between
 
 

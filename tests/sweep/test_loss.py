@@ -152,7 +152,8 @@ def test_kills_at_random_moments_lose_nothing(tmp_path):
 def test_a_trial_stopped_by_the_time_limit_loses_no_step_without_checkpoints(tmp_path):
     words = [*LONG, "seed=0", "train.checkpoint_every=null"]
     # 20 s of steps: the limit comes in their midst, wherever a slow machine has begun with them.
-    do(tmp_path, *words, "hydra.sweeper.timeout_min=0.12", **{"0": {"sleep_s": 0.5}})
+    limit = "hydra.sweeper.timeout_min=0.12"
+    do(tmp_path, *words, limit, status=1, **{"0": {"sleep_s": 0.5}})  # no trial is complete
     do(tmp_path, *words)
     log = (tmp_path / "mlruns/studies/s/trials/0000.log").read_text()
     assert re.search(r"trial 0 resumes from step [1-9]", log)

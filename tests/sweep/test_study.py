@@ -212,9 +212,9 @@ def test_a_study_in_another_storage_than_it_began_with_is_refused(tmp_path):
 
 def test_another_request_under_the_name_of_a_study_is_refused(grid):
     folder, _ = grid
-    printed = do(folder, *TINY, *GRID[:2], "seed=0", status=2)
+    printed = do(folder, *TINY, *GRID[:2], "seed=0,2", status=2)
     rates = "optimizer.lr=0.0001,0.0002"
-    assert f"swept: got {rates} seed=0; the study started with {rates} seed=0,1" in printed
+    assert f"swept: got {rates} seed=0,2; the study started with {rates} seed=0,1" in printed
     find_all(folder, 4)
 
 

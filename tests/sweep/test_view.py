@@ -48,8 +48,8 @@ def test_a_trial_that_goes_on_says_from_where(opened, studies):
 def test_a_trial_that_ends_says_how_and_with_which_score(opened, studies):
     live, view = opened
     start(live, view)
-    view.end(0, TrialResult(Outcome.PRUNED, "after epoch 1", {SCORE: 12.345}))
-    line = r"trial   0 pruned after \S+.*, score/fcd 12\.3\d: after epoch 1"
+    view.end(0, TrialResult(Outcome.PRUNED, "after epoch 1, with score/fcd 12.34", {SCORE: 12.34}))
+    line = r"trial   0 pruned after \S+ s: after epoch 1, with score/fcd 12\.34"  # once
     assert re.fullmatch(line, studies.printed.splitlines()[-1])
 
 
