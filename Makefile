@@ -21,7 +21,7 @@ ui: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
 test: setup browser $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # The browser tests need Chromium: Debian's, or another one with CHROMIUM=/path/to/it.
 browser:

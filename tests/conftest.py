@@ -29,13 +29,7 @@ DEVICE = set_up_device(Runner("cpu", "float32", "off", 2, True))
 
 
 def pytest_collection_modifyitems(items):
-    """Put the files that take longest first, so that no worker ends with one of them.
-
-    A file is run by one worker, and the files that share the gallery are run by the same one.
-    """
-    for item in items:
-        group = "gallery" if "gallery" in item.fixturenames else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put the files that take longest first, so that no worker ends with one of them."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: (item.path.name not in FEW_AND_LONG, -slow[item.path]))
 
