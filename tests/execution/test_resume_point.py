@@ -154,7 +154,7 @@ def test_a_run_that_died_before_it_was_written_down_is_refused(resume, folder, n
 
 
 def test_what_is_no_run_is_refused(here, tmp_path):
-    with pytest.raises(RequestError, match="allowed: a run id"):
+    with pytest.raises(RequestError, match="allowed: best, latest, study:NAME or a run id"):
         build_resumed_spec(here.ask_to_resume(RunFolder(tmp_path)), say=here.say)
 
 

@@ -117,7 +117,11 @@ OTHERS = [
     ("run", ["@file/below"], ""),
     ("run", [f"@{LONG}"], ""),
     ("run", [*TINY, "@nul.txt"], "@nul.txt: is not text (byte "),
-    ("run", [*TINY, "resume=loop"], "resume: got loop; allowed: a run id"),
+    (
+        "run",
+        [*TINY, "resume=loop"],
+        "resume: got loop; allowed: best, latest, study:NAME or a run id",
+    ),
     ("run", [*TINY, "tracking.uri=sqlite:///foreign.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=sqlite:///older.db"], f"{URI} sqlite:///"),
     ("run", [*TINY, "tracking.uri=http://127.0.0.1:1"], "tracking.uri: http://127.0.0.1:1 does"),
