@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,5 +81,5 @@ def grow_journal(folder: StudyFolder, request: StudyRequest) -> None:
     for trial in trials:
         trial.distributions = {key: choices[key] for key in trial.params}
     new.add_trials(trials)
-    os.replace(path, folder.journal)  # noqa: PTH105
+    path.replace(folder.journal)
     path.with_name(f".{path.name}.lock").unlink(missing_ok=True)

@@ -154,7 +154,7 @@ def follow_start(request: StudyRequest, folder: StudyFolder) -> StudyRequest:
     if not folder.has_begun:
         return request
     before, now = folder.read(), request.describe()
-    may_grow = not request.is_search and is_grown(before["swept"], now["swept"])
+    may_grow = not request.is_search and is_grown(before.get("swept", []), now["swept"])
     changed = [key for key, value in now.items() if before.get(key) != value]
     require_none(
         [
