@@ -13,6 +13,7 @@ VERBS = {
     "compare": ("dcgan_sweeps.compare", "compare two runs"),
     "generate": ("dcgan_sweeps.generate", "draw images from a logged generator"),
     "sync": ("dcgan_sweeps.sync", "deliver runs to MLflow that are not delivered yet"),
+    "delete": ("dcgan_sweeps.delete", "delete runs and studies"),
     "ui": ("dcgan_sweeps.ui", "serve the MLflow UI on this machine"),
     "doctor": ("dcgan_sweeps.doctor", "check what works on this machine"),
     "data": ("dcgan_sweeps.data", "download and verify Fashion-MNIST"),

@@ -344,6 +344,12 @@ def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
     return config
 
 
+@cache
+def read_defaults() -> Config:
+    """Return the configuration of a run without overrides."""
+    return compose("config", [], Config)
+
+
 def walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Field[Any]]]:
     """Yield (dotted key, value, field) of every leaf."""
     for each in fields(config):

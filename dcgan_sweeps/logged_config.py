@@ -19,13 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 from dcgan_sweeps.config import (
     Config,
     Fault,
-    compose,
     describe_allowed,
     escape_values,
     flatten,
     flatten_nested,
     freeze,
     make_node,
+    read_defaults,
     require_none,
     walk,
 )
@@ -125,7 +125,7 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
         Fault(key, f"was logged as {logged[key]}; allowed: a value that needs no interpolation")
         for key in sorted(lookups)
     ]
-    node = make_node(dataclasses.asdict(compose("config", [], Config)))
+    node = make_node(dataclasses.asdict(read_defaults()))
     for key in sorted(set(leaves) & set(logged) - lookups):
         try:
             OmegaConf.update(node, key, escape_values(logged[key]))
@@ -167,4 +167,4 @@ def find_changes(flat: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
 
 def flatten_defaults() -> dict[str, Any]:
     """Return {dotted key: value} of the default configuration."""
-    return flatten(compose("config", [], Config))
+    return flatten(read_defaults())

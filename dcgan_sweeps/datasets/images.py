@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +59,12 @@ class Images:
         """The names of the labels 0 to 9."""
         return FASHION_CLASSES if self.name == "fashion_mnist" else tuple("0123456789")
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the bytes of all four arrays, as 64 hex digits."""
         sha256 = hashlib.sha256()
         for array in (self.train_u8, self.train_labels, self.test_u8, self.test_labels):
-            sha256.update(array.tobytes())
+            sha256.update(np.ascontiguousarray(array).data)
         return sha256.hexdigest()
 
 

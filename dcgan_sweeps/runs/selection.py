@@ -142,7 +142,7 @@ def find_trials(
 ) -> list[LoggedRun]:
     """Return the trials of a study, only complete ones or all; raises RequestError if there is
     none."""
-    trials = [run for run in _find_of_study(client, experiment, study) if TRIAL in run.tags]
+    trials = [run for run in find_of_study(client, experiment, study) if TRIAL in run.tags]
     found = [run for run in trials if run.outcome == "complete" or not complete]
     if not found:
         kind = "complete trial" if complete else "trial"
@@ -152,13 +152,14 @@ def find_trials(
 
 def find_parent(client: Client, experiment: str, study: str) -> LoggedRun:
     """Return the parent run of a study; raises RequestError if there is none."""
-    parents = [run for run in _find_of_study(client, experiment, study) if TRIAL not in run.tags]
+    parents = [run for run in find_of_study(client, experiment, study) if TRIAL not in run.tags]
     if not parents:
         raise _refusal(f"{STUDY}{study}", f"experiment {experiment} has no such study")
     return parents[-1]
 
 
-def _find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
+def find_of_study(client: Client, experiment: str, study: str) -> list[LoggedRun]:
+    """Return the runs of a study, its parent and its trials; raises RequestError for its name."""
     # The name goes into an MLflow filter, which has no escaping.
     if not STUDY_NAME.fullmatch(study):
         raise _refusal(repr(f"{STUDY}{study}"), f"allowed in the name of a study: {STUDY_NAMES}")

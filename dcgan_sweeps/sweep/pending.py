@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, compose, refuse
+from dcgan_sweeps.config import Fault, RequestError, Tracking, read_defaults, refuse
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.sweep.folder import STUDY_FILE, StudyFolder
@@ -135,7 +135,7 @@ def find_tracking(folder: RunFolder, where: Where) -> Tracking:
         problem = f"the record of {folder.root} has it without the password: {uri}"
         raise refuse("--uri", problem)
     experiment = where.experiment or logged.get("experiment")
-    usual: Tracking = compose("config", [], Config).tracking
+    usual = read_defaults().tracking
     found = replace(usual, uri=uri, dir=find_store_dir(folder.root, where.dir), name="mlflow")
     return found if experiment is None else replace(found, experiment=experiment)
 

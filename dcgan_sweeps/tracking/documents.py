@@ -11,6 +11,7 @@ expand a few lines to gigabytes, are rejected.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from dcgan_sweeps.files import read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest we write has 20,000
 LARGEST_TEXT = 500_000_000  # bytes of a history or a diff, which grows with its run
+SURROGATE = re.compile("[\ud800-\udfff]")
 DEEPEST = 20  # nested lists and mappings; the files we write have 3 levels
 TOO_DEEP = f"is nested too deeply; allowed: at most {DEEPEST} levels of lists and mappings"
 LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -155,7 +157,7 @@ def _check(content: Any) -> None:
                 nested += [*each.keys(), *each.values()]
             elif isinstance(each, (list, tuple)):
                 nested += each
-            elif isinstance(each, str) and any("\ud800" <= sign <= "\udfff" for sign in each):
+            elif isinstance(each, str) and SURROGATE.search(each):
                 raise _Wrong("has half of a surrogate pair; allowed: text in UTF-8")
         level = nested
     if level:

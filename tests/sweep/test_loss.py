@@ -27,7 +27,7 @@ from tally import tally
 
 pytestmark = pytest.mark.slow
 
-MOST_KILLS = int(os.environ.get("KILLS", "10"))
+MOST_KILLS = int(os.environ.get("KILLS", "6"))
 
 
 def test_a_killed_trial_is_tried_again_from_its_checkpoint(tmp_path):
