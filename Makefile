@@ -3,7 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+# Shows a line for each package of a lock file: its place, name and version.
+SHOW = awk -v of="$$(grep -c '^[a-z].*==' $(LOCKED))" '/^(Collecting|Ignoring|Requirement)/ {++n} \
+    /^Collecting/ {print "  " n "/" of "  " $$2} /^Installing/ {print "  unpacking ..."} {fflush()}'
 ARGS ?=
 # LOCK=gpu also installs the packages for an NVIDIA GPU.
 LOCK ?= use
@@ -56,21 +61,26 @@ notebook: setup $(VENV)/test.stamp
 	cp build/notebook/notebook.ipynb docs/
 
 # A stamp file marks that a lock file is installed; a newer lock file is installed again.
+$(INSTALLED): LOCKED = requirements/$(LOCK).txt
 $(INSTALLED): requirements/$(LOCK).txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = (3, 11) <= v < (3, 14); \
 	    ok or sys.exit("got Python %d.%d; allowed: 3.11 to 3.13, as in: make PYTHON=python3.12" % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked dependencies into $(VENV) (a few minutes on a fresh machine) ..."
-	@$(PIP) --require-hashes --requirement requirements/$(LOCK).txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes --requirement $(LOCKED) | $(SHOW)
+	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/test.stamp: LOCKED = requirements/test.txt
 $(VENV)/test.stamp: $(INSTALLED) requirements/test.txt
-	@$(PIP) --require-hashes --requirement requirements/test.txt
+	@echo "installing what the tests need ..."
+	@$(PIP) --require-hashes --requirement $(LOCKED) | $(SHOW)
 	@touch $@
 
+$(VENV)/dev.stamp: LOCKED = requirements/dev.txt
 $(VENV)/dev.stamp: $(INSTALLED) requirements/dev.txt
-	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@echo "installing what development needs ..."
+	@$(PIP) --require-hashes --requirement $(LOCKED) | $(SHOW)
 	@touch $@
 
 # Locks the newest versions that pyproject.toml allows. Lock files have versions and hashes, no URLs.

@@ -66,15 +66,16 @@ def delete(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> list[Removal]:
     """Return what belongs to each target; raises RequestError with the faults of all."""
     from dcgan_sweeps.runs.selection import Place
-    from dcgan_sweeps.sweep.removal import plan_removal
+    from dcgan_sweeps.sweep.removal import is_local, plan_removal
     from dcgan_sweeps.tracking.store import answering, find_store, open_store
 
     place = Place(options.dir, options.uri, options.experiment)
     found: list[Removal] = []
     faults: list[Fault] = []
     with answering():
-        exists = find_store(options.uri, options.dir).exists
-        client = open_store(options.uri, options.dir) if exists else None
+        is_needed = not all(map(is_local, options.targets))
+        is_there = find_store(options.uri, options.dir).exists
+        client = open_store(options.uri, options.dir) if is_needed or is_there else None
         for target in dict.fromkeys(options.targets):
             try:
                 found.append(plan_removal(client, place, target))

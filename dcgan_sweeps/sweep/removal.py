@@ -76,16 +76,15 @@ def _hold(folder: RunFolder, name: str) -> Iterator[None]:
 def plan_removal(client: Client | None, place: Place, target: str) -> Removal:
     """Return what belongs to a run id, a run's folder or a study; raises RequestError.
 
-    `client` is None where there is no store. The runs of a study are those of its own folder:
-    another study of the same name, in somebody else's folder, may share the store.
+    `client` is None where there is no store, which is allowed for what `is_local`. The runs of a
+    study are those of its own folder: another study of the same name, in somebody else's folder,
+    may share the store.
     """
     if target.startswith(STUDY):
         return _plan_study(client, place, target.removeprefix(STUDY))
-    root = Path(target).absolute()
-    if is_run(root) and root.parent.name != "trials":
-        return _plan_folder(client, place, root)
-    if client is None:
-        raise refuse("TARGET", f"got {target}; there is no store in {place.dir}")
+    if is_local(target):
+        return _plan_folder(client, place, Path(target).absolute())
+    assert client is not None
     run, _ = find_run(client, place.experiment, target)
     if STUDY_TAG in run.tags:
         study = run.tags[STUDY_TAG]
@@ -97,13 +96,21 @@ def plan_removal(client: Client | None, place: Place, target: str) -> Removal:
     return Removal(f"run {run.run_id}, {run.name}", client, [run], root_of_run, records)
 
 
+def is_local(target: str) -> bool:
+    """Return whether a target can be found without a store: a study, or the folder of a run."""
+    if target.startswith(STUDY):
+        return True
+    root = Path(target).absolute()
+    return target != "" and is_run(root) and root.parent.name != "trials"
+
+
 def _plan_study(client: Client | None, place: Place, name: str) -> Removal:
-    study = StudyFolder.at(Path(place.dir), name)
     tagged = [] if client is None else find_of_study(client, place.experiment, name)
+    study = StudyFolder.at(Path(place.dir), name)
     if not (study.has_begun or study.journal.is_file() or study.conf.is_dir()):
         if not tagged:
-            problem = f"got {STUDY}{name}; neither {place.dir} nor the store has such a study"
-            raise refuse("TARGET", problem)
+            nowhere = f"experiment {place.experiment} has no such study, nor has {place.dir}"
+            raise refuse("TARGET", f"got {STUDY}{name}; {nowhere}")
         return Removal(f"study {name}", client, tagged, None, [])
     record = RunFolder(study.root)
     mine = {record.read_run_id(), *study.find_run_ids().values()}

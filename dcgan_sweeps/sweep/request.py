@@ -45,6 +45,10 @@ from dcgan_sweeps.sweep.space import (
 from dcgan_sweeps.sweep.trial import compute_identity
 
 REMEDY = "fix the key, and score the trials again with python -m dcgan_sweeps.score"
+NOTHING = (
+    "got nothing to sweep; allowed: several values of a key, as in optimizer.lr=1e-4,2e-4,"
+    " or a search, as in search=fcd; a single run needs no -m"
+)
 Compose = Callable[[Sequence[str]], Config]
 Say = Callable[[str], None]
 # Composing takes about 0.1 s; the rest of a longer list is checked when its trials start.
@@ -126,6 +130,8 @@ def read_study_request(
     config = compose_checked(asked.fixed, asked.fixed, compose)
     defaults = {**choices, **flatten(config)}
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
+    if not (is_search or asked.swept or asked.fixed) and choices["hydra/launcher"] == "slots":
+        raise refuse("-m", NOTHING)
     space: Space = ()
     points: tuple[Point, ...] = ()
     if is_search:

@@ -263,6 +263,12 @@ def test_it_is_refused(words, faults, monkeypatch, capsys, tmp_path):
     require_refusal(ask(monkeypatch, capsys, tmp_path, "run", "-m", *TINY, *words), faults)
 
 
+@pytest.mark.parametrize("words", [["-m"], ["--multirun", "hydra.sweeper.n_jobs=1"]])
+def test_a_sweep_of_nothing_is_refused(words, monkeypatch, capsys, tmp_path):
+    answer = ask(monkeypatch, capsys, tmp_path, "run", *words)
+    require_refusal(answer, ["-m: got nothing to sweep; allowed: several values of a key"])
+
+
 DRY = [words for words, _ in REQUESTS[::6]]
 
 

@@ -25,6 +25,7 @@ READING = {
     "ui": ([], "TARGET"),
     "score": ([], "TARGET"),
     "reproduce": ([], "TARGET"),
+    "delete": (["--yes"], "TARGET"),
 }
 TARGETS = {
     "nonsense": f"got nonsense; {ALLOWED}",
@@ -161,6 +162,12 @@ REPRODUCE = [
     (["."], ["TARGET: got .; allowed: "]),
     (["~nobody-such/x"], ["TARGET: got "]),
 ]
+DELETE = [
+    ([], ["the following arguments are required: study:NAME|RUN_ID|RUN_FOLDER"]),
+    (["ONE_RUN"], ["--yes: is needed here: the input is no terminal"]),
+    (["--yes", "TRIAL_RUN"], ["TARGET: got "]),
+    (["--yes", "ONE_RUN", "nonsense", "study:x"], ["TARGET: got nonsense", "TARGET: got study:x"]),
+]
 OTHERS = [
     ("doctor", ["data.dri=/x"], ["data.dri: there is no such key; did you mean data.dir?"]),
     ("doctor", ["--nonsense"], ["unrecognized arguments: --nonsense"]),
@@ -186,6 +193,7 @@ OWN = {
     "ui": UI,
     "score": SCORE,
     "reproduce": REPRODUCE,
+    "delete": DELETE,
 }
 REQUESTS = [
     *NO_RUN,

@@ -66,7 +66,7 @@ def test_a_study_goes_with_its_trials_and_nothing_else_does(client, place, deliv
     assert not study.root.exists()
     assert list_runs(client) == [other.read_run_id()]
     assert client.get_run(removal.runs[0].run_id).info.lifecycle_stage == "deleted"  # the trash
-    with pytest.raises(RequestError, match="nor the store has such a study"):
+    with pytest.raises(RequestError, match="experiment dcgan_sweeps has no such study, nor has"):
         plan_removal(client, place, "study:s")
 
 
