@@ -269,7 +269,7 @@ def test_a_sweep_of_nothing_is_refused(words, monkeypatch, capsys, tmp_path):
     require_refusal(answer, ["-m: got nothing to sweep; allowed: several values of a key"])
 
 
-DRY = [words for words, _ in REQUESTS[::6]]
+DRY = [words for words, _ in REQUESTS[::12]]
 
 
 @pytest.mark.parametrize("words", DRY, ids=lambda each: " ".join(each)[:70])
