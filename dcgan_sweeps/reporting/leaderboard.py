@@ -50,6 +50,12 @@ class Row:
     run: LoggedRun
     scores: Mapping[str, float]  # of the board's identity; the last ones of a stopped run
     repeats: int = 1  # runs of the same configuration, this one included
+    inactive: frozenset[str] = frozenset()  # parameters that have no effect in this run
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters that have an effect."""
+        return {key: text for key, text in self.run.params.items() if key not in self.inactive}
 
     @property
     def score(self) -> float | None:
