@@ -14,14 +14,28 @@ import sys
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.place import add_place, name_place, say_variables
-from dcgan_sweeps.reporting.export import make_board_table, make_columns, make_legend, render_csv, render_json
-from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
+from dcgan_sweeps.reporting.export import (
+    make_board_table,
+    make_columns,
+    make_legend,
+    render_csv,
+    render_json,
+)
+from dcgan_sweeps.reporting.leaderboard import (
+    Board,
+    Choice,
+    mark_inactive,
+    rank_experiment,
+    rank_runs,
+    read_conditions,
+)
 from dcgan_sweeps.reporting.page import choose_page, write_page
 from dcgan_sweeps.runs.filters import read_filters
 from dcgan_sweeps.runs.selection import STUDY, find_all, find_parent, is_run_name
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import make_console, make_say, print_table
+from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -102,6 +116,8 @@ def report(options: argparse.Namespace) -> int:
             board = rank_runs(runs, choice)
         else:
             board = rank_experiment(client, options.experiment, choice)
+        if any(row.run.tags.get(STUDY_TAG) for row in board.rows):
+            board = mark_inactive(board, read_conditions(client, options.experiment))
         if options.json or options.csv:
             write_out(render_json(board) if options.json else render_csv(board))
         elif options.html is not None:

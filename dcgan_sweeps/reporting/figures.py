@@ -80,7 +80,9 @@ def make_figures(
 def read_trials(board: Board) -> Trials:
     """Return the trials of a board, with the parameters of which at least two values are known."""
     rows = choose_scored(board.rows)
-    found = {key: choose_distribution([row.params.get(key) for row in rows]) for key in board.varied}
+    found = {
+        key: choose_distribution([row.params.get(key) for row in rows]) for key in board.varied
+    }
     spaces = {key: space for key, space in found.items() if space is not None}
     return Trials(rows, spaces, board.rows[0].run.run_id if board.has_ranks else "")
 

@@ -22,24 +22,26 @@ from dcgan_sweeps.reporting.figures import (
     read_trials,
 )
 from dcgan_sweeps.reporting.leaderboard import Board, Row, find_differing
-from dcgan_sweeps.reporting.media import Media, describe_media, read_media
+from dcgan_sweeps.reporting.media import Media, describe_media, fit_media, read_media
 from dcgan_sweeps.reporting.page import render_page
 from dcgan_sweeps.runs.filters import as_number, find_short_names, list_headings
 from dcgan_sweeps.terminal import format_duration, track
 from dcgan_sweeps.tracking.store import Client
 
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
-GIFS = 10  # best runs with their GIF, which is larger than all other media of a run
-MOST_MEDIA = 100  # best runs with curves and samples; each adds about 100 KB to the page
+GIFS = 1  # best runs with their GIF, which is larger than all other media of a run
+MOST_MEDIA = 100  # best runs with curves and their last grid; each adds about 30 KB to the page
+MOST_BYTES = 1_200_000  # of pictures, where the last grids leave room; base64 adds a third
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:
     """Return {run id: media} of the best runs."""
     best = track(board.rows[:MOST_MEDIA], "runs with curves and samples read")
-    return {
+    found = {
         row.run.run_id: read_media(client, row.run, with_gif=index < GIFS)
         for index, row in enumerate(best)
     }
+    return fit_media(found, MOST_BYTES)
 
 
 def render_board(

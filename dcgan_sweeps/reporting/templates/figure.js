@@ -13,7 +13,7 @@ function svg(tag, attributes, ...children) {
 // Returns a number without a prefix of a unit: 0.25, 2e-4, 1500.
 function plain(value) {
   const short = Number(value.toPrecision(4));
-  const isPlain = short === 0 || (Math.abs(short) >= 1e-3 && Math.abs(short) < 1e6);
+  const isPlain = short === 0 || (Math.abs(short) >= 1e-2 && Math.abs(short) < 1e6);
   return isPlain ? String(short) : short.toExponential().replace("e+", "e");
 }
 
@@ -114,7 +114,7 @@ function drawMark(mark, across, down) {
     return svg("rect", { ...about, x: round(begin), width: round(Math.max(1.5, end - begin)), y: round(y - height / 2), height: round(height) }, ...title);
   }
   if (mark.kind === "line") return svg("polyline", { ...about, points: points.map((point) => point.map(round).join(",")).join(" ") }, ...title);
-  return svg("circle", { ...about, cx: round(points[0][0]), cy: round(points[0][1]), r: mark.style.includes("best") ? 7 : mark.small ? 2.5 : 4.5 }, ...title);
+  return svg("circle", { ...about, cx: round(points[0][0]), cy: round(points[0][1]), r: mark.style.includes("best") ? 6 : mark.small ? 2.5 : 4.5 }, ...title);
 }
 
 // Draws a line for each trial over one vertical axis for each parameter.
@@ -142,9 +142,9 @@ function drawLegend(styles) {
 // Draws a figure that fills its element; it is drawn again when the width of the page changes.
 function draw(element, figure) {
   drawn.set(element, figure);
-  const width = element.clientWidth || 700;
+  const width = widthOf(element) || PAPER;
   const panels = figure.panels ?? [];
-  const columns = Math.max(1, Math.min(panels.length, Math.floor(width / 280)));
+  const columns = Math.max(1, Math.min(panels.length, Math.floor(width / 220)));
   const lanes = panels[0]?.y.scale === "category" ? panels[0].y.values.length : 0;
   const tall = figure.height ?? (lanes ? Math.max(150, 64 + 34 * lanes) : columns > 1 ? 280 : 340);
   const height = tall * Math.max(1, Math.ceil(panels.length / columns));

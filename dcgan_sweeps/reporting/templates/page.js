@@ -28,9 +28,19 @@ function lines(series, names, horizontal, vertical) {
 
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 byId("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
-let width = innerWidth;
+
+// Figures are drawn again for a page of another width, which a sheet of paper is, too.
+const PAPER = 700; // width of what is printed on A4, in pixels
+let onPaper = false;
+let last = innerWidth;
+
+function widthOf(element) { return onPaper ? PAPER : element.clientWidth; }
+
+function drawAgain() { for (const [element, figure] of drawn) if (element.clientWidth) draw(element, figure); }
+
 addEventListener("resize", () => {
-  if (innerWidth === width) return;
-  width = innerWidth;
-  for (const [element, figure] of drawn) if (element.clientWidth) draw(element, figure);
+  if (innerWidth === last) return;
+  last = innerWidth;
+  drawAgain();
 });
+for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { onPaper = printing; drawAgain(); });

@@ -159,10 +159,11 @@ function showScatter(rows, keys) {
   const others = rows.filter((row) => !placed.includes(row));
   const plot = make("div", "", { class: "plot" });
   byId("pictures").append(plot);
-  const narrow = plot.clientWidth < 500;
+  const narrow = widthOf(plot) < 800;
+  byId("pictures").classList.toggle("narrow", narrow);
   const marks = placed.map((row) => ({ kind: "dot", small: true, style: row.style, x: [valueOf(row, keys[0])], y: [valueOf(row, keys[1])] }));
   const axes = keys.map((key) => content.scales[key]);
-  const { width, height, scales: [{ across, down, inner }] } = draw(plot, { label: "atlas", height: narrow ? 460 : 640, panels: [{ x: axes[0], y: axes[1], marks }] });
+  const { width, height, scales: [{ across, down, inner }] } = draw(plot, { label: "atlas", height: narrow ? 500 : 640, panels: [{ x: axes[0], y: axes[1], marks }] });
   drawn.delete(plot);
   const size = narrow ? 52 : 84;
   const within = (value, low, high) => Math.min(Math.max(value, low + size / 2), high - size / 2);
@@ -197,7 +198,9 @@ function moveApart(points, apart, [left, right, top, bottom]) {
 
 function thumbnail(row) {
   const button = make("button", "", { type: "button", title: row.title, class: `thumbnail ${row.style}`, "data-run": row.id });
-  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}` }), make("span", `${row.rank ? `#${row.rank} ` : `${row.outcome} `}${row.cells.fcd ?? ""}`));
+  const label = make("span", row.rank ? `#${row.rank} ` : `${row.outcome} `);
+  label.append(make("i", row.cells.fcd ?? ""));
+  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}` }), label);
   button.addEventListener("click", () => open(row.id));
   return button;
 }
@@ -210,7 +213,7 @@ for (const [id, start] of [["across", rate], ["up", second]]) {
   byId(id).value = start;
   byId(id).addEventListener("change", () => showRows());
 }
-addEventListener("resize", () => showAtlas(shown()));
+for (const event of ["resize", "beforeprint", "afterprint"]) addEventListener(event, () => showAtlas(shown()));
 for (const element of document.querySelectorAll("[data-figure]")) {
   draw(element, { label: element.closest("section").querySelector("h2").textContent, ...content.figures[element.dataset.figure] });
   element.addEventListener("click", (event) => {
@@ -231,7 +234,7 @@ function open(id) {
   byId("run").showModal();
   byId("run").scrollTop = 0;
   showSamples(media.grids, row.name);
-  // The page has the GIFs of the best runs only; the MLflow runs have all of them.
+  // The page has the GIF and the earlier grids of the best runs only; the MLflow runs have all of them.
   byId("gif").hidden = !media.gif;
   if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
   for (const [place, axis, what] of [["run-scores", "epoch", "score"], ["run-losses", "optimizer step", "loss"]]) {
@@ -260,6 +263,7 @@ function showSamples(grids, name) {
     document.querySelector("#samples figcaption").textContent = `Samples of fixed latents after epoch ${epoch} of ${epochs.at(-1)}${epoch === 0 ? " (untrained)" : ""}.`;
   };
   slider.oninput();
+  document.querySelector("#samples p").hidden = epochs.length < 2;
   byId("play").onclick = () => play(slider);
   stop();
 }
