@@ -32,8 +32,9 @@ LETTERS = "ABCDEF"  # what the runs are called, in their order
 OF_KNOWN_NOISE = ("fcd", "fcd_test", "fcd_share", "fcd_extrapolated")
 NOISE = f"{2**0.5 * TRAINING_NOISE:.0%}"
 NOTE = (
-    f"In brackets: the difference from A, as a share of the mean of both. Tied: within {NOISE}, by which two training seeds make"
-    " fcd differ (docs/score.md). The noise of scores other than fcd is not measured."
+    "In brackets: the difference from A, as a share of the mean of both. Tied: within"
+    f" {NOISE}, by which two training seeds make fcd differ (docs/score.md). The noise"
+    " of scores other than fcd is not measured."
 )
 
 
@@ -48,7 +49,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A fact on which the runs differ, with its value in each; a decisive one can change results."""
+    """A fact on which the runs differ, with a value of each; a decisive one can change results."""
 
     fact: str
     values: tuple[str, ...]
@@ -144,9 +145,7 @@ def compare_scores(runs: Sequence[LoggedRun]) -> tuple[list[ScoreLine], str]:
         return [], mixed.faults[0].problem
     all_scores = [read_scores(run)[digest] for run in runs]
     lines = [
-        ScoreLine(
-            metric.score, show_scores(metric, [each.get(metric.score) for each in all_scores])
-        )
+        ScoreLine(metric.score, show_scores(metric, all_scores))
         for metric in METRICS.values()
         if metric.name.startswith(OWN) and metric.logged != "start"
         if sum(metric.score in each for each in all_scores) > 1
@@ -160,9 +159,9 @@ def compare_scores(runs: Sequence[LoggedRun]) -> tuple[list[ScoreLine], str]:
     return lines, describe_better(runs, fcds) if len(runs) == 2 else describe_order(fcds)
 
 
-def show_scores(metric: Metric, values: Sequence[float | None]) -> tuple[str, ...]:
-    """Return the values of a metric as text, each but the first with its difference from it."""
-    first, *others = values
+def show_scores(metric: Metric, all_scores: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+    """Return a score of each run as text, with its difference from that of the first run."""
+    first, *others = (scores.get(metric.score) for scores in all_scores)
     shown = [
         "" if value is None else f"{metric.show(value)}{describe_change(metric, first, value)}"
         for value in others

@@ -10,7 +10,6 @@ pixels. Parallel coordinates have axes and lines. The style of a mark is a class
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +79,10 @@ def make_figures(
 def read_trials(board: Board) -> Trials:
     """Return the trials of a board, with the parameters of which at least two values are known."""
     rows = choose_scored(board.rows)
-    found = {
-        key: choose_distribution([row.params.get(key) for row in rows]) for key in board.varied
-    }
-    spaces = {key: space for key, space in found.items() if space is not None}
+    spaces: dict[str, BaseDistribution] = {}
+    for key in board.varied:
+        space = choose_distribution([row.params.get(key) for row in rows])
+        spaces |= {} if space is None else {key: space}
     return Trials(rows, spaces, board.rows[0].run.run_id if board.has_ranks else "")
 
 
@@ -145,21 +144,26 @@ def make_history(trials: Trials) -> Figure | None:
     numbers = number_trials(trials.rows)
     places = dict(zip((row.run.run_id for row in trials.rows), numbers, strict=True))
     dots = [make_dot(row, trials.best, places[row.run.run_id], row.score) for row in trials.rows]
-    scores = [row.score for row in trials.complete]
-    lowest = itertools.accumulate(scores, lambda one, other: min(one or 0, other or 0))
-    line = [(places[row.run.run_id], low) for row, low in zip(trials.complete, lowest, strict=True)]
-    line.sort()
-    corners = [
-        (x, before[1]) for before, (x, _) in itertools.pairwise(line)
-    ]  # the score stays as it was until the next trial
-    steps = [line[0], *itertools.chain(*zip(corners, line[1:], strict=True))]
-    so_far = {"kind": "line", "style": "so-far", "x": [x for x, _ in steps]}
-    so_far |= {"y": [y for _, y in steps], "title": "best so far"}
+    scored = [
+        (places[row.run.run_id], row.score) for row in trials.complete if row.score is not None
+    ]
+    line = find_best_so_far(sorted(scored))
+    so_far = {"kind": "line", "style": "so-far", "x": [x for x, _ in line]}
+    so_far |= {"y": [y for _, y in line], "title": "best so far"}
     is_study = len({row.run.tags.get(STUDY) for row in trials.rows}) == 1
     label = "trial" if is_study and TRIAL in trials.rows[0].run.tags else "run"
     panel = {"x": {"label": label, "scale": "whole"}, "y": SCORE_AXIS}
     legend = [*make_legend(dot["style"] for dot in dots), ("so-far", "best so far")]
     return {"panels": [panel | {"marks": [so_far, *arrange(dots)]}], "legend": legend}
+
+
+def find_best_so_far(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return the corners of a line that steps down at each new lowest score."""
+    corners = [points[0]]
+    for place, score in points[1:]:
+        lowest = corners[-1][1]
+        corners += [(place, lowest)] + ([(place, score)] if score < lowest else [])
+    return corners
 
 
 def number_trials(rows: Sequence[Row]) -> list[int]:
@@ -173,7 +177,7 @@ def number_trials(rows: Sequence[Row]) -> list[int]:
 
 def make_epochs(all_media: Sequence[Media], best: str) -> Figure | None:
     """Return each run's score after each epoch, by outcome."""
-    marks = []
+    marks: list[dict[str, Any]] = []
     for media in all_media:
         points = media.curves.get(SCORE, {})
         style = "best" if media.run.run_id == best else name_outcome(media.run)
@@ -208,7 +212,7 @@ def make_slices(trials: Trials, params: Sequence[str]) -> Figure | None:
     """Return a panel for each parameter, with the score of each trial over its value."""
     if not params or len(trials.complete) < 2:
         return None
-    panels = []
+    panels: list[dict[str, Any]] = []
     for key in params:
         space = trials.spaces[key]
         placed = [(row, read_value(row, key, space)) for row in trials.rows]
@@ -295,7 +299,7 @@ def make_timeline(lanes: Sequence[Lane]) -> Figure | None:
     if not lanes:
         return None
     names = [f"{lane.name}, {lane.busy:.0%} busy" for lane in lanes]
-    marks = [
+    marks: list[dict[str, Any]] = [
         {
             "kind": "bar",
             "x": [run.start_ms, run.end_ms],

@@ -50,9 +50,8 @@ def test_scores_of_two_identities_are_not_compared():
 
 
 def test_three_runs_have_a_column_each_with_the_difference_from_the_first():
-    scores, verdict = compare_scores(
-        [make_run(n, fcd) for n, fcd in ((1, 30.0), (2, 31.0), (3, 60.0))]
-    )
+    runs = [make_run(n, fcd) for n, fcd in enumerate([30.0, 31.0, 60.0])]
+    scores, verdict = compare_scores(runs)
     assert scores[0].name == "fcd"
     assert scores[0].texts == ("30.00", "31.00 (+3.3%, tied)", "60.00 (+66.7%, worse)")
     assert verdict == "ranked by fcd: 1= A (30.00), 1= B (31.00), 3 C (60.00); = marks ties"

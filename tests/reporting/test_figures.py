@@ -110,7 +110,7 @@ def test_the_history_has_the_numbers_of_the_trials_and_the_best_score_so_far():
     line, *dots = panel["marks"]
     assert [*zip(line["x"], line["y"], strict=True)] == [
         *[(2, 80.0), (4, 80.0), (4, 50.0)],
-        *[(5, 50.0), (5, 50.0), (7, 50.0), (7, 40.0)],
+        *[(5, 50.0), (7, 50.0), (7, 40.0)],
     ]
     assert {dot["x"][0]: dot["y"][0] for dot in dots} == scores
     assert (panel["x"]["label"], panel["x"]["scale"]) == ("trial", "whole")

@@ -21,5 +21,5 @@ if (epochs.length) {
 }
 for (const element of document.querySelectorAll(".plot[data-curve]")) {
   const name = element.dataset.curve;
-  draw(element, lines(content.media.map(({ curves }) => curves[name] ?? {}), [..."ABCDEF"], content.axes[name], name));
+  draw(element, lines(content.media.map(({ curves }) => curves[name] ?? {}), [..."ABCDEF"].slice(0, content.media.length), content.axes[name], name));
 }
