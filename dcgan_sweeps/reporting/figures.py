@@ -4,7 +4,8 @@
     figures["history"]["panels"][0]["marks"]   # titles and captions: templates/report.html.j2
 
 A figure has panels, each with two axes and marks: dots, lines and bars, at values and not at
-pixels. Parallel coordinates have axes and lines. The style of a mark is a class of style.css.
+pixels. Parallel coordinates have axes and lines. The style of a mark is a class of style.css; its
+tooltip is the description of its run.
 """
 
 from __future__ import annotations
@@ -116,20 +117,7 @@ def make_legend(styles: Iterable[str]) -> list[tuple[str, str]]:
 def make_dot(row: Row, best: str, x: float | str, y: float | str | None) -> dict[str, Any]:
     """Return the dot of a run; that of the best run is highlighted."""
     style = name_outcome(row.run) + (" best" if row.run.run_id == best else "")
-    return {
-        "kind": "dot",
-        "x": [x],
-        "y": [y],
-        "style": style,
-        "run": row.run.run_id,
-        "title": describe_dot(row),
-    }
-
-
-def describe_dot(row: Row) -> str:
-    """Return the name, score and outcome of a run."""
-    score = "" if row.score is None else f", {METRICS[SCORE].short} {row.score:.2f}"
-    return f"{row.name}{score}, {name_outcome(row.run)}"
+    return {"kind": "dot", "x": [x], "y": [y], "style": style, "run": row.run.run_id}
 
 
 def arrange(dots: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -181,7 +169,7 @@ def make_epochs(all_media: Sequence[Media], best: str) -> Figure | None:
     for media in all_media:
         points = media.curves.get(SCORE, {})
         style = "best" if media.run.run_id == best else name_outcome(media.run)
-        about = {"style": style, "run": media.run.run_id, "title": media.run.name}
+        about = {"style": style, "run": media.run.run_id}
         if len(points) > 1:
             marks.append({"kind": "line", "x": [*points], "y": [*points.values()], **about})
         marks += [
@@ -245,19 +233,25 @@ def shade_trials(rows: Sequence[Row]) -> list[tuple[Row, float]]:
 
 
 def make_parallel(trials: Trials, params: Sequence[str]) -> Figure | None:
-    """Return the complete trials as lines over the parameters, shaded as in make_pair."""
-    if len(params) < 2 or len(trials.complete) < 2:
+    """Return the complete trials as lines over the parameters that all have, shaded by score."""
+    rows = trials.complete
+    shared = [key for key in params if all(key in row.params for row in rows)]
+    if len(shared) < 2 or len(rows) < 2:
         return None
-    lines = []
-    for row, shade in shade_trials(trials.complete):
-        values = [read_value(row, key, trials.spaces[key]) for key in params]
-        if None not in values:
-            about = {"run": row.run.run_id, "title": describe_dot(row)}
-            is_best = row.run.run_id == trials.best
-            lines.append({"values": [row.score, *values], "shade": shade, "best": is_best, **about})
+    lines = [
+        {
+            "values": [row.score, *(read_value(row, key, trials.spaces[key]) for key in shared)],
+            "shade": shade,
+            "best": row.run.run_id == trials.best,
+            "run": row.run.run_id,
+        }
+        for row, shade in shade_trials(rows)
+    ]
     axes = [{"label": METRICS[SCORE].short, "scale": "linear"}]
-    axes += [make_axis(key, trials.spaces[key]) for key in params]
-    return {"axes": axes, "lines": lines} if lines else None
+    return {
+        "axes": [*axes, *(make_axis(key, trials.spaces[key]) for key in shared)],
+        "lines": lines,
+    }
 
 
 @dataclass(frozen=True)
@@ -306,7 +300,6 @@ def make_timeline(lanes: Sequence[Lane]) -> Figure | None:
             "y": [name],
             "style": name_outcome(run),
             "run": run.run_id,
-            "title": f"{run.name}, {run.wall_s:.0f} s, {name_outcome(run)}",
         }
         for lane, name in zip(lanes, names, strict=True)
         for run in lane.runs

@@ -15,7 +15,6 @@ from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.reporting.export import LEFT, make_columns, make_legend, name_params
 from dcgan_sweeps.reporting.figures import (
     SCORE_AXIS,
-    describe_dot,
     make_axis,
     make_figures,
     name_outcome,
@@ -30,8 +29,8 @@ from dcgan_sweeps.tracking.store import Client
 
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
 GIFS = 1  # best runs with their GIF, which is larger than all other media of a run
-MOST_MEDIA = 100  # best runs with curves and their last grid; each adds about 30 KB to the page
-MOST_BYTES = 1_200_000  # of pictures, where the last grids leave room; base64 adds a third
+MOST_MEDIA = 60  # best runs with curves and their last grid; each adds 15 to 30 KB to the page
+MOST_BYTES = 600_000  # of pictures, unless the last grids alone have more; base64 adds a third
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:
@@ -108,13 +107,24 @@ def describe_row(
         "rank": row.rank,
         "outcome": run.outcome,
         "score": row.score,
-        "title": describe_dot(row),
+        "title": describe_mark(row),
         "cells": cells,
         "sort": {**sort, **exact},
         "params": {key: row.params[key] for key in differing if key in row.params},
         "facts": {key: value for key, value in facts.items() if is_shown(value)},
         "summary": describe_run(row),
     }
+
+
+def describe_mark(row: Row) -> str:
+    """Return the name, score, outcome and time of a run, for its marks in the figures."""
+    parts = [
+        row.name,
+        "" if row.score is None else f"{METRICS[SCORE].short} {METRICS[SCORE].show(row.score)}",
+        row.run.outcome or "unfinished",
+        "" if row.run.wall_s is None else format_duration(row.run.wall_s),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def is_shown(value: float | str | None) -> bool:

@@ -19,7 +19,7 @@ from dcgan_sweeps.tracking.documents import LARGEST_TEXT
 from dcgan_sweeps.tracking.store import Client
 
 GIF = "samples/progress.gif"
-POINTS = 300  # of a curve; a plot cannot show more
+POINTS = 100  # of a curve; more would make a page of many runs heavy
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ from dcgan_sweeps.runs.filters import as_number
 INT = re.compile(r"[+-]?[0-9]+")
 SMALLEST, LARGEST = 1e-30, 1e30  # beyond these, plots and importances overflow
 LARGEST_INT = 2**53  # above this, a float is not exact
-LOG_RATIO = 10  # positive values that span a larger ratio have a logarithmic axis
+LOG_RATIO = 10  # only positive values that span a larger ratio have a logarithmic axis
+LOG_MEDIAN = 0.3  # and only where half of them are in this part of the range from below
 
 
 def choose_scored(rows: Sequence[Row]) -> list[Row]:
@@ -80,7 +82,8 @@ def choose_distribution(texts: Sequence[str | None]) -> BaseDistribution | None:
     low, high = min(values, default=0.0), max(values, default=0.0)
     if len(values) < len(known) or not all(map(_can_be_drawn, values)):
         return CategoricalDistribution(sorted(set(known)))
-    is_log = low > 0 and high / low > LOG_RATIO
+    middle = statistics.median_low(values)
+    is_log = low > 0 and high / low > LOG_RATIO and middle - low < LOG_MEDIAN * (high - low)
     if max(-low, high) <= LARGEST_INT and all(INT.fullmatch(text) for text in known):
         return IntDistribution(int(low), int(high), log=is_log)
     return FloatDistribution(low, high, log=is_log)

@@ -14,7 +14,7 @@ from dcgan_sweeps.reporting.figures import (
     read_trials,
 )
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
-from dcgan_sweeps.reporting.media import POINTS, Media, thin
+from dcgan_sweeps.reporting.media import POINTS, Media, fit_media, thin
 from dcgan_sweeps.reporting.optuna_study import as_study, choose_distribution, compute_importances
 
 
@@ -50,6 +50,7 @@ def test_runs_become_trials_in_the_order_they_started():
     [
         (["1e-4", "1e-2"], FloatDistribution(1e-4, 1e-2, log=True)),
         (["0.1", "0.3", None], FloatDistribution(0.1, 0.3)),
+        (["0.01", "0.2", "0.3", "0.5"], FloatDistribution(0.01, 0.5)),  # evenly spread
         (["16", "256"], IntDistribution(16, 256, log=True)),
         (["-1", "2"], IntDistribution(-1, 2)),
         (["batch", "inference", "batch"], CategoricalDistribution(["batch", "inference"])),
@@ -116,6 +117,26 @@ def test_the_history_has_the_numbers_of_the_trials_and_the_best_score_so_far():
     assert (panel["x"]["label"], panel["x"]["scale"]) == ("trial", "whole")
     assert dots[-1]["style"] == "complete best"  # drawn over the others
     assert dots[-1]["x"] == [7]
+
+
+def test_every_complete_trial_is_a_line_also_where_a_parameter_is_missing():
+    slopes = [{}, {"c__d": "0.1"}, {"c__d": "0.2"}]
+    runs = [
+        make_run(n, 30.0 + n, a__b=str(n), b__c=str(n * n), **slope)
+        for n, slope in enumerate(slopes)
+    ]
+    figures, _ = make_figures(rank_runs(runs, Choice()), {})
+    parallel = figures["parallel"]
+    assert [axis["label"] for axis in parallel["axes"]] == ["fcd", "a.b", "b.c"]
+    assert [line["best"] for line in parallel["lines"]] == [False, False, True]
+
+
+def test_pictures_of_a_page_are_those_of_the_best_runs_within_a_limit():
+    grids = dict.fromkeys(range(5), b"x" * 10)
+    media = {name: Media(make_run(n), {}, grids, b"g" * 20) for n, name in enumerate("abc")}
+    fitted = fit_media(media, 92)
+    assert [each.gif is not None for each in fitted.values()] == [True, False, False]
+    assert [[*each.grids] for each in fitted.values()] == [[*range(5)], [4], [4]]
 
 
 def test_one_run_alone_has_its_curve_and_its_time():

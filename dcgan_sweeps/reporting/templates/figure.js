@@ -11,8 +11,8 @@ function svg(tag, attributes, ...children) {
 }
 
 // Returns a number without a prefix of a unit: 0.25, 2e-4, 1500.
-function plain(value) {
-  const short = Number(value.toPrecision(4));
+function plain(value, digits = 4) {
+  const short = Number(value.toPrecision(digits));
   const isPlain = short === 0 || (Math.abs(short) >= 1e-2 && Math.abs(short) < 1e6);
   return isPlain ? String(short) : short.toExponential().replace("e+", "e");
 }
@@ -70,7 +70,7 @@ function makeScale(axis, values, start, end, count = TICKS) {
     time: () => timeTicks(low, high, count),
     whole: () => evenTicks(low, high, true, count),
   }[axis.scale] ?? (() => evenTicks(bottom, top, false, count));
-  const show = axis.scale === "time" ? (value) => showTime(value, high - low) : plain;
+  const show = axis.scale === "time" ? (value) => showTime(value, high - low) : (value) => plain(value, 10);
   return { place, ticks: made().map((value) => [place(value), show(value)]) };
 }
 
@@ -106,7 +106,7 @@ function drawPanel(root, panel, { left, top, width, height }) {
 function drawMark(mark, across, down) {
   const points = mark.x.map((x, index) => [across.place(x), down.place(mark.y[index] ?? mark.y[0])]);
   const about = { class: `mark ${mark.kind} ${mark.style}`, "data-run": mark.run, style: mark.shade === undefined ? undefined : `--shade: ${Math.round(100 * mark.shade)}%` };
-  const title = mark.title ? [svg("title", {}, mark.title)] : [];
+  const title = [svg("title", {}, mark.title ?? describeRun(mark.run))];
   const round = (number) => number.toFixed(1);
   if (mark.kind === "bar") {
     const height = Math.min(26, down.step * 0.7);
@@ -125,7 +125,7 @@ function drawParallel(root, { axes, lines }, width, height) {
   for (const line of lines) root.append(svg("polyline", {
     class: `mark line ${line.best ? "best" : "shaded"}`, "data-run": line.run, style: `--shade: ${Math.round(100 * line.shade)}%`,
     points: line.values.map((value, index) => `${x(index).toFixed(1)},${scales[index].place(value).toFixed(1)}`).join(" "),
-  }, svg("title", {}, line.title)));
+  }, svg("title", {}, describeRun(line.run))));
   axes.forEach((axis, index) => {
     root.append(svg("line", { class: "axis", x1: x(index), x2: x(index), y1: 40, y2: height - 20 }),
       svg("text", { class: "label", x: x(index), y: 20, "text-anchor": "middle" }, fit(axis.label, room), svg("title", {}, axis.label)));

@@ -13,6 +13,10 @@ function make(tag, text = "", attributes = {}) {
   return element;
 }
 
+const titles = new Map((content.rows ?? []).map((row) => [row.id, row.title]));
+
+function describeRun(id) { return titles.get(id) ?? ""; }
+
 function setTheme(theme) { document.documentElement.dataset.theme = theme; }
 
 // Returns the figure of some series of {step: value}, each with its name and style.
