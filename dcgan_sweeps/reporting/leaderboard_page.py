@@ -30,7 +30,7 @@ from dcgan_sweeps.tracking.store import Client
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
 GIFS = 1  # best runs with their GIF, which is larger than all other media of a run
 MOST_MEDIA = 60  # best runs with curves and their last grid; each adds 15 to 30 KB to the page
-MOST_BYTES = 600_000  # of pictures, unless the last grids alone have more; base64 adds a third
+MOST_BYTES = 550_000  # of pictures, unless the last grids alone have more; base64 adds a third
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:

@@ -33,7 +33,7 @@ INT = re.compile(r"[+-]?[0-9]+")
 SMALLEST, LARGEST = 1e-30, 1e30  # beyond these, plots and importances overflow
 LARGEST_INT = 2**53  # above this, a float is not exact
 LOG_RATIO = 10  # only positive values that span a larger ratio have a logarithmic axis
-LOG_MEDIAN = 0.3  # and only where half of them are in this part of the range from below
+LOG_MEDIAN = 0.35  # and only where half of them are in this part of the range from below
 
 
 def choose_scored(rows: Sequence[Row]) -> list[Row]:

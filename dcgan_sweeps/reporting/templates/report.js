@@ -168,7 +168,7 @@ function showScatter(rows, keys) {
   const size = narrow ? 52 : 84;
   const within = (value, low, high) => Math.min(Math.max(value, low + size / 2), high - size / 2);
   const ideal = marks.map((mark) => [within(across.place(mark.x[0]), inner.left, width), within(down.place(mark.y[0]), 0, inner.bottom)]);
-  const places = moveApart(ideal, size * 0.5, [inner.left + size / 2, width - size / 2, size / 2, inner.bottom - size / 2]);
+  const places = moveApart(ideal, size * 0.65, [inner.left + size / 2, width - size / 2, size / 2, inner.bottom - size / 2]);
   plot.append(...placed.map((row, index) => {
     const [x, y] = places[index];
     const button = thumbnail(row);
@@ -239,7 +239,7 @@ function open(id) {
   if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
   for (const [place, axis, what] of [["run-scores", "epoch", "score"], ["run-losses", "optimizer step", "loss"]]) {
     const names = Object.keys(content.axes).filter((name) => content.axes[name] === axis);
-    draw(byId(place), lines(names.map((name) => media.curves[name] ?? {}), names, axis, what));
+    draw(byId(place), { ...lines(names.map((name) => media.curves[name] ?? {}), names, axis, what), height: 250 });
   }
   for (const [place, values] of [["run-varied", row.params], ["run-common", content.common]]) {
     byId(place).tBodies[0].replaceChildren(...Object.entries(values).map(([key, value]) => {
