@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("study")
     parser.add_argument("--dir", default="mlruns", help="folder of the store (mlruns)")
     parser.add_argument("--across", default="optimizer.lr")
-    parser.add_argument("--down", default="model.dropout")
+    parser.add_argument("--up", default="model.dropout")
     options = parser.parse_args()
     words = ["--dir", options.dir]
     command = [sys.executable, "-m", "dcgan_sweeps.report", f"study:{options.study}", "--html"]
@@ -45,10 +45,9 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(report.resolve().as_uri())
         page.select_option("#across", options.across)
-        page.select_option("#down", options.down)
+        page.select_option("#up", options.up)
         save(page.locator("#atlas"), "atlas")
         page.locator("#leaderboard tbody tr").first.click()
-        page.wait_for_timeout(1500)  # until the curves are drawn
         save(page, "report_trial")
         look_at_mlflow(page, address, best.run_id)
         browser.close()

@@ -10,7 +10,7 @@ VERBS = {
     "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again and compare the results"),
     "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
     "report": ("dcgan_sweeps.report", "list runs by score, or write an HTML report"),
-    "compare": ("dcgan_sweeps.compare", "compare two runs"),
+    "compare": ("dcgan_sweeps.compare", "compare two to six runs"),
     "generate": ("dcgan_sweeps.generate", "draw images from a logged generator"),
     "sync": ("dcgan_sweeps.sync", "deliver runs to MLflow that are not delivered yet"),
     "delete": ("dcgan_sweeps.delete", "delete runs and studies"),

@@ -14,14 +14,28 @@ import sys
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.place import add_place, name_place, say_variables
-from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_json
-from dcgan_sweeps.reporting.leaderboard import Board, Choice, rank_experiment, rank_runs
+from dcgan_sweeps.reporting.export import (
+    make_board_table,
+    make_columns,
+    make_legend,
+    render_csv,
+    render_json,
+)
+from dcgan_sweeps.reporting.leaderboard import (
+    Board,
+    Choice,
+    mark_inactive,
+    rank_experiment,
+    rank_runs,
+    read_conditions,
+)
 from dcgan_sweeps.reporting.page import choose_page, write_page
 from dcgan_sweeps.runs.filters import read_filters
 from dcgan_sweeps.runs.selection import STUDY, find_all, find_parent, is_run_name
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import make_console, make_say, print_table
+from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
 from dcgan_sweeps.tracking.store import (
     Client,
     answering,
@@ -56,7 +70,7 @@ def make_parser() -> Parser:
         examples=(
             "python -m dcgan_sweeps.report",
             "python -m dcgan_sweeps.report study:lr --html",
-            'python -m dcgan_sweeps.report --where "optimizer.lr < 1e-3" --csv',
+            'python -m dcgan_sweeps.report --where "lr < 1e-3" --csv',
         ),
         status="0 done, 2 wrong request, or scores that cannot be compared",
     )
@@ -64,7 +78,8 @@ def make_parser() -> Parser:
     selection = "study:NAME (its trials) or run ids (default: all complete runs of the experiment)"
     add("selection", metavar="TARGET", nargs="*", help=selection)
     where = (
-        'filter such as "optimizer.lr < 1e-3 and outcome = complete"; may be given more than once'
+        'filter such as "lr < 1e-3 and outcome = complete", with a heading of the table or any key;'
+        " may be given more than once"
     )
     add("--where", metavar="FILTER", action="append", default=[], help=where)
     identity = (
@@ -101,6 +116,8 @@ def report(options: argparse.Namespace) -> int:
             board = rank_runs(runs, choice)
         else:
             board = rank_experiment(client, options.experiment, choice)
+        if any(row.run.tags.get(STUDY_TAG) for row in board.rows):
+            board = mark_inactive(board, read_conditions(client, options.experiment))
         if options.json or options.csv:
             write_out(render_json(board) if options.json else render_csv(board))
         elif options.html is not None:
@@ -126,6 +143,9 @@ def show(board: Board) -> None:
     say = make_say(console)
     print_table(console, make_board_table(board))
     console.print()
+    legend = make_legend(make_columns(board))
+    if legend:
+        say(legend)
     say(f"{board.score_identity}; {METRICS[SCORE].better} is better")
     if any(row.rank.endswith("=") for row in board.rows):
         noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
@@ -136,7 +156,7 @@ def show(board: Board) -> None:
 
 def write_html(client: Client, options: argparse.Namespace, board: Board) -> None:
     """Write the page of a board, and log it to the parent run of a study."""
-    # Importing Plotly and Optuna takes a second, and no other format needs them.
+    # Importing Optuna takes a second, and no other format needs them.
     from dcgan_sweeps.reporting.leaderboard_page import read_all_media, render_board
 
     say = make_say(make_console())

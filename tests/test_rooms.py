@@ -40,7 +40,6 @@ MAY_IMPORT = {
     "hydra": {"config.py", "composition", "command.py", "sweep/job.py", "sweep/overrides.py"},
     "mlflow": {"tracking", "runs", "ui.py"},
     "optuna": {"sweep", "dashboard.py", "reporting/optuna_study.py", "reporting/figures.py"},
-    "plotly": {"reporting/page.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
     "tensorflow": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
     "keras": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},

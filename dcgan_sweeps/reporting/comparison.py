@@ -1,23 +1,24 @@
-"""Compares two logged runs: configuration, code, environment and scores.
+"""Compares two to six logged runs: configuration, code, environment and scores.
 
-comparison = compare(read_side(client, one), read_side(client, other))
+comparison = compare([read_side(client, run) for run in runs])
 comparison.config, comparison.verdict
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_hashed
-from dcgan_sweeps.metrics import METRICS, OWN
+from dcgan_sweeps.metrics import METRICS, OWN, Metric
 from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
-from dcgan_sweeps.scoring.noise import TRAINING_NOISE, is_tied
+from dcgan_sweeps.scoring.noise import TRAINING_NOISE, is_tied, rank_tied
 from dcgan_sweeps.tracking.documents import LARGEST, parse_mapping
 from dcgan_sweeps.tracking.edits import PROVENANCE
 from dcgan_sweeps.tracking.provenance import check_facts
@@ -26,11 +27,20 @@ from dcgan_sweeps.tracking.store import Client
 OF_CODE = ("commit", "diff_sha256")
 # Shown elsewhere, or different between any two runs.
 NOT_CONFIG = ("config_hash", "trial", "score.identity")
+LETTERS = "ABCDEF"  # what the runs are called, in their order
+# Scores that training seeds change by TRAINING_NOISE; the noise of the others is not measured.
+OF_KNOWN_NOISE = ("fcd", "fcd_test", "fcd_share", "fcd_extrapolated")
+NOISE = f"{2**0.5 * TRAINING_NOISE:.0%}"
+NOTE = (
+    "In brackets: the difference from A, as a share of the mean of both. Tied: within"
+    f" {NOISE}, by which two training seeds make fcd differ (docs/score.md). The noise"
+    " of scores other than fcd is not measured."
+)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs, with its provenance and its media."""
+    """One of the runs, with its provenance and its media."""
 
     run: LoggedRun
     provenance: Mapping[str, Any]
@@ -38,16 +48,33 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """A fact on which the runs differ, with a value of each; a decisive one can change results."""
+
+    fact: str
+    values: tuple[str, ...]
+    decisive: bool
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """A score of each run, "" for a run that lacks it, with its difference from the first run."""
+
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RunComparison:
-    """The differences between two runs, and their scores.
+    """The differences between some runs, and their scores.
 
     A configuration key that a run lacks has the value "".
     """
 
-    config: list[Difference]
-    code: list[Difference]
-    environment: list[Difference]
-    scores: list[tuple[str, str, str]]  # name, score of the one, score of the other
+    config: list[Disagreement]
+    code: list[Disagreement]
+    environment: list[Disagreement]
+    scores: list[ScoreLine]
     verdict: str  # which score is better, or why they are not ranked
 
 
@@ -63,12 +90,13 @@ def read_side(client: Client, run: LoggedRun) -> Side:
     return Side(run, provenance, read_media(client, run))
 
 
-def compare(one: Side, other: Side) -> RunComparison:
-    """Return the comparison of two runs."""
-    facts = compare_facts(one.provenance, other.provenance)
-    scores, verdict = compare_scores(one.run, other.run)
+def compare(sides: Sequence[Side]) -> RunComparison:
+    """Return the comparison of at least two runs."""
+    facts = compare_provenance([side.provenance for side in sides])
+    runs = [side.run for side in sides]
+    scores, verdict = compare_scores(runs)
     return RunComparison(
-        compare_config(one.run.params, other.run.params),
+        compare_config([run.params for run in runs]),
         [each for each in facts if each.fact in OF_CODE],
         [each for each in facts if each.fact not in OF_CODE],
         scores,
@@ -76,47 +104,108 @@ def compare(one: Side, other: Side) -> RunComparison:
     )
 
 
-def compare_config(one: Mapping[str, str], other: Mapping[str, str]) -> list[Difference]:
+def compare_provenance(all_facts: Sequence[Mapping[str, Any]]) -> list[Disagreement]:
+    """Return the facts of provenance that differ; those that can change a result come first."""
+    first, *others = all_facts
+    found = [{each.fact: each for each in compare_facts(first, other)} for other in others]
+    known: dict[str, Difference] = {}
+    for differences in found:
+        known = {**differences, **known}
+    disagreements = [
+        Disagreement(
+            fact,
+            (one.expected, *(each[fact].got if fact in each else one.expected for each in found)),
+            one.decisive,
+        )
+        for fact, one in known.items()
+    ]
+    return sorted(disagreements, key=lambda each: not each.decisive)
+
+
+def compare_config(all_params: Sequence[Mapping[str, str]]) -> list[Disagreement]:
     """Return the keys that differ; keys that can change a result come first."""
-    keys = [key for key in dict.fromkeys([*one, *other]) if key not in NOT_CONFIG]
+    keys = dict.fromkeys(key for params in all_params for key in params if key not in NOT_CONFIG)
     changes = [
-        Difference(key, one.get(key, ""), other.get(key, ""), is_hashed(key))
+        Disagreement(key, values, is_hashed(key))
         for key in keys
-        if one.get(key) != other.get(key)
+        if len(set(values := tuple(params.get(key, "") for params in all_params))) > 1
+        or any(key not in params for params in all_params)
     ]
     return sorted(changes, key=lambda change: not change.decisive)
 
 
-def compare_scores(one: LoggedRun, other: LoggedRun) -> tuple[list[tuple[str, str, str]], str]:
-    """Return the scores that both runs have, and a sentence on which run is better."""
-    for run in (one, other):
+def compare_scores(runs: Sequence[LoggedRun]) -> tuple[list[ScoreLine], str]:
+    """Return the scores of the runs, and a sentence on which run is better."""
+    for run in runs:
         if not read_scores(run):
             return [], f"{run.run_id[:8]} has no score"
     try:
-        digest = choose_identity([one, other], None)
+        digest = choose_identity(runs, None)
     except RequestError as mixed:
         return [], mixed.faults[0].problem
-    a, b = read_scores(one)[digest], read_scores(other)[digest]
-    scores = [
-        (metric.score, metric.show(a[metric.score]), metric.show(b[metric.score]))
+    all_scores = [read_scores(run)[digest] for run in runs]
+    lines = [
+        ScoreLine(metric.score, show_scores(metric, all_scores))
         for metric in METRICS.values()
         if metric.name.startswith(OWN) and metric.logged != "start"
-        if metric.score in a and metric.score in b
+        if sum(metric.score in each for each in all_scores) > 1
     ]
-    stopped = [run for run in (one, other) if run.outcome != "complete"]
+    stopped = [run for run in runs if run.outcome != "complete"]
     if stopped:
         ends = ", ".join(f"{run.run_id[:8]} is {run.outcome or 'unfinished'}" for run in stopped)
-        return scores, f"not ranked, since not both runs are complete: {ends}"
-    return scores, describe_better(one, other, a["fcd"], b["fcd"])
+        which = "both" if len(runs) == 2 else "all"
+        return lines, f"not ranked, since not {which} runs are complete: {ends}"
+    fcds = [each["fcd"] for each in all_scores]
+    return lines, describe_better(runs, fcds) if len(runs) == 2 else describe_order(fcds)
 
 
-def describe_better(one: LoggedRun, other: LoggedRun, score: float, rival: float) -> str:
-    """Return a sentence that says which of two scores is better, or that they are tied."""
-    noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
+def show_scores(metric: Metric, all_scores: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+    """Return a score of each run as text, with its difference from that of the first run."""
+    first, *others = (scores.get(metric.score) for scores in all_scores)
+    shown = [
+        "" if value is None else f"{metric.show(value)}{describe_change(metric, first, value)}"
+        for value in others
+    ]
+    return ("" if first is None else metric.show(first), *shown)
+
+
+def describe_change(metric: Metric, first: float | None, value: float) -> str:
+    """Return the change from the first run as text, with whether it is better, worse or tied."""
+    if first is None:
+        return ""
+    if value == first:
+        return " (equal)"
+    share = compute_share(first, value)
+    signed = f"{math.copysign(share, value - first):+.1%}"
+    if metric.score in OF_KNOWN_NOISE and is_tied(first, value):
+        return f" ({signed}, tied)"
+    better = {"lower": value < first, "higher": value > first}.get(metric.better)
+    word = "" if better is None else ", better" if better else ", worse"
+    return f" ({signed}{word})"
+
+
+def compute_share(score: float, rival: float) -> float:
+    """Return the difference of two scores as a share of their mean size."""
+    return abs(score - rival) / ((abs(score) + abs(rival)) / 2)
+
+
+def describe_order(fcds: Sequence[float]) -> str:
+    """Return the order of some complete runs by their fcd, with their ranks."""
+    ordered = sorted(zip(fcds, LETTERS, strict=False))
+    ranks = rank_tied([fcd for fcd, _ in ordered])
+    places = (
+        f"{rank} {letter} ({fcd:.2f})" for rank, (fcd, letter) in zip(ranks, ordered, strict=True)
+    )
+    return f"ranked by fcd: {', '.join(places)}; = marks ties"
+
+
+def describe_better(runs: Sequence[LoggedRun], fcds: Sequence[float]) -> str:
+    """Return a sentence that says which of two runs is better, or that they are tied."""
+    score, rival = fcds
     if score == rival:
         return f"equal: both have fcd {score:.2f}"
-    better = one if score < rival else other
-    share = abs(score - rival) / ((abs(score) + abs(rival)) / 2)
+    better = runs[0] if score < rival else runs[1]
+    share = compute_share(score, rival)
     if is_tied(score, rival):
-        return f"tied: the fcd differs by {share:.1%}, within the {noise} of two seeds"
-    return f"{better.run_id[:8]} is better: the fcd differs by {share:.1%}, more than {noise}"
+        return f"tied: the fcd differs by {share:.1%}, within the {NOISE} of two seeds"
+    return f"{better.run_id[:8]} is better: the fcd differs by {share:.1%}, more than {NOISE}"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from dcgan_sweeps.metrics import METRICS, OWN, Metric
+from dcgan_sweeps.metrics import METRICS, OWN, SCORE, Metric
 from dcgan_sweeps.reporting.leaderboard import Board, Row
 from dcgan_sweeps.terminal import (
     as_cell,
@@ -49,17 +49,41 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "state": lambda row: "" if row.run.outcome == "complete" else row.run.outcome or "unfinished",
 }
 LEFT = ("rank", "run", "name")  # aligned to the left; all others to the right
+FIRST, NAMES = ("rank", METRICS[SCORE].short), ("run", "name")  # before and after the parameters
+LEGEND = {
+    "+-": "standard error of fcd due to the choice of latents",
+    "share": "fcd on a scale from real images (0%) to noise (100%)",
+    "repeats": "runs of the same configuration",
+    "time": "from start to end of the run",
+}
+
+
+def name_params(board: Board) -> dict[str, str]:
+    """Return {parameter that varies: its heading}, the last part of it where that is unique."""
+    others = {key for row in board.rows for key in row.run.params} - {*board.varied}
+    leaves = (key.rpartition(".")[2] for key in others)
+    return shorten_keys(board.varied, taken=[*COLUMNS, *leaves])
 
 
 def make_columns(board: Board) -> dict[str, list[str]]:
-    """Return {column: texts of all rows}; parameters that vary come after the names."""
+    """Return {column: texts of all rows}: rank, score, parameters that vary, names, the others."""
     cells = {name: [show(row) for row in board.rows] for name, show in COLUMNS.items()}
     shown = {name: texts for name, texts in cells.items() if any(texts)}
     varied = {
-        heading: [shorten_value(row.run.params.get(key, "")) for row in board.rows]
-        for key, heading in shorten_keys(board.varied, taken=COLUMNS).items()
+        heading: [shorten_value(row.params.get(key, "")) for row in board.rows]
+        for key, heading in name_params(board).items()
     }
-    return {**{name: shown[name] for name in LEFT if name in shown}, **varied, **shown}
+    pick = partial(_pick, shown)
+    return {**pick(FIRST), **varied, **pick(NAMES), **shown}
+
+
+def _pick(columns: Mapping[str, list[str]], names: Sequence[str]) -> dict[str, list[str]]:
+    return {name: columns[name] for name in names if name in columns}
+
+
+def make_legend(columns: Iterable[str]) -> str:
+    """Return a line that explains those of these columns that need it, "" if none does."""
+    return "; ".join(f"{name}: {LEGEND[name]}" for name in columns if name in LEGEND)
 
 
 def make_board_table(board: Board) -> Table:

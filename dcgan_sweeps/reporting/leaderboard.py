@@ -17,10 +17,17 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.runs.filters import Filter, meets, refuse_unknown
-from dcgan_sweeps.runs.logged_run import PAGE, LoggedRun, find_newest_scored, read_pages
+from dcgan_sweeps.runs.logged_run import (
+    PAGE,
+    LoggedRun,
+    find_newest_scored,
+    find_runs,
+    read_pages,
+)
 from dcgan_sweeps.runs.scores import choose_identity, describe_identities, read_scores
 from dcgan_sweeps.scoring.noise import rank_tied
 from dcgan_sweeps.terminal import track
+from dcgan_sweeps.tracking.documents import parse_mapping
 from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 from dcgan_sweeps.tracking.store import Client
 
@@ -29,6 +36,7 @@ FEWEST = 100  # runs read at least, so that repeats of a run are counted
 LARGEST_PAGE = 10_000  # runs in one query; MLflow's limit is five times as high
 MOST_NAMED = 20  # experiments in a message
 PLACES = {"complete": 0, "pruned": 1}  # order of the outcomes; all others come last
+ONLY_IF = "study.only_if"  # param of a study's parent run
 COMPLETE = "tags.outcome = 'complete'"
 
 
@@ -50,6 +58,12 @@ class Row:
     run: LoggedRun
     scores: Mapping[str, float]  # of the board's identity; the last ones of a stopped run
     repeats: int = 1  # runs of the same configuration, this one included
+    inactive: frozenset[str] = frozenset()  # parameters that have no effect in this run
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters that have an effect."""
+        return {key: text for key, text in self.run.params.items() if key not in self.inactive}
 
     @property
     def score(self) -> float | None:
@@ -152,6 +166,48 @@ def find_varied(runs: Sequence[LoggedRun]) -> tuple[str, ...]:
     """Return the parameters that differ between these runs and can change a result."""
     differing = find_differing(runs)
     return tuple(key for key in differing if is_hashed(key) and not key.startswith(NOT_VARIED))
+
+
+def mark_inactive(board: Board, conditions: Mapping[str, Mapping[str, str]]) -> Board:
+    """Return the board with the parameters marked that have no effect in a trial.
+
+    `conditions` is {study: {parameter: "other_key=value,value"}}, as hydra.sweeper.only_if.
+    """
+    rows = [
+        dataclasses.replace(
+            row, inactive=_find_inactive(row.run, conditions.get(row.run.tags.get(STUDY, ""), {}))
+        )
+        for row in board.rows
+    ]
+    return dataclasses.replace(board, rows=tuple(rows))
+
+
+def _find_inactive(run: LoggedRun, conditions: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(key for key, text in conditions.items() if not _holds(run, text))
+
+
+def _holds(run: LoggedRun, condition: str) -> bool:
+    key, _, values = condition.partition("=")
+    logged = run.params.get(key)
+    if logged is None:  # a group, of which the params have only the keys
+        return True
+    allowed = [value.strip().strip("'\"") for value in values.split(",")]
+    return any(
+        Filter(key, "=", "None" if value == "null" else value).is_met(run) for value in allowed
+    )
+
+
+def read_conditions(client: Client, experiment: str) -> dict[str, dict[str, str]]:
+    """Return {study: its hydra.sweeper.only_if} of the studies of an experiment that have one."""
+    parents = find_runs(client, experiment, f"params.`{ONLY_IF}` != '{{}}'")
+    found = {}
+    for parent in parents:
+        text = parent.params[ONLY_IF]
+        found[parent.tags.get(STUDY, "")] = parse_mapping(text, f"{ONLY_IF} of {parent.run_id}")
+    return {
+        study: {str(key): str(value) for key, value in each.items()}
+        for study, each in found.items()
+    }
 
 
 def find_differing(runs: Sequence[LoggedRun]) -> list[str]:

@@ -8,80 +8,123 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dcgan_sweeps.metrics import METRICS, SCORE
-from dcgan_sweeps.reporting.export import COLUMNS, LEFT, make_columns
-from dcgan_sweeps.reporting.figures import draw_figures
+from dcgan_sweeps.reporting.export import LEFT, make_columns, make_legend, name_params
+from dcgan_sweeps.reporting.figures import (
+    SCORE_AXIS,
+    make_axis,
+    make_figures,
+    name_outcome,
+    read_trials,
+)
 from dcgan_sweeps.reporting.leaderboard import Board, Row, find_differing
-from dcgan_sweeps.reporting.media import Media, describe_media, read_media
+from dcgan_sweeps.reporting.media import Media, describe_media, fit_media, read_media
 from dcgan_sweeps.reporting.page import render_page
-from dcgan_sweeps.runs.filters import as_number
-from dcgan_sweeps.terminal import format_duration, shorten_keys, track
+from dcgan_sweeps.runs.filters import as_number, find_short_names, list_headings
+from dcgan_sweeps.terminal import format_duration, track
 from dcgan_sweeps.tracking.store import Client
 
 REPRODUCE = ("python", "-m", "dcgan_sweeps.reproduce")
-GIFS = 10  # best runs with their GIF, which is larger than all other media of a run
-MOST_MEDIA = 100  # best runs with curves and samples; each adds about 100 KB to the page
+GIFS = 1  # best runs with their GIF, which is larger than all other media of a run
+MOST_MEDIA = 60  # best runs with curves and their last grid; each adds 15 to 30 KB to the page
+MOST_BYTES = 550_000  # of pictures, unless the last grids alone have more; base64 adds a third
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:
     """Return {run id: media} of the best runs."""
     best = track(board.rows[:MOST_MEDIA], "runs with curves and samples read")
-    return {
+    found = {
         row.run.run_id: read_media(client, row.run, with_gif=index < GIFS)
         for index, row in enumerate(best)
     }
+    return fit_media(found, MOST_BYTES)
 
 
 def render_board(
     title: str, board: Board, all_media: Mapping[str, Media], place: Sequence[str] = ()
 ) -> str:
     """Return the page of a board; `place` are the options that select its store in a command."""
-    figures, params = draw_figures(board, all_media)
-    keys = find_differing([row.run for row in board.rows])
-    differing = [*dict.fromkeys([*board.varied, *keys])]  # first those that can change a result
+    figures, params = make_figures(board, all_media)
+    trials = read_trials(board)
+    runs = [row.run for row in board.rows]
+    differing = [*dict.fromkeys([*board.varied, *find_differing(runs)])]  # decisive ones first
     columns = make_columns(board)
-    first = board.rows[0].run.params if board.rows else {}
+    first = runs[0].params if runs else {}
+    keys = {heading: key for key, heading in name_params(board).items()}
+    headings = list_headings(runs, board.varied)
+    scales = {key: make_axis(key, space) for key, space in trials.spaces.items()}
     content = {
         "columns": list(columns),
         "left": [*LEFT, "state"],
         "rows": [
-            describe_row(row, dict(zip(columns, cells, strict=True)), differing)
+            describe_row(row, dict(zip(columns, cells, strict=True)), differing, keys)
             | {"command": shlex.join([*REPRODUCE, row.run.run_id, *place])}
+            | {"style": name_outcome(row.run) + " best" * (row.run.run_id == trials.best)}
             for row, cells in zip(board.rows, zip(*columns.values(), strict=True), strict=True)
         ],
         "common": {key: value for key, value in first.items() if key not in differing},
         "params": params,
-        "keys": [*differing, "outcome", SCORE, "wall_s"],
+        "score": METRICS[SCORE].short,
+        "scales": {**scales, METRICS[SCORE].short: SCORE_AXIS},
+        "keys": [*headings, *differing],
+        "headings": headings,
+        "names": find_short_names(runs),
         "media": {run_id: describe_media(each) for run_id, each in all_media.items()},
         "figures": figures,
     }
-    summary = summarize(board, len(all_media))
-    tied = any(row.rank.endswith("=") for row in board.rows)
-    return render_page("report", title, content, figures=figures, summary=summary, tied=tied)
+    return render_page(
+        "report",
+        title,
+        content,
+        figures=figures,
+        summary=summarize(board, len(all_media)),
+        legend=describe_columns(board, columns),
+        columns=len(columns),
+    )
 
 
-def describe_row(row: Row, cells: Mapping[str, str], differing: list[str]) -> dict[str, Any]:
-    """Return a row as the script of the page reads it."""
+def describe_columns(board: Board, columns: Iterable[str]) -> str:
+    """Return a line on the columns and on ties."""
+    tied = "= marks tied scores; " if any(row.rank.endswith("=") for row in board.rows) else ""
+    return tied + make_legend(columns)
+
+
+def describe_row(
+    row: Row, cells: Mapping[str, str], differing: Sequence[str], keys: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a row as the script of the page reads it; `keys` is {heading: parameter}."""
     run = row.run
     known = {"outcome": run.outcome, SCORE: row.score, "wall_s": run.wall_s}
     facts = {**run.tags, "name": run.name, "run_id": run.run_id, **known, **run.metrics}
-    keys = {heading: key for key, heading in shorten_keys(differing, taken=COLUMNS).items()}
-    sort = {name: as_sort_key(run.params.get(keys.get(name, ""), x)) for name, x in cells.items()}
+    sort = {name: as_sort_key(row.params.get(keys.get(name, ""), x)) for name, x in cells.items()}
     exact = {"run": run.run_id, "name": row.name, "fcd": row.score, "time": run.wall_s}
     return {
         "id": run.run_id,
         "name": row.name,
         "rank": row.rank,
         "outcome": run.outcome,
+        "score": row.score,
+        "title": describe_mark(row),
         "cells": cells,
         "sort": {**sort, **exact},
-        "params": {key: run.params[key] for key in differing if key in run.params},
+        "params": {key: row.params[key] for key in differing if key in row.params},
         "facts": {key: value for key, value in facts.items() if is_shown(value)},
         "summary": describe_run(row),
     }
+
+
+def describe_mark(row: Row) -> str:
+    """Return the name, score, outcome and time of a run, for its marks in the figures."""
+    parts = [
+        row.name,
+        "" if row.score is None else f"{METRICS[SCORE].short} {METRICS[SCORE].show(row.score)}",
+        row.run.outcome or "unfinished",
+        "" if row.run.wall_s is None else format_duration(row.run.wall_s),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def is_shown(value: float | str | None) -> bool:

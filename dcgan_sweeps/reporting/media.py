@@ -6,6 +6,7 @@ media.curves["score/fcd"], media.grids[10]
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from dcgan_sweeps.tracking.documents import LARGEST_TEXT
 from dcgan_sweeps.tracking.store import Client
 
 GIF = "samples/progress.gif"
-POINTS = 300  # of a curve; a plot cannot show more
+POINTS = 100  # of a curve; more would make a page of many runs heavy
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,28 @@ def read_media(client: Client, run: LoggedRun, *, with_gif: bool = False) -> Med
     grids = read_pictures(client, run.run_id, "samples")
     gif = read_file(client, run.run_id, GIF, LARGEST_TEXT) if with_gif else None
     return Media(run, curves, grids, gif)
+
+
+def fit_media(all_media: Mapping[str, Media], most: int) -> dict[str, Media]:
+    """Return the media of the runs, best first, with pictures of about `most` bytes in all.
+
+    The last grid of each run is always kept. The GIFs and the earlier grids of the best runs fill
+    what is left.
+    """
+    left = most - sum(len(grid) for each in all_media.values() for grid in _last(each).values())
+    fitted = {}
+    for run_id, media in all_media.items():
+        gif = media.gif if media.gif and len(media.gif) <= left else None
+        left -= len(gif or b"")
+        earlier = sum(map(len, media.grids.values())) - sum(map(len, _last(media).values()))
+        grids = media.grids if earlier <= left else _last(media)
+        left -= earlier if grids is media.grids else 0
+        fitted[run_id] = dataclasses.replace(media, gif=gif, grids=grids)
+    return fitted
+
+
+def _last(media: Media) -> dict[int, bytes]:
+    return {max(media.grids): media.grids[max(media.grids)]} if media.grids else {}
 
 
 def describe_media(media: Media) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Converts logged runs to an Optuna study, for Optuna's plots and parameter importances.
+"""Converts logged runs to an Optuna study, for its parameter importances.
 
-    study = as_study(rows, ("optimizer.lr", "model.dropout"))
+    rows = choose_scored(board.rows)
+    study = as_study(rows, {"optimizer.lr": choose_distribution(["1e-4", "1e-2"])})
     compute_importances(study, seed=0)["optimizer.lr"]
 
 The study is made from the logged runs and not read from its own storage. A report thus needs the
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -30,33 +32,34 @@ from dcgan_sweeps.runs.filters import as_number
 INT = re.compile(r"[+-]?[0-9]+")
 SMALLEST, LARGEST = 1e-30, 1e30  # beyond these, plots and importances overflow
 LARGEST_INT = 2**53  # above this, a float is not exact
-LOG_RATIO = 10  # positive values that span a larger ratio have a logarithmic axis
+LOG_RATIO = 10  # only positive values that span a larger ratio have a logarithmic axis
+LOG_MEDIAN = 0.35  # and only where half of them are in this part of the range from below
 
 
-def as_study(rows: Sequence[Row], params: Sequence[str]) -> optuna.Study:
-    """Return an in-memory study of the rows that have a score, in the order of their start.
+def choose_scored(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that have a score which can be drawn, in the order of their start."""
+    scored = [row for row in rows if row.score is not None and _can_be_drawn(row.score)]
+    return sorted(scored, key=lambda row: row.run.start_ms)
+
+
+def as_study(rows: Sequence[Row], spaces: Mapping[str, BaseDistribution]) -> optuna.Study:
+    """Return an in-memory study of rows with a score; `spaces` has the range of each parameter.
 
     A run that is not complete counts as pruned, with its last score.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    scored = [row for row in rows if row.score is not None and _can_be_drawn(row.score)]
-    scored.sort(key=lambda row: row.run.start_ms)
-    found = {
-        key: choose_distribution([row.run.params.get(key) for row in scored]) for key in params
-    }
-    spaces = {key: space for key, space in found.items() if space is not None}
     study = optuna.create_study(direction="minimize")
-    study.add_trials([as_trial(row, spaces) for row in scored])
+    study.add_trials([as_trial(row, spaces) for row in rows])
     return study
 
 
-def as_trial(row: Row, spaces: dict[str, BaseDistribution]) -> FrozenTrial:
+def as_trial(row: Row, spaces: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """Return the Optuna trial of a run, with the parameters that the run has."""
     kinds: dict[type, Callable[[str], Any]] = {IntDistribution: int, FloatDistribution: float}
     params = {
-        key: kinds.get(type(space), str)(row.run.params[key])
+        key: kinds.get(type(space), str)(row.params[key])
         for key, space in spaces.items()
-        if key in row.run.params
+        if key in row.params
     }
     is_complete = row.run.outcome == "complete"
     return create_trial(
@@ -79,7 +82,8 @@ def choose_distribution(texts: Sequence[str | None]) -> BaseDistribution | None:
     low, high = min(values, default=0.0), max(values, default=0.0)
     if len(values) < len(known) or not all(map(_can_be_drawn, values)):
         return CategoricalDistribution(sorted(set(known)))
-    is_log = low > 0 and high / low > LOG_RATIO
+    middle = statistics.median_low(values)
+    is_log = low > 0 and high / low > LOG_RATIO and middle - low < LOG_MEDIAN * (high - low)
     if max(-low, high) <= LARGEST_INT and all(INT.fullmatch(text) for text in known):
         return IntDistribution(int(low), int(high), log=is_log)
     return FloatDistribution(low, high, log=is_log)

@@ -68,14 +68,11 @@ def spell_out(value: Any) -> Any:
 
 def render_page(name: str, title: str, content: Mapping[str, Any], **values: Any) -> str:
     """Return the page of template `name`; `content` is the data of its script."""
-    from plotly.offline import get_plotlyjs
-
     axes = {metric.name: metric.axis for metric in CURVES}
     template = find_templates().get_template(f"{name}{ENDING}.j2")
     return template.render(
         title=title,
         name=name,
-        plotly=Markup(get_plotlyjs()),
         content=as_script({"figures": {}, "axes": axes, **content}),
         command=mask_secrets(shlex.join(["python", "-m", f"dcgan_sweeps.{name}", *sys.argv[1:]])),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

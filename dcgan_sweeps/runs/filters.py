@@ -16,17 +16,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.metrics import METRICS, OWN
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.terminal import NUMBER
 
-FORM = re.compile(r"\s*(?P<key>[\w./-]+)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*")
+FORM = re.compile(r"\s*(?P<key>[\w./+-]+)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*")
 ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-ALLOWED = 'a parameter or metric, one of < <= > >= = !=, and a value, as in "optimizer.lr < 1e-3"'
+# Headings of the leaderboard, and what they stand for.
+HEADINGS = {
+    **{each.short: name for name, each in METRICS.items() if each.short and name.startswith(OWN)},
+    "run": "run_id",
+    "state": "outcome",
+    "time": "wall_s",
+}
+ALLOWED = 'a parameter or metric, one of < <= > >= = !=, and a value, as in "lr < 1e-3"'
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,25 @@ def meets(run: LoggedRun, filters: Sequence[Filter]) -> bool:
     return all(each.is_met(run) for each in filters)
 
 
-def find_value(run: LoggedRun, key: str) -> str | None:
-    """Return a run's parameter, metric, attribute or tag of that name, None if it has none."""
+def find_value(run: LoggedRun, name: str) -> str | None:
+    """Return a run's parameter, metric, attribute or tag of that name, None if it has none.
+
+    A name is a key, or a heading of the leaderboard, such as "lr" and "fcd".
+    """
+    found = find_keys(run, name)
+    return _read_key(run, found[0]) if len(found) == 1 else None
+
+
+def find_keys(run: LoggedRun, name: str) -> list[str]:
+    """Return the keys of a run that a name can stand for: itself, if it is one."""
+    if _read_key(run, name) is not None:
+        return [name]
+    if name in HEADINGS:
+        return [key for key in [HEADINGS[name]] if _read_key(run, key) is not None]
+    return [key for key in run.params if key.endswith(f".{name}")]
+
+
+def _read_key(run: LoggedRun, key: str) -> str | None:
     attributes = {"name": run.name, "status": run.status, "outcome": run.outcome}
     attributes |= {"run_id": run.run_id, "wall_s": "" if run.wall_s is None else str(run.wall_s)}
     for values in (run.params, run.metrics, attributes, run.tags):
@@ -94,14 +119,52 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def find_short_names(runs: Sequence[LoggedRun]) -> dict[str, list[str]]:
+    """Return {heading or last part of a parameter: the keys that it can stand for}."""
+    names = {heading: [key] for heading, key in HEADINGS.items()}
+    for key in dict.fromkeys(key for run in runs for key in run.params):
+        leaf = key.rpartition(".")[2]
+        if leaf != key and leaf not in HEADINGS:
+            names.setdefault(leaf, []).append(key)
+    return names
+
+
+def list_headings(runs: Sequence[LoggedRun], varied: Sequence[str]) -> list[str]:
+    """Return the names that a filter on these runs can use: headings, and parameters that vary."""
+    names = find_short_names(runs)
+    leaves = [key.rpartition(".")[2] for key in varied]
+    params = [
+        leaf if len(names.get(leaf, ())) == 1 else key
+        for key, leaf in zip(varied, leaves, strict=True)
+    ]
+    known = [name for name, key in HEADINGS.items() if any(_read_key(run, key) for run in runs)]
+    return [*params, *known]
+
+
 def refuse_unknown(filters: Sequence[Filter], runs: Sequence[LoggedRun]) -> None:
-    """Raise RequestError, which suggests a similar name, for a key that none of the runs has."""
-    names = {name for run in runs for name in (*run.params, *run.metrics, *run.tags)}
+    """Raise RequestError for a name that stands for nothing that a run has, or for several keys."""
+    if not runs:
+        return
     faults = []
-    for key in (each.key for each in filters):
-        if runs and all(find_value(run, key) is None for run in runs):
-            close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            faults.append(Fault("--where", f"no run has {key}{hint}"))
+    for name in (each.key for each in filters):
+        found = {key for run in runs for key in find_keys(run, name)}
+        if len(found) > 1:
+            faults.append(Fault("--where", f"got {name}; allowed: {' or '.join(sorted(found))}"))
+        elif not found:
+            faults.append(Fault("--where", describe_unknown(name, runs)))
     if faults:
         raise RequestError(faults)
+
+
+def describe_unknown(name: str, runs: Sequence[LoggedRun]) -> str:
+    """Return a sentence on a name that no run has, with a similar one and the allowed ones."""
+    known = {key for run in runs for key in (*run.params, *run.metrics, *run.tags)}
+    close = difflib.get_close_matches(name, [*known, *find_short_names(runs)], n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        for key, text in run.params.items():
+            values.setdefault(key, set()).add(text)
+    varied = [key for key, texts in values.items() if len(texts) > 1 and "." in key]
+    allowed = ", ".join(list_headings(runs, varied))
+    return f"no run has {name}{hint}; allowed: {allowed}, or any key of the configuration"

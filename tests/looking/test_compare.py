@@ -27,10 +27,11 @@ def test_a_run_is_the_same_as_itself(gallery, pair):
 
 
 def test_grids_are_side_by_side_at_a_step(gallery, pair, tmp_path, open_page, errors, keep):
-    path = tmp_path / "pair.html"
-    gallery.do("compare", *pair, "--step", "1", "--html", str(path))
+    path = tmp_path / "three.html"
+    printed = gallery.do("compare", *pair, pair[0], "--step", "1", "--html", str(path))
+    assert "ranked by fcd: 1" in printed
     page = open_page(path.as_uri())
-    pictures = [page.locator(f"#grid-{side}") for side in (0, 1)]
+    pictures = [page.locator(f"#grid-{side}") for side in (0, 1, 2)]
     assert page.locator("#shown").inner_text() == "1"
     first = [picture.get_attribute("src") for picture in pictures]
     assert first[0] != first[1]
@@ -38,8 +39,8 @@ def test_grids_are_side_by_side_at_a_step(gallery, pair, tmp_path, open_page, er
     assert page.locator("#shown").inner_text() == "2"
     assert [picture.get_attribute("src") for picture in pictures] != first
     boxes = [picture.bounding_box() for picture in pictures]
-    assert boxes[0]["y"] == boxes[1]["y"]
-    page.locator('[data-curve="score/fcd"] .main-svg').first.wait_for()
+    assert boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+    assert page.locator('[data-curve="score/fcd"] polyline').count() == 3
     keep(page, "compare", full_page=True)
     assert errors == []
 

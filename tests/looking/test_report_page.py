@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+
 import pytest
 from gallery import TRIALS
+from logged_runs import make_run
 from PIL import Image
+
+from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.reporting.leaderboard_page import render_board
+from dcgan_sweeps.reporting.media import Media
 
 pytestmark = pytest.mark.slow
 
-FIGURES = ("history", "epochs", "importances", "parallel", "slices", "contour", "timeline")
+FIGURES = ("history", "epochs", "importances", "parallel", "slices", "timeline")
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +26,14 @@ def address(gallery, tmp_path_factory):
     return path.as_uri()
 
 
-def scroll_through(page):
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 400):
-        page.evaluate(f"scrollTo(0, {top})")
-        page.wait_for_timeout(50)
-
-
 def test_every_trial_is_listed_and_every_figure_drawn(address, open_page, errors, keep):
     page = open_page(address)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     assert page.locator("#leaderboard tbody tr").count() == TRIALS
-    scroll_through(page)
-    for name in FIGURES:
-        page.locator(f'[data-figure="{name}"] .main-svg').first.wait_for()
+    drawn = page.locator("[data-figure]:has(svg .mark)")
+    assert drawn.evaluate_all("all => all.map((each) => each.dataset.figure)") == [*FIGURES]
+    assert drawn.locator(".mark.best").count() >= 3  # the best trial stands out
     keep(page, "report_whole", full_page=True)
     assert errors == []
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == []
@@ -46,8 +47,10 @@ def test_a_filter_selects_rows_and_atlas_and_a_wrong_one_is_named(address, open_
     assert page.locator("#atlas img").count() == pruned
     assert page.locator("#shown").inner_text() == f"{pruned} of {TRIALS}"
     page.fill("#where", "optimizer.rate < 1")
-    assert page.locator("#shown").inner_text() == "no run has the key optimizer.rate"
+    assert page.locator("#shown").inner_text().startswith("no run has optimizer.rate; allowed: ")
     assert page.locator("#where").get_attribute("aria-invalid") == "true"
+    page.fill("#where", "lr > 0 and fcd > 0")  # headings of the table
+    assert page.locator("#shown").inner_text() == f"{TRIALS} of {TRIALS}"
     assert errors == []
 
 
@@ -65,20 +68,62 @@ def test_a_heading_sorts_as_numbers_and_again_the_other_way(address, open_page):
     assert read() == sorted(read(), reverse=True)
 
 
-def test_the_atlas_lays_all_grids_out_over_two_parameters(address, open_page, errors, keep):
+def test_the_atlas_of_a_search_places_each_grid_by_two_parameters(
+    gallery, address, open_page, errors, keep
+):
     page = open_page(address)
-    page.select_option("#across", "optimizer.lr")
-    page.select_option("#down", "model.dropout")
+    assert page.locator("#across").input_value() == "optimizer.lr"
+    page.select_option("#up", "model.dropout")
     assert page.locator("#atlas img").count() == TRIALS
     loaded = page.locator("#atlas img").first.evaluate("image => image.decode().then(() => true)")
     assert loaded
-    # Left to right, as the headings say.
-    rates = page.locator("#atlas thead th").all_inner_texts()[1:]
-    starts = [float(text.split(" to ")[0]) for text in rates]
-    assert starts == sorted(starts)
+    lefts = {
+        button.get_attribute("data-run"): button.bounding_box()["x"]
+        for button in page.locator("#atlas .thumbnail").all()
+    }
+    rates = {run.run_id: float(run.params["optimizer.lr"]) for run in gallery.trials}
+    assert min(lefts, key=lefts.get) == min(rates, key=rates.get)
+    assert max(lefts, key=lefts.get) == max(rates, key=rates.get)
+    last = page.locator("#atlas .thumbnail").last
+    last.focus()
+    assert last.evaluate("button => getComputedStyle(button).zIndex") == "1000"
     page.locator("#atlas").scroll_into_view_if_needed()
     keep(page, "report_atlas")
     assert errors == []
+
+
+def test_the_atlas_of_a_grid_is_a_table(open_page, errors, keep, tmp_path):
+    grid = itertools.product(["1e-4", "2e-4", "1e-3"], ["0.1", "0.3"])
+    runs = [
+        make_run(n, 30.0 + 9 * n, optimizer__lr=lr, model__dropout=dropout)
+        for n, (lr, dropout) in enumerate(grid)
+    ]
+    picture = io.BytesIO()
+    Image.new("L", (60, 60), 128).save(picture, "webp")
+    media = {run.run_id: Media(run, {}, {1: picture.getvalue()}) for run in runs}
+    path = tmp_path / "grid.html"
+    path.write_text(render_board("grid", rank_runs(runs, Choice()), media))
+    page = open_page(path.as_uri(), width=390)
+    assert page.locator("#atlas thead th").all_inner_texts()[1:] == ["1e-4", "2e-4", "1e-3"]
+    assert page.locator("#atlas tbody th").all_inner_texts() == ["0.3", "0.1"]
+    assert page.locator("#atlas td:has(.thumbnail)").count() == len(runs)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keep(page, "report_grid_phone", full_page=True)
+    assert errors == []
+
+
+def test_a_page_prints_whole_on_light_paper(address, open_page, keep, tmp_path):
+    page = open_page(address, scheme="dark")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    cut = "all => all.filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert page.locator(".wide, .scatter").evaluate_all(cut) == 0
+    assert not page.locator("#theme, #where, #across, .screen").filter(visible=True).count()
+    assert page.locator("[data-figure] svg .mark").first.is_visible()
+    keep(page, "report_print", full_page=True)
 
 
 def test_a_trial_opens_with_its_curves_grids_and_command(gallery, address, open_page, errors, keep):
@@ -94,7 +139,7 @@ def test_a_trial_opens_with_its_curves_grids_and_command(gallery, address, open_
     assert picture.get_attribute("src") != last
     assert "after epoch 1 of 2" in page.locator("#samples figcaption").inner_text()
     for plot in ("#run-scores", "#run-losses"):
-        page.locator(f"{plot} .main-svg").first.wait_for()
+        page.locator(f"{plot} svg .mark").first.wait_for()
     assert "optimizer.lr" in page.locator("#run-varied").inner_text()
     keep(page, "report_trial")
     page.keyboard.press("Escape")
@@ -127,9 +172,10 @@ def test_playing_goes_through_the_epochs_as_the_gif_does(address, open_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_nothing_sticks_out(address, open_page, errors, keep, scheme):
     page = open_page(address, width=390, height=800, scheme=scheme)
-    scroll_through(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.evaluate("scrollTo(0, 0)")
+    page.locator("#leaderboard .wide").evaluate("table => { table.scrollLeft = 500; }")
+    score = page.locator('th[data-column="fcd"]').bounding_box()
+    assert 0 < score["x"] < score["x"] + score["width"] < 200  # beside the rank, always in sight
     keep(page, f"report_phone_{scheme}")
     page.locator("#atlas button").first.click()
     assert page.locator("#run").bounding_box()["width"] <= 390

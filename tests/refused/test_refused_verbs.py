@@ -97,9 +97,10 @@ REPORT = [
     ([f"--html={'x' * 300}.html"], ["--html: got "]),
 ]
 COMPARE = [
-    ([], ["the following arguments are required: A, B"]),
-    (["ONE_RUN"], ["the following arguments are required: B"]),
-    (["ONE_RUN", "OTHER_RUN", "nonsense"], ["unrecognized arguments: nonsense"]),
+    ([], ["RUN: got 0 runs; allowed: 2 to 6"]),
+    (["ONE_RUN"], ["RUN: got 1 runs; allowed: 2 to 6"]),
+    (["ONE_RUN"] * 7, ["RUN: got 7 runs; allowed: 2 to 6"]),
+    (["ONE_RUN", "OTHER_RUN", "nonsense"], ["C: got nonsense"]),
     (["nonsense", "ffffffff"], ["A: got nonsense", "B: got ffffffff"]),
     (["ONE_RUN", "study:blank"], ["B: got study:blank; none of its trials has a score"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=3"], ["--step: got 3; allowed: none, since these"]),

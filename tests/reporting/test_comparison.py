@@ -5,13 +5,19 @@ import dataclasses
 import pytest
 from logged_runs import make_run
 
-from dcgan_sweeps.reporting.comparison import compare_config, compare_scores
+from dcgan_sweeps.metrics import METRICS
+from dcgan_sweeps.reporting.comparison import (
+    compare_config,
+    compare_provenance,
+    compare_scores,
+    describe_change,
+)
 
 
 def test_keys_that_can_change_a_result_come_first():
     one = {"tracking.dir": "a", "optimizer.lr": "1e-3", "seed": "0", "config_hash": "x"}
     other = {"tracking.dir": "b", "optimizer.lr": "2e-3", "seed": "0", "config_hash": "y"}
-    changes = compare_config(one, other)
+    changes = compare_config([one, other])
     assert [(each.fact, each.decisive) for each in changes] == [
         ("optimizer.lr", True),
         ("tracking.dir", False),
@@ -19,8 +25,8 @@ def test_keys_that_can_change_a_result_come_first():
 
 
 def test_a_key_that_one_run_lacks_is_told():
-    (change,) = compare_config({"model.dropout": "0.3"}, {})
-    assert (change.expected, change.got) == ("0.3", "")
+    (change,) = compare_config([{"model.dropout": "0.3"}, {}])
+    assert change.values == ("0.3", "")
 
 
 @pytest.mark.parametrize(
@@ -32,12 +38,40 @@ def test_a_key_that_one_run_lacks_is_told():
     ],
 )
 def test_scores_are_tied_within_the_noise(fcd, verdict):
-    assert compare_scores(make_run(1, 30.0), make_run(2, fcd))[1] == verdict
+    assert compare_scores([make_run(1, 30.0), make_run(2, fcd)])[1] == verdict
 
 
 def test_scores_of_two_identities_are_not_compared():
     other = make_run(2, 30.0)
     other = dataclasses.replace(other, params={**other.params, "score.identity": "b" * 16})
-    scores, verdict = compare_scores(make_run(1, 30.0), other)
+    scores, verdict = compare_scores([make_run(1, 30.0), other])
     assert scores == []
     assert verdict.startswith("scores of 2 identities cannot be compared")
+
+
+def test_three_runs_have_a_column_each_with_the_difference_from_the_first():
+    runs = [make_run(n, fcd) for n, fcd in enumerate([30.0, 31.0, 60.0])]
+    scores, verdict = compare_scores(runs)
+    assert scores[0].name == "fcd"
+    assert scores[0].texts == ("30.00", "31.00 (+3.3%, tied)", "60.00 (+66.7%, worse)")
+    assert verdict == "ranked by fcd: 1= A (30.00), 1= B (31.00), 3 C (60.00); = marks ties"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("score/fcd", 45.0, " (-75.9%, better)"),
+        ("score/recall", 45.0, " (-75.9%, worse)"),
+        ("score/recall", 99.0, " (-1.0%, worse)"),  # its noise is not known
+        ("score/density", 45.0, " (-75.9%)"),  # neither is better
+        ("score/fcd", 100.0, " (equal)"),
+    ],
+)
+def test_a_difference_has_its_direction(name, value, text):
+    assert describe_change(METRICS[name], 100.0, value) == text
+
+
+def test_a_fact_that_differs_in_the_third_run_only_has_the_first_value_in_the_second():
+    facts = [{"commit": each, "device": {"threads": 1}} for each in ("a", "a", "b")]
+    (only,) = compare_provenance(facts)
+    assert (only.fact, only.values, only.decisive) == ("commit", ("a", "a", "b"), True)

@@ -6,8 +6,8 @@ import json
 
 from logged_runs import IDENTITY, make_run
 
-from dcgan_sweeps.reporting.export import make_columns, render_csv, render_json
-from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
+from dcgan_sweeps.reporting.export import make_columns, make_legend, render_csv, render_json
+from dcgan_sweeps.reporting.leaderboard import Choice, mark_inactive, rank_runs
 from dcgan_sweeps.terminal import shorten_keys
 
 RUNS = [
@@ -23,6 +23,31 @@ def test_the_table_has_what_varies_and_no_empty_column():
     assert columns["fcd"] == ["30.12", "90.00"]
     assert "share" not in columns
     assert "state" not in columns
+
+
+def test_the_score_is_beside_the_rank_and_the_parameters_follow():
+    assert [*make_columns(BOARD)][:4] == ["rank", "fcd", "lr", "lr_discriminator"]
+
+
+def test_a_heading_is_the_whole_key_where_another_parameter_ends_alike():
+    runs = [make_run(n, 30.0, data__count=n, score__count=5) for n in (1, 2)]
+    assert "data.count" in make_columns(rank_runs(runs, Choice()))
+
+
+def test_a_parameter_is_not_shown_where_its_condition_does_not_hold():
+    tags = {"study": "s", "trial": "0"}.items()
+    runs = [
+        make_run(n, 30.0, tags=tags, model__generator_activation=act, model__leaky_slope=slope)
+        for n, (act, slope) in enumerate([("selu", "0.2"), ("leaky_relu", "0.1")])
+    ]
+    condition = {"model.leaky_slope": "model.generator_activation=leaky_relu,relu"}
+    board = mark_inactive(rank_runs(runs, Choice()), {"s": condition})
+    assert make_columns(board)["leaky_slope"] == ["", "0.1"]
+
+
+def test_the_legend_explains_the_columns_that_are_shown():
+    assert make_legend(["rank", "fcd", "+-"]).startswith("+-: standard error of fcd")
+    assert make_legend(["rank", "fcd"]) == ""
 
 
 def test_keys_that_end_alike_keep_their_groups():

@@ -6,9 +6,15 @@ import pytest
 from logged_runs import make_run
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from dcgan_sweeps.reporting.figures import build_lanes, draw_figures
+from dcgan_sweeps.reporting.figures import (
+    build_lanes,
+    make_axis,
+    make_figures,
+    make_history,
+    read_trials,
+)
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
-from dcgan_sweeps.reporting.media import POINTS, Media, thin
+from dcgan_sweeps.reporting.media import POINTS, Media, fit_media, thin
 from dcgan_sweeps.reporting.optuna_study import as_study, choose_distribution, compute_importances
 
 
@@ -27,8 +33,13 @@ def make_board(count=8):
     return rank_runs(runs, Choice())
 
 
+def make_study(board):
+    trials = read_trials(board)
+    return as_study(trials.rows, trials.spaces)
+
+
 def test_runs_become_trials_in_the_order_they_started():
-    study = as_study(make_board().rows, ("optimizer.lr", "model.dropout"))
+    study = make_study(make_board())
     assert [trial.value for trial in study.trials] == [30.0 + 10 * number for number in range(8)]
     assert [trial.state.name for trial in study.trials][3] == "PRUNED"
     assert study.best_trial.params["optimizer.lr"] == pytest.approx(1e-4)
@@ -39,6 +50,7 @@ def test_runs_become_trials_in_the_order_they_started():
     [
         (["1e-4", "1e-2"], FloatDistribution(1e-4, 1e-2, log=True)),
         (["0.1", "0.3", None], FloatDistribution(0.1, 0.3)),
+        (["0.01", "0.2", "0.3", "0.5"], FloatDistribution(0.01, 0.5)),  # evenly spread
         (["16", "256"], IntDistribution(16, 256, log=True)),
         (["-1", "2"], IntDistribution(-1, 2)),
         (["batch", "inference", "batch"], CategoricalDistribution(["batch", "inference"])),
@@ -51,36 +63,86 @@ def test_the_range_of_a_parameter_is_that_of_its_values(texts, space):
 
 
 def test_what_decides_the_score_comes_first():
-    study = as_study(make_board(16).rows, ("model.dropout", "optimizer.lr"))
+    study = make_study(make_board(16))
     importances = compute_importances(study, seed=0)
     assert next(iter(importances)) == "optimizer.lr"
     assert sum(importances.values()) == pytest.approx(1)
 
 
 def test_a_study_of_several_parameters_has_every_figure():
-    board = make_board()
+    board = make_board(12)
     all_media = {
         row.run.run_id: Media(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
         for row in board.rows
     }
-    figures, params = draw_figures(board, all_media)
+    figures, params = make_figures(board, all_media)
     assert [*figures] == [
         "history",
         "epochs",
         "importances",
         "parallel",
         "slices",
-        "contour",
+        "pair",
         "timeline",
     ]
     assert params == ["optimizer.lr", "model.dropout"]
     json.dumps(figures, allow_nan=False)
 
 
+def test_two_parameters_are_not_shown_together_by_less_than_eight_complete_trials():
+    assert "pair" not in make_figures(make_board(9), {})[0]  # two of them are pruned
+    assert "pair" in make_figures(make_board(11), {})[0]
+
+
+def test_a_learning_rate_has_a_logarithmic_axis_and_other_parameters_their_own():
+    near = FloatDistribution(2e-4, 4e-4)
+    assert make_axis("optimizer.lr", near)["scale"] == "log"
+    assert make_axis("model.dropout", FloatDistribution(0.1, 0.5))["scale"] == "linear"
+    assert make_axis("model.name", CategoricalDistribution(["b", "a"]))["values"] == ["b", "a"]
+
+
+def test_the_history_has_the_numbers_of_the_trials_and_the_best_score_so_far():
+    scores = {5: 60.0, 2: 80.0, 7: 40.0, 4: 50.0}
+    runs = [
+        make_run(n, fcd, start_ms=n, tags={"study": "s", "trial": str(n)}.items(), a__b=str(n))
+        for n, fcd in scores.items()
+    ]
+    panel = make_history(read_trials(rank_runs(runs, Choice())))["panels"][0]
+    line, *dots = panel["marks"]
+    assert [*zip(line["x"], line["y"], strict=True)] == [
+        *[(2, 80.0), (4, 80.0), (4, 50.0)],
+        *[(5, 50.0), (7, 50.0), (7, 40.0)],
+    ]
+    assert {dot["x"][0]: dot["y"][0] for dot in dots} == scores
+    assert (panel["x"]["label"], panel["x"]["scale"]) == ("trial", "whole")
+    assert dots[-1]["style"] == "complete best"  # drawn over the others
+    assert dots[-1]["x"] == [7]
+
+
+def test_every_complete_trial_is_a_line_also_where_a_parameter_is_missing():
+    slopes = [{}, {"c__d": "0.1"}, {"c__d": "0.2"}]
+    runs = [
+        make_run(n, 30.0 + n, a__b=str(n), b__c=str(n * n), **slope)
+        for n, slope in enumerate(slopes)
+    ]
+    figures, _ = make_figures(rank_runs(runs, Choice()), {})
+    parallel = figures["parallel"]
+    assert [axis["label"] for axis in parallel["axes"]] == ["fcd", "a.b", "b.c"]
+    assert [line["best"] for line in parallel["lines"]] == [False, False, True]
+
+
+def test_pictures_of_a_page_are_those_of_the_best_runs_within_a_limit():
+    grids = dict.fromkeys(range(5), b"x" * 10)
+    media = {name: Media(make_run(n), {}, grids, b"g" * 20) for n, name in enumerate("abc")}
+    fitted = fit_media(media, 92)
+    assert [each.gif is not None for each in fitted.values()] == [True, False, False]
+    assert [[*each.grids] for each in fitted.values()] == [[*range(5)], [4], [4]]
+
+
 def test_one_run_alone_has_its_curve_and_its_time():
     board = make_board(1)
     all_media = {board.rows[0].run.run_id: Media(board.rows[0].run, {"score/fcd": {1: 9.0}}, {})}
-    figures, _ = draw_figures(board, all_media)
+    figures, _ = make_figures(board, all_media)
     assert [*figures] == ["epochs", "timeline"]
 
 

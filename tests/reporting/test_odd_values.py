@@ -92,7 +92,7 @@ def test_a_clock_that_jumped_gives_no_negative_time(start_ms, end_ms):
 @pytest.mark.parametrize(("one", "other"), [(-1.0, 1.0), (0.0, 0.0), (0.0, 1.0), (1e308, 1e308)])
 def test_scores_of_any_sign_compare(one, other):
     sides = [Side(run, {}, Media(run, {}, {})) for run in (make_run(1, one), make_run(2, other))]
-    assert compare(*sides).verdict
+    assert compare(sides).verdict
 
 
 @pytest.mark.parametrize("score", [0.0, 1e308, 1e-308, -1.0])

@@ -19,6 +19,10 @@ RUN = make_run(1, 30.0, optimizer__lr="1e-3", data__name="fashion_mnist", data__
         "data.name != 'mnist'",
         "outcome = complete",
         "data.limit = None",
+        "lr < 0.01",  # headings of the table
+        "fcd > 29.9 and +- = 1",
+        "state = complete",
+        "time = 5",
     ],
 )
 def test_what_is_so_is_met(text):
@@ -55,6 +59,18 @@ def test_every_filter_that_cannot_be_read_is_named():
     ]
 
 
-def test_a_key_that_no_run_has_is_refused_with_the_nearest():
-    with pytest.raises(RequestError, match=r"no run has optimizer.rl; did you mean optimizer.lr"):
-        refuse_unknown(read_filters(["optimizer.rl < 1"]), [RUN])
+def test_a_key_that_no_run_has_is_refused_with_the_nearest_and_the_allowed():
+    runs = [RUN, make_run(2, 30.0, optimizer__lr="1e-2")]
+    with pytest.raises(RequestError) as caught:
+        refuse_unknown(read_filters(["optimizer.rl < 1"]), runs)
+    (fault,) = caught.value.faults
+    assert fault.problem == (
+        "no run has optimizer.rl; did you mean optimizer.lr?; allowed: lr, fcd, +-, run, state,"
+        " time, or any key of the configuration"
+    )
+
+
+def test_a_heading_that_several_keys_end_with_is_refused_with_these_keys():
+    run = make_run(1, 30.0, data__count=5, score__count=6)
+    with pytest.raises(RequestError, match=r"got count; allowed: data.count or score.count"):
+        refuse_unknown(read_filters(["count = 5"]), [run])

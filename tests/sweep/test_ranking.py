@@ -68,9 +68,9 @@ def test_what_varies_has_a_column_in_csv_and_markdown(make_trials):
     assert [row["optimizer.lr"] for row in rows] == ["0e-4", "1e-4"]
     assert [row["score/fcd"] for row in rows] == ["60.0", ""]
     heading, rule, first, last = render_markdown(board).splitlines()
-    assert heading.startswith("| rank | name | lr | fcd |")
+    assert heading.startswith("| rank | fcd | lr | name |")
     assert rule.count("---") == heading.count("|") - 1
-    assert first.startswith("| 1 | lr 0 | 0 | 60.00 | 1 |")
+    assert first.startswith("| 1 | 60.00 | 0 | lr 0 | 1 |")
     assert last.endswith("| failed |")
 
 

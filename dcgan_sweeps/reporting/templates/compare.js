@@ -1,4 +1,4 @@
-// content.names: names of A and B; content.media: their {curves, grids}; content.axes: {metric: label of its horizontal axis}.
+// content.names: names of the runs; content.media: their {curves, grids}; content.axes: {metric: label of its horizontal axis}.
 const epochs = [...new Set(content.media.flatMap(({ grids }) => Object.keys(grids).map(Number)))].sort((a, b) => a - b);
 const slider = byId("epoch");
 
@@ -9,7 +9,7 @@ function showEpoch() {
     const image = byId(`grid-${side}`);
     image.hidden = !(epoch in grids);
     if (epoch in grids) Object.assign(image, { src: grids[epoch], alt: `samples of ${content.names[side]} after epoch ${epoch}` });
-    image.parentElement.querySelector("figcaption").textContent = `${"AB"[side]}: ${content.names[side]}, ${epoch in grids ? `after epoch ${epoch}` : `no grid after epoch ${epoch}`}`;
+    image.parentElement.querySelector("figcaption").textContent = `${"ABCDEF"[side]}: ${content.names[side]}, ${epoch in grids ? `after epoch ${epoch}` : `no grid after epoch ${epoch}`}`;
   });
 }
 
@@ -21,5 +21,5 @@ if (epochs.length) {
 }
 for (const element of document.querySelectorAll(".plot[data-curve]")) {
   const name = element.dataset.curve;
-  draw(element, lines(content.media.map(({ curves }) => curves[name] ?? {}), ["A", "B"], content.axes[name], name));
+  draw(element, lines(content.media.map(({ curves }) => curves[name] ?? {}), [..."ABCDEF"].slice(0, content.media.length), content.axes[name], name));
 }

@@ -1,7 +1,7 @@
 "use strict";
-// Shared by all pages: the content, the theme, and plots that follow the theme.
+// Shared by all pages: the content, the theme, and figures that follow the width of the page.
 const content = JSON.parse(document.getElementById("content").textContent);
-const plots = new Map(); // element -> figure
+const drawn = new Map(); // element -> figure
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function byId(id) { return document.getElementById(id); }
@@ -13,43 +13,38 @@ function make(tag, text = "", attributes = {}) {
   return element;
 }
 
-function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+const titles = new Map((content.rows ?? []).map((row) => [row.id, row.title]));
 
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  for (const [element, figure] of plots) draw(element, figure);
-}
+function describeRun(id) { return titles.get(id) ?? ""; }
 
-// Draws a figure in the colours of the page.
-function draw(element, figure) {
-  plots.set(element, figure);
-  const layout = structuredClone(figure.layout);
-  const narrow = element.clientWidth < 500;
-  Object.assign(layout, { paper_bgcolor: "transparent", plot_bgcolor: "transparent", autosize: true });
-  layout.font = { ...layout.font, color: colour("--ink"), size: narrow ? 10 : 12 };
-  layout.height = element.clientHeight || 340;
-  for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name)).concat("xaxis", "yaxis")) {
-    layout[key] = { automargin: true, ...layout[key], gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line") };
-  }
-  if (narrow) layout.legend = { ...layout.legend, orientation: "h", y: -0.3 };
-  Plotly.react(element, structuredClone(figure.data), layout, { responsive: true, displaylogo: false, displayModeBar: "hover" });
-}
+function setTheme(theme) { document.documentElement.dataset.theme = theme; }
 
-// Draws each figure when it comes into view, because a page has many.
-const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries.filter((each) => each.isIntersecting)) {
-    watcher.unobserve(entry.target);
-    draw(entry.target, content.figures[entry.target.dataset.figure]);
-  }
-}, { rootMargin: "300px" });
-
+// Returns the figure of some series of {step: value}, each with its name and style.
 function lines(series, names, horizontal, vertical) {
-  const span = Math.max(0, ...series.flatMap((points) => Object.keys(points).map(Number)));
-  const palette = ["#0072B2", "#E69F00", "#009E73", "#CC79A7"];
-  const data = series.map((points, index) => ({ x: Object.keys(points).map(Number), y: Object.values(points), name: names[index], mode: Object.keys(points).length < 30 ? "lines+markers" : "lines", line: { color: palette[index], dash: ["solid", "dot", "dash", "dashdot"][index] } }));
-  return { data, layout: { margin: { t: 10, r: 10, b: 45, l: 55 }, xaxis: { title: { text: horizontal }, ...(span < 12 ? { dtick: 1 } : {}) }, yaxis: { title: { text: vertical } }, showlegend: true, legend: { orientation: "h", y: 1.15 } } };
+  const marks = series.flatMap((points, index) => {
+    const [x, y, style] = [Object.keys(points).map(Number), Object.values(points), `s${index}`];
+    const dots = x.length < 30 ? x.map((each, place) => ({ kind: "dot", small: true, style, x: [each], y: [y[place]], title: `${names[index]}: ${plain(y[place])} after ${horizontal} ${each}` })) : [];
+    return x.length ? [{ kind: "line", style, x, y, title: names[index] }, ...dots] : [];
+  });
+  const legend = names.map((name, index) => [`s${index}`, name]).filter((_, index) => Object.keys(series[index]).length);
+  return { label: vertical, legend, panels: [{ x: { label: horizontal, scale: "whole" }, y: { label: vertical, scale: "linear" }, marks }] };
 }
 
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 byId("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
-document.querySelectorAll(".plot[data-figure]").forEach((element) => watcher.observe(element));
+
+// Figures are drawn again for a page of another width, which a sheet of paper is, too.
+const PAPER = 700; // width of what is printed on A4, in pixels
+let onPaper = false;
+let last = innerWidth;
+
+function widthOf(element) { return onPaper ? PAPER : element.clientWidth; }
+
+function drawAgain() { for (const [element, figure] of drawn) if (element.clientWidth) draw(element, figure); }
+
+addEventListener("resize", () => {
+  if (innerWidth === last) return;
+  last = innerWidth;
+  drawAgain();
+});
+for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { onPaper = printing; drawAgain(); });

@@ -1,5 +1,6 @@
-// content.rows: {id, rank, name, outcome, score, cells, sort, params, facts}; content.media by id;
-// content.axes: {metric: label of its horizontal axis}.
+// content.rows: {id, rank, name, outcome, score, style, title, cells, sort, params, facts}; content.media by id;
+// content.axes: {metric: label of its horizontal axis}; content.scales: {parameter or score: its axis};
+// content.names: {short name: the full names that it can stand for}.
 const MOST = 1000; // rows in the table, far more than fit on a screen
 const TEXT = new Set(content.left);
 const body = document.querySelector("#leaderboard tbody");
@@ -14,13 +15,23 @@ function number(text) { const value = text === "" ? NaN : Number(text); return N
 // Reads "key < value and key = value", as --where does; throws an Error with the problem.
 function readFilters(text) {
   return text.split(/\s+and\s+/i).filter((part) => part.trim()).map((part) => {
-    const found = /^\s*([\w./-]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*$/.exec(part);
+    const found = /^\s*([\w./+-]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*$/.exec(part);
     if (!found) throw new Error(`cannot read "${part.trim()}"`);
     const [, key, sign, value] = found;
-    if (!content.rows.some((row) => find(row, key) !== undefined)) throw new Error(`no run has the key ${key}`);
+    const full = fullName(key);
     if (/[<>]/.test(sign) && number(value) === null) throw new Error(`${sign} needs a number`);
-    return { key, sign, value: value.replace(/^['"]|['"]$/g, "") };
+    return { key: full, sign, value: value.replace(/^['"]|['"]$/g, "") };
   });
+}
+
+// Returns the key that a name in a filter stands for: a key, or the heading of a column.
+function fullName(name) {
+  const isKey = (key) => content.rows.some((row) => find(row, key) !== undefined);
+  if (isKey(name)) return name;
+  const known = (content.names[name] ?? []).filter(isKey);
+  if (known.length > 1) throw new Error(`${name} can be ${known.join(" or ")}`);
+  if (!known.length) throw new Error(`no run has ${name}; allowed: ${content.headings.join(", ")}`);
+  return known[0];
 }
 
 function find(row, key) { return row.params[key] ?? row.facts[key] ?? content.common[key]; }
@@ -52,7 +63,7 @@ function shown() {
 function showRows() {
   const rows = shown();
   body.replaceChildren(...rows.slice(0, MOST).map((row) => {
-    const line = make("tr", "", { class: "run", tabindex: "0", "data-run": row.id });
+    const line = make("tr", "", { class: `run ${row.style}`, tabindex: "0", "data-run": row.id });
     line.append(...content.columns.map((name) => make("td", row.cells[name], TEXT.has(name) ? { class: "text" } : {})));
     return line;
   }));
@@ -87,62 +98,128 @@ byId("where").addEventListener("input", (event) => {
 body.addEventListener("click", (event) => open(event.target.closest("tr").dataset.run));
 body.addEventListener("keydown", (event) => { if (event.key === "Enter") open(event.target.closest("tr").dataset.run); });
 
-// The atlas has a cell for each pair of values of two parameters, or of ranges if there are many values.
-const BINS = 5;
+// The atlas is a table where the runs are a grid of two parameters, else a scatter plot of pictures.
+const FEW = 12; // columns of a table at most
+const NOTHING = "";
 
-function binsOf(rows, key) {
-  const texts = [...new Set(rows.map((row) => find(row, key)).filter((text) => text !== undefined))];
-  const isNumeric = texts.every((text) => number(text) !== null);
-  if (!isNumeric) return texts.sort().map((text) => ({ label: text, has: (value) => value === text }));
-  const values = texts.map(Number).sort((a, b) => a - b);
-  if (values.length <= BINS + 1) return values.map((value) => ({ label: brief(value), has: (text) => Number(text) === value }));
-  return Array.from({ length: BINS }, (_, index) => {
-    const part = values.slice(Math.floor((index * values.length) / BINS), Math.floor(((index + 1) * values.length) / BINS));
-    const [low, high] = [part[0], part[part.length - 1]];
-    return { label: low === high ? brief(low) : `${brief(low)} to ${brief(high)}`, has: (text) => Number(text) >= low && Number(text) <= high };
-  });
-}
-
-function brief(value) { return String(Number(value.toPrecision(3))); }
+function isRate(key) { return key.split(".").at(-1).startsWith("lr"); }
 
 function lastGrid(id) {
   const grids = content.media[id]?.grids ?? {};
   return Object.values(grids).at(-1);
 }
 
+function valueOf(row, key) {
+  if (key === content.score) return row.score ?? undefined;
+  const text = row.params[key] ?? content.common[key];
+  return text === undefined || content.scales[key].scale === "category" ? text : Number(text);
+}
+
+function distinct(rows, key) {
+  if (key === NOTHING) return [undefined];
+  const values = [...new Set(rows.map((row) => valueOf(row, key)).filter((value) => value !== undefined))];
+  return values.sort((a, b) => (typeof a === "number" ? a - b : a < b ? -1 : 1));
+}
+
 function showAtlas(rows) {
   const pictured = rows.filter((row) => lastGrid(row.id));
-  const keys = [byId("across").value, byId("down").value];
-  if (!keys[0] || !pictured.length) { byId("atlas").hidden = !keys[0]; document.querySelector("#atlas tbody").replaceChildren(); return; }
-  byId("atlas").hidden = false;
-  const [across, down] = keys.map((key) => (key ? binsOf(pictured, key) : [{ label: "", has: () => true }]));
+  const [across, up] = [byId("across").value, byId("up").value];
+  byId("atlas").hidden = !across;
+  if (!across) return;
+  byId("axes").textContent = `Across: ${across}. Up: ${up || "nothing"}.`;
+  const [columns, lines] = [distinct(pictured, across), distinct(pictured, up)];
+  const isTable = up === NOTHING || (columns.length <= FEW && columns.length * lines.length <= 1.5 * pictured.length);
+  byId("moved").hidden = isTable;
+  byId("pictures").className = isTable ? "wide" : "scatter";
+  byId("pictures").replaceChildren();
+  if (isTable) showTable(pictured, [across, up], columns, lines.reverse());
+  else showScatter(pictured, [across, up]);
+}
+
+function showTable(rows, [across, up], columns, lines) {
+  const say = (value) => (value === undefined ? "" : typeof value === "number" ? plain(value) : value);
+  const table = make("table", "", { class: "atlas" });
   const head = make("tr");
-  head.append(make("th", keys[1] ? `${keys[1]} \u2193   ${keys[0]} \u2192` : `${keys[0]} \u2192`, { class: "text" }), ...across.map((bin) => make("th", bin.label, { scope: "col", class: "text" })));
-  document.querySelector("#atlas thead").replaceChildren(head);
-  document.querySelector("#atlas tbody").replaceChildren(...down.map((below) => {
+  head.append(make("th", up === NOTHING ? `${across} →` : `${up} ↑   ${across} →`, { class: "text" }), ...columns.map((value) => make("th", say(value), { scope: "col", class: "text" })));
+  table.createTHead().append(head);
+  table.createTBody().append(...lines.map((below) => {
     const line = make("tr");
-    line.append(make("th", below.label, { scope: "row", class: "text" }), ...across.map((bin) => {
+    line.append(make("th", say(below), { scope: "row", class: "text" }), ...columns.map((value) => {
       const cell = make("td");
-      const inside = pictured.filter((row) => bin.has(find(row, keys[0])) && (!keys[1] || below.has(find(row, keys[1]))));
-      cell.append(...inside.map(thumbnail));
+      cell.append(...rows.filter((row) => valueOf(row, across) === value && (up === NOTHING || valueOf(row, up) === below)).map(thumbnail));
       return cell;
     }));
     return line;
   }));
+  byId("pictures").append(table);
+}
+
+function showScatter(rows, keys) {
+  const placed = rows.filter((row) => keys.every((key) => valueOf(row, key) !== undefined));
+  const others = rows.filter((row) => !placed.includes(row));
+  const plot = make("div", "", { class: "plot" });
+  byId("pictures").append(plot);
+  const narrow = widthOf(plot) < 800;
+  byId("pictures").classList.toggle("narrow", narrow);
+  const marks = placed.map((row) => ({ kind: "dot", small: true, style: row.style, x: [valueOf(row, keys[0])], y: [valueOf(row, keys[1])] }));
+  const axes = keys.map((key) => content.scales[key]);
+  const { width, height, scales: [{ across, down, inner }] } = draw(plot, { label: "atlas", height: narrow ? 500 : 640, panels: [{ x: axes[0], y: axes[1], marks }] });
+  drawn.delete(plot);
+  const size = narrow ? 52 : 84;
+  const within = (value, low, high) => Math.min(Math.max(value, low + size / 2), high - size / 2);
+  const ideal = marks.map((mark) => [within(across.place(mark.x[0]), inner.left, width), within(down.place(mark.y[0]), 0, inner.bottom)]);
+  const places = moveApart(ideal, size * 0.65, [inner.left + size / 2, width - size / 2, size / 2, inner.bottom - size / 2]);
+  plot.append(...placed.map((row, index) => {
+    const [x, y] = places[index];
+    const button = thumbnail(row);
+    button.style.cssText = `left: ${(100 * (x - size / 2)) / width}%; top: ${(100 * (y - size / 2)) / height}%; width: ${(100 * size) / width}%; --place: ${placed.length - index}`;
+    return button;
+  }));
+  if (!others.length) return;
+  const rest = make("div", "", { class: "rest" });
+  rest.append(make("p", `Without a value of ${keys.join(" or ")}:`), ...others.map(thumbnail));
+  byId("pictures").append(rest);
+}
+
+// Returns the points, each moved along a spiral until it is `apart` from those before it.
+function moveApart(points, apart, [left, right, top, bottom]) {
+  const taken = [];
+  for (const [atX, atY] of points) {
+    let [x, y] = [atX, atY];
+    const isFree = () => x >= left && x <= right && y >= top && y <= bottom && taken.every(([a, b]) => Math.hypot(a - x, b - y) >= apart);
+    for (let turn = 1; turn < 4000 && !isFree(); turn += 1) {
+      x = atX + 4 * Math.sqrt(turn) * Math.cos(2.4 * turn);
+      y = atY + 4 * Math.sqrt(turn) * Math.sin(2.4 * turn);
+    }
+    taken.push([x, y]);
+  }
+  return taken;
 }
 
 function thumbnail(row) {
-  const button = make("button", "", { type: "button", title: row.name, "data-run": row.id });
-  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}` }), make("span", `${row.rank ? `#${row.rank} ` : `${row.outcome} `}${row.cells.fcd ?? ""}`));
+  const button = make("button", "", { type: "button", title: row.title, class: `thumbnail ${row.style}`, "data-run": row.id });
+  const label = make("span", row.rank ? `#${row.rank} ` : `${row.outcome} `);
+  label.append(make("i", row.cells.fcd ?? ""));
+  button.append(make("img", "", { src: lastGrid(row.id), alt: `samples of ${row.name}` }), label);
   button.addEventListener("click", () => open(row.id));
   return button;
 }
 
-for (const [id, index] of [["across", 0], ["down", 1]]) {
-  byId(id).append(...content.params.map((key) => make("option", key, { value: key })));
-  if (index) byId(id).append(make("option", "nothing", { value: "" }));
-  byId(id).value = content.params[index] ?? "";
+const rate = content.params.find(isRate) ?? content.params[0] ?? NOTHING;
+const second = content.params.find((key) => key !== rate) ?? (distinct(content.rows, rate).length > 8 ? content.score : NOTHING);
+for (const [id, start] of [["across", rate], ["up", second]]) {
+  byId(id).append(...content.params.concat(rate ? content.score : []).map((key) => make("option", key, { value: key })));
+  if (id === "up") byId(id).append(make("option", "nothing", { value: NOTHING }));
+  byId(id).value = start;
   byId(id).addEventListener("change", () => showRows());
+}
+for (const event of ["resize", "beforeprint", "afterprint"]) addEventListener(event, () => showAtlas(shown()));
+for (const element of document.querySelectorAll("[data-figure]")) {
+  draw(element, { label: element.closest("section").querySelector("h2").textContent, ...content.figures[element.dataset.figure] });
+  element.addEventListener("click", (event) => {
+    const mark = event.target.closest("[data-run]");
+    if (mark) open(mark.dataset.run);
+  });
 }
 
 // One run: its samples, its curves, its configuration.
@@ -157,12 +234,12 @@ function open(id) {
   byId("run").showModal();
   byId("run").scrollTop = 0;
   showSamples(media.grids, row.name);
-  // The page has the GIFs of the best runs only; the MLflow runs have all of them.
+  // The page has the GIF and the earlier grids of the best runs only; the MLflow runs have all of them.
   byId("gif").hidden = !media.gif;
   if (media.gif) Object.assign(byId("gif"), { href: media.gif, download: `${row.name.replace(/\W+/g, "_")}.gif`, textContent: "save as GIF" });
   for (const [place, axis, what] of [["run-scores", "epoch", "score"], ["run-losses", "optimizer step", "loss"]]) {
     const names = Object.keys(content.axes).filter((name) => content.axes[name] === axis);
-    draw(byId(place), lines(names.map((name) => media.curves[name] ?? {}), names, axis, what));
+    draw(byId(place), { ...lines(names.map((name) => media.curves[name] ?? {}), names, axis, what), height: 250 });
   }
   for (const [place, values] of [["run-varied", row.params], ["run-common", content.common]]) {
     byId(place).tBodies[0].replaceChildren(...Object.entries(values).map(([key, value]) => {
@@ -186,6 +263,7 @@ function showSamples(grids, name) {
     document.querySelector("#samples figcaption").textContent = `Samples of fixed latents after epoch ${epoch} of ${epochs.at(-1)}${epoch === 0 ? " (untrained)" : ""}.`;
   };
   slider.oninput();
+  document.querySelector("#samples p").hidden = epochs.length < 2;
   byId("play").onclick = () => play(slider);
   stop();
 }
