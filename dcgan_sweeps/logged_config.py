@@ -48,6 +48,23 @@ NOT_IN_CONFIG_HASH = (
     "runner.trial_timeout_min",
 )
 
+# Keys that are always params of the MLflow run, unless they are null.
+COMPARED = (
+    "model.name",
+    "data.name",
+    "optimizer.name",
+    "optimizer.lr",
+    "optimizer.lr_discriminator",
+    "optimizer.beta_1",
+    "model.dropout",
+    "model.latent_dim",
+    "train.epochs",
+    "train.batch_size",
+    "seed",
+    "data.limit",
+    "score.count",
+)
+
 # Names of keys and values in earlier versions, and their current names.
 RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
@@ -97,6 +114,22 @@ def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
     hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
     hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def choose_params(flat_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the {dotted key: value} that a person compares between runs, as params of a run.
+
+    These are the keys in COMPARED that are not null, and every key that can change a result and
+    does not have its default value.
+    """
+    main = {key: flat_config[key] for key in COMPARED if flat_config.get(key) is not None}
+    defaults = flatten_defaults()
+    changed = {
+        key: value
+        for key, value in flat_config.items()
+        if is_hashed(key) and value != defaults.get(key)
+    }
+    return main | changed
 
 
 def read_logged(nested: Mapping[str, Any]) -> Config:

@@ -41,6 +41,7 @@ from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
+from dcgan_sweeps.tracking.hidden_tags import pack_config
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
@@ -186,8 +187,7 @@ class Mirror:
 
     def _send_description(self) -> None:
         known = self.folder.read_description()
-        logged = known.get(LOGGED, {}).get(CONFIG, {})
-        params = {**known.get("params", {}), **logged}
+        params = known.get("params", {})
         new = [
             Param(key, str(value)[:LONGEST_PARAM])
             for key, value in params.items()
@@ -196,7 +196,8 @@ class Mirror:
         if new:
             self._batch(params=new)
             self._present.params |= {each.key for each in new}
-        self._send_tags(self._read_tags(known))
+        rest = pack_config(known.get(LOGGED, {}).get(CONFIG, {}), params)
+        self._send_tags({**self._read_tags(known), **rest})
         for name in (CONFIG, OVERRIDES):
             self._send_files([(self.folder.root / name, "config")])
         if "data" in known and not self._present.has_data:

@@ -53,16 +53,14 @@ def open_recorder(
     name: str,
     tags: Mapping[str, str],
     place: Path | None = None,
-    params: Mapping[str, Any] | None = None,
 ) -> Recorder:
     """Create the folder of a new run, at `place` or in runs/, and return its recorder.
 
-    `params` are logged in addition to the configuration. Raises RequestError if the folder cannot
-    be created.
+    Raises RequestError if the folder cannot be created.
     """
     folder = RunFolder.make(Path(tracking.dir), name) if place is None else RunFolder.make_at(place)
     lock = folder.lock()
-    folder.begin(name, tags, params or {}, tracking)
+    folder.begin(name, tags, {}, tracking)
     return Recorder(folder, tracking, lock)
 
 
@@ -159,7 +157,7 @@ class Recorder:
     def add_request(self, params: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
         """Record the configuration before anything else, so that even a run that dies has it.
 
-        `params` are logged in addition to its values.
+        `params` are those of its values that are params of the MLflow run, and further ones.
         """
         with self._timed():
             # The configuration is logged as {dotted key: value}.

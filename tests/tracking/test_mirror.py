@@ -14,10 +14,13 @@ from tally import compare_folder
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
+from dcgan_sweeps.tracking.hidden_tags import read_config
 from dcgan_sweeps.tracking.mirror import Mirror, compute_mark, is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import open_recorder
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
+
+PARAMS = {"seed": 0, "train.epochs": 2, "optimizer.lr": 0.001}
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def make_folder(tiny, tracking):
     """Return a function that writes a run down: its request, two epochs, and its end, if any."""
 
     def make(name="a run", outcome=None, tags=None, place=None):
-        recorder = open_recorder(tracking, name, tags or {}, place, {"config_hash": "h"})
-        recorder.add_request({}, dataclasses.asdict(tiny), ["seed=0"])
+        recorder = open_recorder(tracking, name, tags or {}, place)
+        recorder.add_request(PARAMS, dataclasses.asdict(tiny), ["seed=0"])
         recorder.add_data("synthetic", "d" * 64, "generated", 320)
         for epoch in (1, 2):
             add_epoch(recorder.folder, epoch)
@@ -99,7 +102,10 @@ def test_a_run_that_is_opened_has_its_configuration_and_nothing_else(client, fol
     Mirror(folder, tracking).open()
     run = client.get_run(folder.read_run_id())
     assert (run.info.status, run.info.run_name) == ("RUNNING", "a run")
-    assert {"config_hash": "h", "seed": "0", "train.epochs": "2"}.items() <= run.data.params.items()
+    assert run.data.params == {key: str(value) for key, value in PARAMS.items()}
+    rest = read_config(run.data.tags)
+    assert rest["optimizer.beta_2"] == "0.999"
+    assert "seed" not in rest
     assert run.data.metrics == {}
     assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["config"]
 

@@ -17,7 +17,7 @@ from dcgan_sweeps.tracking.recorder import Recorder, Steps, open_recorder
 def recorder(tiny, tmp_path):
     """A recorder that makes a point of every five steps."""
     tracking = dataclasses.replace(tiny.tracking, dir=str(tmp_path))
-    recorder = open_recorder(tracking, "a run", {"tag": "one"}, params={"study": "none"})
+    recorder = open_recorder(tracking, "a run", {"tag": "one"})
     yield recorder
     recorder._lock.close()
 
@@ -33,7 +33,7 @@ def read_records(recorder):
 
 def test_a_new_run_says_what_it_is_called_and_where_it_is(recorder):
     known = recorder.folder.read_description()
-    assert (known["name"], known["params"]) == ("a run", {"study": "none"})
+    assert (known["name"], known["params"]) == ("a run", {})
     assert known["tags"] == {"tag": "one", "folder": str(recorder.folder.root)}
 
 
