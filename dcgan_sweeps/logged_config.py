@@ -65,6 +65,9 @@ COMPARED = (
     "score.count",
 )
 
+# Keys, or groups of keys, that change a result by rounding only; they are never params.
+NOT_COMPARED = ("runner", "score.batch_size", "train.steps_per_call")
+
 # Names of keys and values in earlier versions, and their current names.
 RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
@@ -103,7 +106,11 @@ def rename_logged(
 
 def is_hashed(key: str) -> bool:
     """Return whether a key is part of the config hash."""
-    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_CONFIG_HASH)
+    return not _is_under(key, NOT_IN_CONFIG_HASH)
+
+
+def _is_under(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)
 
 
 def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
@@ -119,15 +126,16 @@ def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
 def choose_params(flat_config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the {dotted key: value} that a person compares between runs, as params of a run.
 
-    These are the keys in COMPARED that are not null, and every key that can change a result and
-    does not have its default value.
+    These are the keys in COMPARED that are not null, and every key that does not have its default
+    value and can change a result by more than rounding. They are few, since the UI shows them
+    above each picture.
     """
     main = {key: flat_config[key] for key in COMPARED if flat_config.get(key) is not None}
     defaults = flatten_defaults()
     changed = {
         key: value
         for key, value in flat_config.items()
-        if is_hashed(key) and value != defaults.get(key)
+        if is_hashed(key) and not _is_under(key, NOT_COMPARED) and value != defaults.get(key)
     }
     return main | changed
 

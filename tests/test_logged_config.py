@@ -146,5 +146,5 @@ def test_the_params_of_a_default_run_are_the_main_ones_that_are_not_null():
 
 
 def test_a_changed_key_is_a_param_if_it_can_change_the_result():
-    words = ["optimizer.beta_2=0.99", "data.limit=320", "tracking.log_every=5"]
+    words = ["optimizer.beta_2=0.99", "data.limit=320", "tracking.log_every=5", "runner.threads=1"]
     assert chosen(*words).keys() - chosen().keys() == {"optimizer.beta_2", "data.limit"}
