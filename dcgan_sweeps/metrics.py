@@ -17,6 +17,7 @@ from typing import Literal
 
 SCORE = "score/fcd"  # ranks runs; a search minimizes it
 OWN = "score/"  # prefix of the scores of a run's own identity
+REAL = "_real"  # suffix of a metric that is computed on real images
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,18 @@ EPOCH_SCORES = tuple(
 EXTRA_METRICS = tuple(
     each for each in METRICS.values() if each.logged == "extra" and each.name.startswith(OWN)
 )
+# Extra metrics that are metrics of the MLflow run in any case.
+LISTED = ("score/fcd_error", "score/kid", "score/precision", "score/recall", "score/coverage")
 CURVES = tuple(each for each in METRICS.values() if each.is_curve)
+
+
+def is_tabled(name: str) -> bool:
+    """Return whether a metric is only in the table of extra metrics if it is computed once.
+
+    The MLflow UI would draw a chart with a single dot for each of these.
+    """
+    metric = METRICS.get(name.removesuffix(REAL))
+    return metric is not None and metric.logged == "extra" and name not in LISTED
 
 
 def format_metrics(values: Mapping[str, float]) -> str:

@@ -69,7 +69,8 @@ def test_the_terminal_shows_tables_epochs_and_what_to_do_next(finished):
 def test_every_metric_has_its_name_and_its_steps(finished):
     _, _, client, run = finished
     expected = LOSSES | SCORES | BOUNDS | EXTRA_METRICS | {"train/images_per_s"}
-    assert set(run.data.metrics) >= expected
+    assert set(read_run(client, run.info.run_id, "TARGET").metrics) >= expected
+    assert {name for name in run.data.metrics if name.endswith("_real")} == set()
     steps = [m.step for m in client.get_metric_history(run.info.run_id, "loss/generator")]
     epochs = [m.step for m in client.get_metric_history(run.info.run_id, "score/fcd")]
     assert steps == [8, 10, 18, 20]
@@ -107,9 +108,11 @@ def test_the_artifacts_are_those_of_the_design(finished):
     }
     samples = {each.path for each in client.list_artifacts(run.info.run_id, "samples")}
     assert samples == {"samples/real.png", "samples/progress.gif"}
-    pictures = {each.path for each in client.list_artifacts(run.info.run_id, "score")}
+    explained = {each.path for each in client.list_artifacts(run.info.run_id, "score")}
     names = ("classes", "surest", "least_sure", "nearest", "interpolation")
-    assert pictures == {f"score/{name}.png" for name in names}
+    table = "score/extra_metrics.json"
+    assert explained == {table, *(f"score/{name}.png" for name in names)}
+    assert {"path": table, "type": "table"} in json.loads(run.data.tags["mlflow.loggedArtifacts"])
 
 
 def test_every_epoch_has_its_grid_and_the_gif_has_them_all(finished):

@@ -25,7 +25,7 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
-from dcgan_sweeps.tracking.hidden_tags import HIDDEN, read_config
+from dcgan_sweeps.tracking.hidden_tags import HIDDEN, read_config, read_metrics
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 Model = LoggedModel
@@ -156,7 +156,7 @@ def _as_logged(run: Run) -> LoggedRun:
         outcome,
         _read_params(run, tags),
         {key: text for key, text in tags.items() if not key.startswith(HIDDEN)},
-        run.data.metrics,
+        _read_values(run, tags),
         run.info.start_time or 0,
         run.info.end_time or 0,
         None if outcome == "complete" else _find_epoch(run),
@@ -169,7 +169,15 @@ def _read_params(run: Run, tags: Mapping[str, str]) -> dict[str, str]:
     In runs of earlier versions, all of these are params.
     """
     hashes = {key: tags[key] for key in ("config_hash",) if key in tags}
-    return rename_logged({**read_config(tags), **hashes, **run.data.params})
+    listed = run.data.params
+    return rename_logged({**listed, **read_config(tags), **hashes, **listed})
+
+
+def _read_values(run: Run, tags: Mapping[str, str]) -> dict[str, float]:
+    """Return the last value of each metric, also of those that are only in the table."""
+    tabled = {name: value for name, (_, value) in read_metrics(tags).items()}
+    listed = run.data.metrics
+    return {**listed, **tabled, **listed}
 
 
 def _find_epoch(run: Run) -> int | None:
@@ -182,10 +190,14 @@ def read_series(
     client: MlflowClient, run_id: str, names: Iterable[str]
 ) -> dict[str, dict[int, float]]:
     """Return {metric: {step: value}} of a run."""
-    return {
+    series = {
         name: {each.step: each.value for each in client.get_metric_history(run_id, name)}
         for name in names
     }
+    if not all(series.values()):
+        hidden = read_metrics(client.get_run(run_id).data.tags)
+        series |= {name: dict([hidden[name]]) for name in hidden.keys() & series.keys()}
+    return series
 
 
 def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, bytes]:

@@ -3,8 +3,9 @@
 tags = pack_config({"seed": 0, "train.epochs": 10}, listed={"seed"})
 read_config(tags)  # {"train.epochs": "10"}
 
-The params of a run are those that a person compares. The rest of its configuration is in one tag,
-so that many runs are read with it in one query; the UI shows no tag that begins with "mlflow.".
+The params of a run are those that a person compares, and its metrics are those that are worth a
+chart. The others are in one tag each, so that many runs are read with them in one query; the UI
+shows no tag that begins with "mlflow.".
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import Any
 
 from dcgan_sweeps.config import refuse
 
+Point = tuple[int, float]  # the step and the value of a metric
+
 HIDDEN = "mlflow.dcgan_sweeps."  # the prefix of these tags
 CONFIG_TAG = f"{HIDDEN}config"
+METRICS_TAG = f"{HIDDEN}metrics"
 LONGEST_VALUE = 250  # characters; the tag must stay below the 5000 of MLflow's earlier versions
 
 
@@ -36,6 +40,19 @@ def read_config(tags: Mapping[str, str]) -> dict[str, str]:
     Raises RequestError, which names the tag, if it is damaged.
     """
     return _read(tags, CONFIG_TAG)
+
+
+def pack_metrics(points: Mapping[str, Point]) -> dict[str, str]:
+    """Return {tag: points} of metrics that were computed once, {} if there are none."""
+    return {METRICS_TAG: json.dumps(points, separators=(",", ":"))} if points else {}
+
+
+def read_metrics(tags: Mapping[str, str]) -> dict[str, Point]:
+    """Return the {metric: (step, value)} that pack_metrics packed; {} for other runs.
+
+    Raises RequestError, which names the tag, if it is damaged.
+    """
+    return {name: (step, value) for name, (step, value) in _read(tags, METRICS_TAG).items()}
 
 
 def _read(tags: Mapping[str, str], name: str) -> dict[str, Any]:

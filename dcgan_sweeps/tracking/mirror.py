@@ -34,14 +34,18 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.multimedia import compress_image_size
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_LOGGED_IMAGES,
+)
 from PIL import Image
 
 from dcgan_sweeps.config import Tracking
-from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.metrics import SCORE, is_tabled
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
-from dcgan_sweeps.tracking.hidden_tags import pack_config
+from dcgan_sweeps.tracking.hidden_tags import Point, pack_config, pack_metrics
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
@@ -49,7 +53,9 @@ from dcgan_sweeps.tracking.outcome import Ending, Outcome
 from dcgan_sweeps.tracking.present import Present, find_own_run, read_present
 from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
+from dcgan_sweeps.tracking.table import TABLE_FILE
 
+TABLE = {"path": TABLE_FILE, "type": "table"}  # with this tag, the UI shows the file as a table
 PARENT = "mlflow.parentRunId"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # characters, the limit of MLflow's server
@@ -81,6 +87,7 @@ class Mirror:
         self._client: MlflowClient | None = None
         self._offsets: dict[str, int] = {}  # delivered bytes of each file of lines
         self._digests: dict[str, str] = {}
+        self._tabled: dict[str, Point] = {}
         self._score: float | None = None
         self._step = 0
 
@@ -196,7 +203,9 @@ class Mirror:
         if new:
             self._batch(params=new)
             self._present.params |= {each.key for each in new}
-        rest = pack_config(known.get(LOGGED, {}).get(CONFIG, {}), params)
+        config = known.get(LOGGED, {}).get(CONFIG, {})
+        self._has_table = config.get("score.extra_metrics") == "last"
+        rest = pack_config(config, params)
         self._send_tags({**self._read_tags(known), **rest})
         for name in (CONFIG, OVERRIDES):
             self._send_files([(self.folder.root / name, "config")])
@@ -240,7 +249,7 @@ class Mirror:
             metrics += self._read_metrics(record)
         for begin in range(0, len(metrics), BATCH):
             self._batch(metrics=metrics[begin : begin + BATCH])
-        self._send_tags(self._digests)
+        self._send_tags({**self._digests, **pack_metrics(self._tabled)})
 
     def _read_new(self, name: str) -> Iterator[dict[str, Any]]:
         path = self.folder.root / name
@@ -260,13 +269,21 @@ class Mirror:
         self._score = record.get(SCORE, self._score)
         self._digests |= {key: text for key, text in record.items() if key.startswith("digest.")}
         time_ms = int(1000 * record.get("time_s", 0))
+        values = {
+            name: value
+            for name, value in record.items()
+            if isinstance(value, float) and name != "time_s"
+        }
+        tabled = {name: (step, values[name]) for name in values if self._is_tabled(name)}
+        self._tabled |= tabled
         return [
             Metric(name, value, time_ms, step)
-            for name, value in record.items()
-            if isinstance(value, float)
-            and name != "time_s"
-            and (name, step) not in self._present.metrics
+            for name, value in values.items()
+            if name not in tabled and (name, step) not in self._present.metrics
         ]
+
+    def _is_tabled(self, name: str) -> bool:
+        return self._has_table and is_tabled(name)
 
     def _send_images(self) -> None:
         for epoch, path in self.folder.find_frames().items():
@@ -307,11 +324,13 @@ class Mirror:
         root, status = self.folder.root, ending.outcome.mlflow_status
         is_ended = self._status == status
         files = [(self.folder.samples / "progress.gif", "samples")]
-        files += [(path, "score") for path in sorted((root / "score").glob("*.png"))]
+        files += [(path, "score") for path in sorted((root / "score").glob("*.*"))]
         files += [(root / name, "") for name in LAST_FILES]
         self._send_files(files, again=not is_ended)
         for name, folder in find_models(self.folder.models).items():
             self._send_model(folder, name, read_step(folder, self._step))
+        if (root / TABLE_FILE).is_file():
+            self._send_tags({MLFLOW_LOGGED_ARTIFACTS: json.dumps([TABLE])})
         reason = {"outcome.reason": ending.reason} if ending.reason else {}
         self._send_tags({"outcome": ending.outcome, **reason})
         title = self._make_title(ending.outcome)

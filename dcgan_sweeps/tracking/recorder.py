@@ -42,6 +42,7 @@ from dcgan_sweeps.tracking.pictures import (
     write_gif,
     write_png,
 )
+from dcgan_sweeps.tracking.table import TABLE_FILE, make_table
 
 ImagesU8 = npt.NDArray[np.uint8]
 
@@ -286,13 +287,15 @@ class Recorder:
                 self.failures.append(error)
 
     def finish(self, outcome: Outcome, reason: str, mirror_cpu_s: float = 0.0) -> None:
-        """Record the GIF, the cost of recording, and the outcome, and release the folder.
+        """Record the outcome, and before it the last files; then release the folder.
 
         `mirror_cpu_s` is the CPU time of the thread that delivers to MLflow.
         """
         try:
             with self._timed():
                 self._add_gif()
+                if outcome == Outcome.COMPLETE:
+                    self._add_table()
             costs = {"tracking/waited_s": self.waited_s, "tracking/writer_cpu_s": mirror_cpu_s}
             self.folder.append({"step": self._step, **costs})
             self.folder.end(outcome, reason)
@@ -307,6 +310,12 @@ class Recorder:
             gif = self.folder.samples / "progress.gif"
             pictures = [read_png(frame) for frame in frames.values()]
             write_gif(gif, pictures, self.tracking.gif_frame_s, self.tracking.gif_last_s)
+
+    def _add_table(self) -> None:
+        table = make_table(self.folder.read_records())
+        if table is not None:
+            self._place("score").mkdir(exist_ok=True)
+            self.folder.write_json(TABLE_FILE, table)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

@@ -13,12 +13,14 @@ from mlflow.models import Model
 from tally import compare_folder
 
 from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.runs.logged_run import read_run, read_series
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
 from dcgan_sweeps.tracking.hidden_tags import read_config
 from dcgan_sweeps.tracking.mirror import Mirror, compute_mark, is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import open_recorder
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
+from dcgan_sweeps.tracking.table import TABLE_FILE
 
 PARAMS = {"seed": 0, "train.epochs": 2, "optimizer.lr": 0.001}
 
@@ -37,13 +39,15 @@ def client(tracking):
 def make_folder(tiny, tracking):
     """Return a function that writes a run down: its request, two epochs, and its end, if any."""
 
-    def make(name="a run", outcome=None, tags=None, place=None):
+    def make(name="a run", outcome=None, tags=None, place=None, extra=(), config=tiny):
         recorder = open_recorder(tracking, name, tags or {}, place)
-        recorder.add_request(PARAMS, dataclasses.asdict(tiny), ["seed=0"])
+        recorder.add_request(PARAMS, dataclasses.asdict(config), ["seed=0"])
         recorder.add_data("synthetic", "d" * 64, "generated", 320)
         for epoch in (1, 2):
             add_epoch(recorder.folder, epoch)
             recorder.add_samples(epoch, np.zeros((25, 28, 28), np.uint8))
+        if extra:
+            recorder.add_scores(2, extra)
         if outcome is None:
             recorder._lock.close()
             return recorder.folder
@@ -118,6 +122,25 @@ def test_an_ended_run_is_delivered_whole(client, ended, tracking):
     assert run.data.tags["outcome.reason"] == "so"
     assert compare_folder(client, ended.root) == []
     assert mirror.is_delivered
+
+
+@pytest.mark.parametrize("when", ["last", "every"])
+def test_an_extra_metric_that_is_computed_once_is_in_the_table_and_not_a_chart(
+    client, make_folder, tracking, tiny, when
+):
+    tiny = dataclasses.replace(tiny, score=dataclasses.replace(tiny.score, extra_metrics=when))
+    folder = make_folder(
+        outcome=Outcome.COMPLETE, extra={"score/kid": 0.5, "score/density": 1.5}, config=tiny
+    )
+    Mirror(folder, tracking).update()
+    run_id = folder.read_run_id()
+    assert client.get_run(run_id).data.metrics.keys() >= {"score/fcd", "score/kid"}
+    assert ("score/density" in client.get_run(run_id).data.metrics) == (when == "every")
+    assert read_run(client, run_id, "TARGET").metrics["score/density"] == 1.5
+    assert read_series(client, run_id, ["score/density"]) == {"score/density": {2: 1.5}}
+    table = json.loads((folder.root / TABLE_FILE).read_text())
+    assert [row[:2] for row in table["data"]] == [["score/kid", 0.5], ["score/density", 1.5]]
+    assert compare_folder(client, folder.root) == []
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PRUNED, Outcome.INTERRUPTED, Outcome.DIVERGED])
