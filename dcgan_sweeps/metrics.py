@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SCORE = "score/fcd"  # ranks runs; a search minimizes it
+BEST_SCORE = "study/best_fcd"  # in the parent run of a study
 OWN = "score/"  # prefix of the scores of a run's own identity
 REAL = "_real"  # suffix of a metric that is computed on real images
 
@@ -108,6 +109,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("study/complete", "", ".0f", "trials", "", "study", "Complete trials."),
     Metric("study/pruned", "", ".0f", "trials", "", "study", "Pruned trials."),
     Metric("study/failed", "", ".0f", "trials", "", "study", "Failed and diverged trials."),
+    Metric("study/best_fcd", "", ".2f", "", "lower", "study", "Lowest score/fcd of a complete trial."),
     Metric("loss", "", ".3f", "nats", "lower", "classifier",
            "Cross-entropy of the classifier on its training images."),
     Metric("accuracy/train", "", ".3f", "share", "higher", "classifier",

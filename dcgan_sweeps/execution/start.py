@@ -42,8 +42,6 @@ def open_record(spec: RunSpec, components: Components) -> Recorder:
         resume_point.folder.begin(name, spec.tags, {}, tracking)
         return Recorder(resume_point.folder, tracking, resume_point.lock)
     tags = {
-        "mlflow.source.name": "dcgan_sweeps.run",
-        "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": provenance.read_code().commit or "",
         **spec.tags,
     }

@@ -43,7 +43,9 @@ def train(request: Request) -> int:
     images = load_images(config.data, say)
     begin = time.perf_counter()
     require_tracker(config.tracking)
-    recorder = open_recorder(config.tracking, "classifier", {})
+    recorder = open_recorder(
+        config.tracking, "classifier", {"mlflow.source.name": "dcgan_sweeps.score.classifier"}
+    )
     delivery = Delivery(recorder.folder, config.tracking)
     outcome, reason = Outcome.FAILED, ""
     try:

@@ -60,11 +60,7 @@ def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.St
     """Return a new or resumed study, with its parent run open."""
     record = RunFolder(folder.root)
     params = {f"study.{key}": as_text(value) for key, value in request.describe().items()}
-    tags = {
-        STUDY: folder.name,
-        "mlflow.source.name": "dcgan_sweeps.run",
-        "mlflow.source.type": "LOCAL",
-    }
+    tags = {STUDY: folder.name}
     if record.read_ending() is not None:
         record.append({"step": count_endings(record)})  # marks the study as not ended
     else:

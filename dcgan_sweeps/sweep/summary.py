@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
+from dcgan_sweeps.metrics import BEST_SCORE
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
@@ -131,7 +132,8 @@ def record_end(
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
     tags = {NOTE: render_markdown(board)}
     if best is not None and best.value is not None:
-        metrics[SCORE] = best.value
+        # Under another name than that of the trials, so that the UI does not rank it with them.
+        metrics[BEST_SCORE] = best.value
         tags["best_trial"] = str(best.number)
         tags["best_run"] = find_earlier_run(live.folder, best) or ""
     live.end(stop_reason, metrics, tags)
