@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
@@ -59,6 +61,7 @@ def conclude(
     folder.write_text("leaderboard.csv", render_csv(board))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
     best_file = None if best is None else record_best(live, best, composers)
+    note_board(live.study, board)
     record_end(live, board, best, counts, importances, stop_reason)
     model = follow_best(live, best)
     limit_s = request.config.tracking.flush_timeout_s
@@ -98,6 +101,15 @@ def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> Pat
     own = folder.keep_own_configs(find_conf_dir())
     overrides = list_overrides(trial, own, composers)
     return folder.write_text("best.txt", "\n".join(overrides) + "\n")
+
+
+def note_board(study: optuna.Study, board: Board) -> None:
+    """Write the leaderboard into the note that optuna-dashboard shows with the study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warning that a part of it is experimental
+        from optuna_dashboard import save_note
+
+        save_note(study, render_markdown(board))
 
 
 def print_board(console: Console, folder: StudyFolder, board: Board) -> None:

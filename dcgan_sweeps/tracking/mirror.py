@@ -50,7 +50,7 @@ from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
-from dcgan_sweeps.tracking.present import Present, find_own_run, read_present
+from dcgan_sweeps.tracking.present import GENERATOR, Present, find_own_run, read_present
 from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
 from dcgan_sweeps.tracking.table import TABLE_FILE
@@ -59,7 +59,9 @@ TABLE = {"path": TABLE_FILE, "type": "table"}  # with this tag, the UI shows the
 PARENT = "mlflow.parentRunId"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # characters, the limit of MLflow's server
+LONGEST_DIGEST = 36  # characters of a data set's digest, the limit of MLflow
 TRIES = 3
+SCORES = (SCORE, "score/fcd_test")  # of a generator
 # Files in the root of the artifacts, of a run or of a classifier.
 FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz")
 # Files that are delivered at the end, of a run or of a study.
@@ -230,8 +232,9 @@ class Mirror:
             self._present.tags |= new
 
     def _send_data(self, name: str, digest: str, source: str, rows: int) -> None:
-        # MLflow keeps 36 characters of a digest.
-        dataset = Dataset(name, digest[:36], "local", source, profile=f'{{"num_rows": {rows}}}')
+        dataset = Dataset(
+            name, digest[:LONGEST_DIGEST], "local", source, profile=f'{{"num_rows": {rows}}}'
+        )
         entry = DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
         for attempt in range(1, TRIES + 1):
             try:
@@ -365,8 +368,24 @@ class Mirror:
         model_id = logged.model_id
         self._send(api.log_model_artifacts, model_id, str(folder))
         self._send(api.finalize_logged_model, model_id, "READY")
+        if name == GENERATOR:
+            self._send_scores(model_id)
         self._send(api.log_outputs, run_id, [LoggedModelOutput(model_id, step)])
         self._present.models.add((name, step))
+
+    def _send_scores(self, model_id: str) -> None:
+        """Give a logged model the run's last scores, which the UI's table of models shows."""
+        data = self.folder.read_description().get("data", {})
+        name, digest = data.get("name"), data.get("digest", "")[:LONGEST_DIGEST] or None
+        histories = [self._api.get_metric_history(self._id, score) for score in SCORES]
+        # With its time in the store, a point is not logged to the run a second time.
+        last = [max(points, key=lambda each: each.step) for points in histories if points]
+        scores = [
+            Metric(each.key, each.value, each.timestamp, each.step, model_id, name, digest)
+            for each in last
+        ]
+        if scores:
+            self._batch(metrics=scores)
 
     def _batch(self, **entries: Any) -> None:
         self._send(partial(self._api.log_batch, self._id, synchronous=True, **entries))

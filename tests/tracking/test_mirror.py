@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from contextlib import suppress
 
@@ -14,6 +15,8 @@ from tally import compare_folder
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.runs.logged_run import read_run, read_series
+from dcgan_sweeps.runs.registry import find_registered
+from dcgan_sweeps.tracking import best_model
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
 from dcgan_sweeps.tracking.hidden_tags import read_config
 from dcgan_sweeps.tracking.mirror import Mirror, compute_mark, is_delivered
@@ -122,6 +125,33 @@ def test_an_ended_run_is_delivered_whole(client, ended, tracking):
     assert run.data.tags["outcome.reason"] == "so"
     assert compare_folder(client, ended.root) == []
     assert mirror.is_delivered
+
+
+def test_the_generator_has_the_last_score_and_the_data_set_for_the_table_of_models(
+    client, ended, tracking
+):
+    Mirror(ended, tracking).update()
+    run = client.get_run(ended.read_run_id())
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    (score,) = model.metrics
+    assert (score.key, score.value, score.step) == ("score/fcd", 98.0, 2)
+    assert (score.dataset_name, score.dataset_digest) == ("synthetic", "d" * 36)
+    assert list_points(client, ended, "score/fcd") == [(1, 99.0), (2, 98.0)]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["now", "by an earlier version"])
+def test_a_registered_generator_is_found(client, ended, tracking, monkeypatch, is_new):
+    if not is_new:
+        monkeypatch.setattr(best_model, "name_source", lambda model: model.artifact_location)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///of_the_user.db")
+    Mirror(ended, tracking).update()
+    run = client.get_run(ended.read_run_id())
+    assert best_model.register(client, "demo", run) == "1"
+    model = find_registered(client, "models:/demo@best")
+    source = client.get_model_version("demo", "1").source
+    assert (source == f"models:/{model.model_id}") == is_new
+    assert model.tags["mlflow.modelVersions"] == '[{"name": "demo", "version": 1}]'
+    assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///of_the_user.db"
 
 
 @pytest.mark.parametrize("when", ["last", "every"])
