@@ -48,6 +48,26 @@ NOT_IN_CONFIG_HASH = (
     "runner.trial_timeout_min",
 )
 
+# Keys that are always params of the MLflow run, unless they are null.
+COMPARED = (
+    "model.name",
+    "data.name",
+    "optimizer.name",
+    "optimizer.lr",
+    "optimizer.lr_discriminator",
+    "optimizer.beta_1",
+    "model.dropout",
+    "model.latent_dim",
+    "train.epochs",
+    "train.batch_size",
+    "seed",
+    "data.limit",
+    "score.count",
+)
+
+# Keys, or groups of keys, that change a result by rounding only; they are never params.
+NOT_COMPARED = ("runner", "score.batch_size", "train.steps_per_call")
+
 # Names of keys and values in earlier versions, and their current names.
 RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
@@ -86,7 +106,11 @@ def rename_logged(
 
 def is_hashed(key: str) -> bool:
     """Return whether a key is part of the config hash."""
-    return not any(key == name or key.startswith(name + ".") for name in NOT_IN_CONFIG_HASH)
+    return not _is_under(key, NOT_IN_CONFIG_HASH)
+
+
+def _is_under(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)
 
 
 def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
@@ -97,6 +121,23 @@ def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
     hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
     hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def choose_params(flat_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the {dotted key: value} that a person compares between runs, as params of a run.
+
+    These are the keys in COMPARED that are not null, and every key that does not have its default
+    value and can change a result by more than rounding. They are few, since the UI shows them
+    above each picture.
+    """
+    main = {key: flat_config[key] for key in COMPARED if flat_config.get(key) is not None}
+    defaults = flatten_defaults()
+    changed = {
+        key: value
+        for key, value in flat_config.items()
+        if is_hashed(key) and not _is_under(key, NOT_COMPARED) and value != defaults.get(key)
+    }
+    return main | changed
 
 
 def read_logged(nested: Mapping[str, Any]) -> Config:

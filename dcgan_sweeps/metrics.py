@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 SCORE = "score/fcd"  # ranks runs; a search minimizes it
+BEST_SCORE = "study/best_fcd"  # in the parent run of a study
 OWN = "score/"  # prefix of the scores of a run's own identity
+REAL = "_real"  # suffix of a metric that is computed on real images
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ METRICS = {metric.name: metric for metric in (
     Metric("study/complete", "", ".0f", "trials", "", "study", "Complete trials."),
     Metric("study/pruned", "", ".0f", "trials", "", "study", "Pruned trials."),
     Metric("study/failed", "", ".0f", "trials", "", "study", "Failed and diverged trials."),
+    Metric("study/best_fcd", "", ".2f", "", "lower", "study",
+           "Lowest score/fcd of a complete trial."),
     Metric("loss", "", ".3f", "nats", "lower", "classifier",
            "Cross-entropy of the classifier on its training images."),
     Metric("accuracy/train", "", ".3f", "share", "higher", "classifier",
@@ -123,7 +127,18 @@ EPOCH_SCORES = tuple(
 EXTRA_METRICS = tuple(
     each for each in METRICS.values() if each.logged == "extra" and each.name.startswith(OWN)
 )
+# Extra metrics that are metrics of the MLflow run in any case.
+LISTED = ("score/fcd_error", "score/kid", "score/precision", "score/recall", "score/coverage")
 CURVES = tuple(each for each in METRICS.values() if each.is_curve)
+
+
+def is_tabled(name: str) -> bool:
+    """Return whether a metric is only in the table of extra metrics if it is computed once.
+
+    The MLflow UI would draw a chart with a single dot for each of these.
+    """
+    metric = METRICS.get(name.removesuffix(REAL))
+    return metric is not None and metric.logged == "extra" and name not in LISTED
 
 
 def format_metrics(values: Mapping[str, float]) -> str:

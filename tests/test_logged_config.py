@@ -10,6 +10,8 @@ import pytest
 
 from dcgan_sweeps.config import Config, RequestError, compose, flatten
 from dcgan_sweeps.logged_config import (
+    COMPARED,
+    choose_params,
     compute_config_hash,
     is_hashed,
     read_logged,
@@ -133,3 +135,16 @@ def test_a_folder_of_such_a_name_stays_that_folder(folder, monkeypatch):
     config = read_logged(logged)
     assert config.data.dir == folder
     assert replace_keys(config, {"seed": 1, "tracking.dir": folder}).tracking.dir == folder
+
+
+def chosen(*words):
+    return choose_params(flatten(compose("config", list(words), Config)))
+
+
+def test_the_params_of_a_default_run_are_the_main_ones_that_are_not_null():
+    assert chosen().keys() == {*COMPARED} - {"optimizer.lr_discriminator", "data.limit"}
+
+
+def test_a_changed_key_is_a_param_if_it_can_change_the_result():
+    words = ["optimizer.beta_2=0.99", "data.limit=320", "tracking.log_every=5", "runner.threads=1"]
+    assert chosen(*words).keys() - chosen().keys() == {"optimizer.beta_2", "data.limit"}

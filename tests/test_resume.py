@@ -18,6 +18,7 @@ from PIL import Image
 from processes import KILL, PROGRAM, TINY, finish, list_runs, open_store, start, stop_in_epoch
 
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
+from dcgan_sweeps.tracking.hidden_tags import read_config
 
 pytestmark = pytest.mark.slow
 
@@ -229,8 +230,8 @@ def test_what_may_change_when_a_run_goes_on_costs_no_write(stopped_copy):
     words = ["tracking.system_metrics_s=0.5", f"tracking.dir={stopped_copy / 'mlruns'}"]
     printed = do(stopped_copy, "resume=latest", *words)
     assert "writes failed" not in printed
-    logged = open_store(stopped_copy).get_run(run_id).data.params["tracking.dir"]
-    assert logged == str(stopped_copy / "mlruns")
+    logged = open_store(stopped_copy).get_run(run_id).data.tags
+    assert read_config(logged)["tracking.dir"] == str(stopped_copy / "mlruns")
 
 
 def test_a_full_disk_is_a_clear_error_and_the_earlier_checkpoint_serves(whole, tmp_path):

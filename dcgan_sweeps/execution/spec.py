@@ -47,7 +47,6 @@ class RunSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     resume_point: ResumePoint | None = None
     folder: Path | None = None  # of a new run; None: one under runs/, named by the time
-    params: Mapping[str, Any] = field(default_factory=dict)  # logged with the configuration
 
     @property
     def is_trial(self) -> bool:

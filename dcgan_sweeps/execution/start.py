@@ -18,7 +18,7 @@ from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
-from dcgan_sweeps.logged_config import compute_config_hash
+from dcgan_sweeps.logged_config import choose_params, compute_config_hash
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.runs.differences import compare_facts
 from dcgan_sweeps.runs.scores import TAG
@@ -39,16 +39,13 @@ def open_record(spec: RunSpec, components: Components) -> Recorder:
         resume_point.folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
         rewind(resume_point.folder, resume_point.checkpoint, components)
         name = spec.name if spec.is_trial else ""  # "" keeps the name
-        resume_point.folder.begin(name, spec.tags, spec.params, tracking)
+        resume_point.folder.begin(name, spec.tags, {}, tracking)
         return Recorder(resume_point.folder, tracking, resume_point.lock)
     tags = {
-        "mlflow.source.name": "dcgan_sweeps.run",
-        "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": provenance.read_code().commit or "",
-        "config_hash": compute_config_hash(flatten(spec.config)),
         **spec.tags,
     }
-    recorder = open_recorder(tracking, spec.name, tags, spec.folder, spec.params)
+    recorder = open_recorder(tracking, spec.name, tags, spec.folder)
     if resume_point is not None:  # it trains longer
         for frame in resume_point.folder.find_frames().values():
             shutil.copy2(frame, recorder.folder.samples)
@@ -68,8 +65,10 @@ def record_request(spec: RunSpec, components: Components, recorder: Recorder) ->
     """Record the configuration, so that the run can be identified and resumed after any failure."""
     flat = flatten(spec.config)
     identity = components.scorer.identity.digest if components.scorer else ""
-    params = {"config_hash": compute_config_hash(flat), "score.identity": identity}
+    # The identity comes last, since the UI shows params in this order, and cuts off many.
+    params = {**choose_params(flat), "score.identity": identity}
     recorder.add_request(params, dataclasses.asdict(spec.config), list(spec.overrides))
+    recorder.add_tags({"config_hash": compute_config_hash(flat)})
 
 
 def record_start(

@@ -25,6 +25,7 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.tracking.hidden_tags import HIDDEN, read_config, read_metrics
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 Model = LoggedModel
@@ -42,7 +43,7 @@ class LoggedRun:
     name: str
     status: str
     outcome: str  # "" if the run has not ended
-    params: Mapping[str, str]
+    params: Mapping[str, str]  # the whole configuration, also where the run has fewer params
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     start_ms: int
@@ -145,20 +146,38 @@ def find_newest_scored(client: MlflowClient, experiment: str, metric: str) -> Lo
 
 
 def _as_logged(run: Run) -> LoggedRun:
-    outcome = run.data.tags.get("outcome", "")
+    tags = rename_logged(run.data.tags)
+    outcome = tags.get("outcome", "")
     return LoggedRun(
         run.info.run_id,
         run.info.experiment_id,
         run.info.run_name or "",
         run.info.status,
         outcome,
-        rename_logged(run.data.params),
-        rename_logged(run.data.tags),
-        run.data.metrics,
+        _read_params(run, tags),
+        {key: text for key, text in tags.items() if not key.startswith(HIDDEN)},
+        _read_values(run, tags),
         run.info.start_time or 0,
         run.info.end_time or 0,
         None if outcome == "complete" else _find_epoch(run),
     )
+
+
+def _read_params(run: Run, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the params, the rest of the configuration, and the config hash.
+
+    In runs of earlier versions, all of these are params.
+    """
+    hashes = {key: tags[key] for key in ("config_hash",) if key in tags}
+    listed = run.data.params
+    return rename_logged({**listed, **read_config(tags), **hashes, **listed})
+
+
+def _read_values(run: Run, tags: Mapping[str, str]) -> dict[str, float]:
+    """Return the last value of each metric, also of those that are only in the table."""
+    tabled = {name: value for name, (_, value) in read_metrics(tags).items()}
+    listed = run.data.metrics
+    return {**listed, **tabled, **listed}
 
 
 def _find_epoch(run: Run) -> int | None:
@@ -171,10 +190,14 @@ def read_series(
     client: MlflowClient, run_id: str, names: Iterable[str]
 ) -> dict[str, dict[int, float]]:
     """Return {metric: {step: value}} of a run."""
-    return {
+    series = {
         name: {each.step: each.value for each in client.get_metric_history(run_id, name)}
         for name in names
     }
+    if not all(series.values()):
+        hidden = read_metrics(client.get_run(run_id).data.tags)
+        series |= {name: dict([hidden[name]]) for name in hidden.keys() & series.keys()}
+    return series
 
 
 def read_pictures(client: MlflowClient, run_id: str, key: str) -> dict[int, bytes]:

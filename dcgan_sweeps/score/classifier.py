@@ -18,7 +18,7 @@ from dcgan_sweeps.command import (
     describe_refusal,
     run_command,
 )
-from dcgan_sweeps.config import ClassifierConfig
+from dcgan_sweeps.config import ClassifierConfig, flatten_nested
 from dcgan_sweeps.datasets.images import Images, load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts
@@ -43,11 +43,14 @@ def train(request: Request) -> int:
     images = load_images(config.data, say)
     begin = time.perf_counter()
     require_tracker(config.tracking)
-    recorder = open_recorder(config.tracking, "classifier", {})
+    recorder = open_recorder(
+        config.tracking, "classifier", {"mlflow.source.name": "dcgan_sweeps.score.classifier"}
+    )
     delivery = Delivery(recorder.folder, config.tracking)
     outcome, reason = Outcome.FAILED, ""
     try:
-        recorder.add_request({}, dataclasses.asdict(config), list(request.overrides))
+        nested = dataclasses.asdict(config)
+        recorder.add_request(flatten_nested(nested), nested, list(request.overrides))
         delivery.open()
         facts = train_and_keep(config, images, recorder, console)
         outcome = Outcome.COMPLETE

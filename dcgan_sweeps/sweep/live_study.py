@@ -7,6 +7,7 @@ live.follow(folder.find_trial(3))   # delivers the trial from now on
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import optuna
 
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.delivery import Delivery
 from dcgan_sweeps.tracking.folder import STUDY, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -58,13 +60,10 @@ class LiveStudy:
 
 def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.Study) -> LiveStudy:
     """Return a new or resumed study, with its parent run open."""
+    name_metric(study)
     record = RunFolder(folder.root)
     params = {f"study.{key}": as_text(value) for key, value in request.describe().items()}
-    tags = {
-        STUDY: folder.name,
-        "mlflow.source.name": "dcgan_sweeps.run",
-        "mlflow.source.type": "LOCAL",
-    }
+    tags = {STUDY: folder.name}
     if record.read_ending() is not None:
         record.append({"step": count_endings(record)})  # marks the study as not ended
     else:
@@ -73,6 +72,14 @@ def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.St
     delivery = Delivery(record, request.config.tracking)
     delivery.open()
     return LiveStudy(request, folder, study, delivery)
+
+
+def name_metric(study: optuna.Study) -> None:
+    """Name the score of a study for optuna-dashboard, unless it has its name already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warning that names of metrics are experimental
+        if study.metric_names != [SCORE]:
+            study.set_metric_names([SCORE])
 
 
 def count_endings(record: RunFolder) -> int:

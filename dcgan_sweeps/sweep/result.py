@@ -12,7 +12,7 @@ from dcgan_sweeps.config import Tracking
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
 from dcgan_sweeps.metrics import EPOCH_SCORES
 from dcgan_sweeps.metrics import SCORE as SCORE  # what a study minimizes
-from dcgan_sweeps.tracking.folder import RUN_FILE, TRIAL, RunFolder
+from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
 IDENTITY = "score_identity"  # a trial's attribute: its score's identity, and that in overrides
@@ -71,7 +71,7 @@ def write_result(
         return
     with lock:
         if not (folder.root / RUN_FILE).is_file():
-            folder.begin(name, tags, {"trial": int(tags[TRIAL])}, tracking)
+            folder.begin(name, tags, {}, tracking)
         if result.traceback:
             folder.write_text(TRACEBACK, result.traceback)
         folder.end(result.outcome, result.reason)

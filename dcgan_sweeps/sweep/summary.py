@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
+from dcgan_sweeps.metrics import BEST_SCORE
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
@@ -58,6 +61,7 @@ def conclude(
     folder.write_text("leaderboard.csv", render_csv(board))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
     best_file = None if best is None else record_best(live, best, composers)
+    note_board(live.study, board)
     record_end(live, board, best, counts, importances, stop_reason)
     model = follow_best(live, best)
     limit_s = request.config.tracking.flush_timeout_s
@@ -99,6 +103,15 @@ def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> Pat
     return folder.write_text("best.txt", "\n".join(overrides) + "\n")
 
 
+def note_board(study: optuna.Study, board: Board) -> None:
+    """Write the leaderboard into the note that optuna-dashboard shows with the study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warning that a part of it is experimental
+        from optuna_dashboard import save_note
+
+        save_note(study, render_markdown(board))
+
+
 def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
     """Print the first rows of the leaderboard, and the reason where it is not ranked."""
     console.print()
@@ -131,7 +144,8 @@ def record_end(
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
     tags = {NOTE: render_markdown(board)}
     if best is not None and best.value is not None:
-        metrics[SCORE] = best.value
+        # Under another name than that of the trials, so that the UI does not rank it with them.
+        metrics[BEST_SCORE] = best.value
         tags["best_trial"] = str(best.number)
         tags["best_run"] = find_earlier_run(live.folder, best) or ""
     live.end(stop_reason, metrics, tags)

@@ -120,7 +120,6 @@ def build_trial_spec(
         make_tags(folder, number),
         resume_point,
         run_folder.root,
-        {"trial": number},
     )
 
 

@@ -7,16 +7,25 @@ best.address      # "models:/fcd_2026-11-25_13-00-00@best (version 1)"
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.tracking.address import is_database
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
 from dcgan_sweeps.tracking.mirror import is_delivered
-from dcgan_sweeps.tracking.present import find_generator, find_own_run
+from dcgan_sweeps.tracking.present import find_generator, find_own_run, name_source
 from dcgan_sweeps.tracking.store import connect, find_store
 
+VARIABLE = "MLFLOW_TRACKING_URI"
 BEST = "best"  # the alias
 REGISTERED = "registered"  # in mlflow.json of a study's folder: the trial that is registered
 
@@ -66,6 +75,25 @@ class BestModel:
         self.study.write_json(MLFLOW_FILE, {**known, REGISTERED: self.trial.root.name})
 
 
+@contextmanager
+def _known_to_registry(uri: str) -> Iterator[None]:
+    """Make the store at `uri` the global one of MLflow, and restore the previous one at the end.
+
+    MLflow's registry in a database looks up a logged model in the global store, not in that of the
+    client. A server looks it up in its own.
+    """
+    if not is_database(uri):
+        yield
+        return
+    variable = os.environ.get(VARIABLE)
+    try:
+        with _use_tracking_uri(uri):
+            yield
+    finally:  # MLflow changes the variable, too
+        os.environ.pop(VARIABLE, None)
+        os.environ.update({} if variable is None else {VARIABLE: variable})
+
+
 def register(client: MlflowClient, name: str, run: Run) -> str | None:
     """Register the newest generator of a run under `name`, with the alias "best".
 
@@ -84,8 +112,12 @@ def register(client: MlflowClient, name: str, run: Run) -> str | None:
     versions = client.search_model_versions(f"name = '{name}'")
     version = next((each for each in versions if each.run_id == run_id), None)
     if version is None:
-        version = client.create_model_version(
-            name, newest.artifact_location, run_id, model_id=newest.model_id
-        )
+        with _known_to_registry(client.tracking_uri):
+            version = client.create_model_version(
+                name, name_source(newest), run_id, model_id=newest.model_id
+            )
+        # The UI's table of models shows this tag, which MLflow's register_model writes as well.
+        versions_of = json.dumps([{"name": name, "version": version.version}])
+        client.set_logged_model_tags(newest.model_id, {MLFLOW_MODEL_VERSIONS: versions_of})
     client.set_registered_model_alias(name, BEST, version.version)
     return str(version.version)

@@ -8,6 +8,7 @@ folder.end(Outcome.COMPLETE, reason="")
 from __future__ import annotations
 
 import fcntl
+import getpass
 import json
 import os
 import re
@@ -35,7 +36,16 @@ OWNERS = ((MLFLOW_FILE, "run_id"), (RUN_FILE, "run_id"), ("study.json", "parent_
 STUDY, TRIAL = "study", "trial"  # tags of a trial; the parent run of a study has only the first
 # The types of the values in run.json.
 KINDS = {"name": str, "tags": dict, "params": dict, "data": dict, "tracking": dict, "logged": dict}
+SOURCE = {"mlflow.source.name": "dcgan_sweeps.run", "mlflow.source.type": "LOCAL"}
 GRID = re.compile(r"epoch_([0-9]{4,9})\.png")
+
+
+def read_user() -> dict[str, str]:
+    """Return the tag that names the user, {} in a container where the user has no name."""
+    try:
+        return {"mlflow.user": getpass.getuser()}
+    except (OSError, KeyError, ImportError):  # OSError alone from Python 3.13 on
+        return {}
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class RunFolder:
     def begin(
         self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], tracking: Tracking
     ) -> None:
-        """Record the name of the run, its start time, and where it is tracked.
+        """Record the name of the run, its start time and user, and where it is tracked.
 
         `record` is a unique id by which its MLflow run is found if the answer to its creation was
         lost.
@@ -90,7 +100,7 @@ class RunFolder:
         known = self.read_description()  # from an earlier start of a trial
         self.write_json(RUN_FILE, {"record": uuid.uuid4().hex, "began_s": time.time(), **known})
         tracked = {"name": tracking.name, "uri": tracking.uri, "experiment": tracking.experiment}
-        located = {**tags, "folder": str(self.root)}
+        located = {**SOURCE, **read_user(), **tags, "folder": str(self.root)}
         self.describe(name=name, tags=located, params=params, tracking=tracked)
 
     def describe(self, *, name: str | None = None, **parts: Mapping[str, Any]) -> None:

@@ -34,25 +34,34 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.multimedia import compress_image_size
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_LOGGED_IMAGES,
+)
 from PIL import Image
 
 from dcgan_sweeps.config import Tracking
-from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.metrics import SCORE, is_tabled
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
+from dcgan_sweeps.tracking.hidden_tags import Point, pack_config, pack_metrics
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.images import name_image
 from dcgan_sweeps.tracking.models import find_models, read_step
 from dcgan_sweeps.tracking.outcome import Ending, Outcome
-from dcgan_sweeps.tracking.present import Present, find_own_run, read_present
+from dcgan_sweeps.tracking.present import GENERATOR, Present, find_own_run, read_present
 from dcgan_sweeps.tracking.store import Store, connect, find_experiment, find_store
 from dcgan_sweeps.tracking.system_metrics import SYSTEM_FILE
+from dcgan_sweeps.tracking.table import TABLE_FILE
 
+TABLE = {"path": TABLE_FILE, "type": "table"}  # with this tag, the UI shows the file as a table
 PARENT = "mlflow.parentRunId"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # characters, the limit of MLflow's server
+LONGEST_DIGEST = 36  # characters of a data set's digest, the limit of MLflow
 TRIES = 3
+SCORES = (SCORE, "score/fcd_test")  # of a generator
 # Files in the root of the artifacts, of a run or of a classifier.
 FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz")
 # Files that are delivered at the end, of a run or of a study.
@@ -80,6 +89,7 @@ class Mirror:
         self._client: MlflowClient | None = None
         self._offsets: dict[str, int] = {}  # delivered bytes of each file of lines
         self._digests: dict[str, str] = {}
+        self._tabled: dict[str, Point] = {}
         self._score: float | None = None
         self._step = 0
 
@@ -186,8 +196,7 @@ class Mirror:
 
     def _send_description(self) -> None:
         known = self.folder.read_description()
-        logged = known.get(LOGGED, {}).get(CONFIG, {})
-        params = {**known.get("params", {}), **logged}
+        params = known.get("params", {})
         new = [
             Param(key, str(value)[:LONGEST_PARAM])
             for key, value in params.items()
@@ -196,7 +205,10 @@ class Mirror:
         if new:
             self._batch(params=new)
             self._present.params |= {each.key for each in new}
-        self._send_tags(self._read_tags(known))
+        config = known.get(LOGGED, {}).get(CONFIG, {})
+        self._has_table = config.get("score.extra_metrics") == "last"
+        rest = pack_config(config, params)
+        self._send_tags({**self._read_tags(known), **rest})
         for name in (CONFIG, OVERRIDES):
             self._send_files([(self.folder.root / name, "config")])
         if "data" in known and not self._present.has_data:
@@ -220,8 +232,9 @@ class Mirror:
             self._present.tags |= new
 
     def _send_data(self, name: str, digest: str, source: str, rows: int) -> None:
-        # MLflow keeps 36 characters of a digest.
-        dataset = Dataset(name, digest[:36], "local", source, profile=f'{{"num_rows": {rows}}}')
+        dataset = Dataset(
+            name, digest[:LONGEST_DIGEST], "local", source, profile=f'{{"num_rows": {rows}}}'
+        )
         entry = DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
         for attempt in range(1, TRIES + 1):
             try:
@@ -239,7 +252,7 @@ class Mirror:
             metrics += self._read_metrics(record)
         for begin in range(0, len(metrics), BATCH):
             self._batch(metrics=metrics[begin : begin + BATCH])
-        self._send_tags(self._digests)
+        self._send_tags({**self._digests, **pack_metrics(self._tabled)})
 
     def _read_new(self, name: str) -> Iterator[dict[str, Any]]:
         path = self.folder.root / name
@@ -259,13 +272,21 @@ class Mirror:
         self._score = record.get(SCORE, self._score)
         self._digests |= {key: text for key, text in record.items() if key.startswith("digest.")}
         time_ms = int(1000 * record.get("time_s", 0))
+        values = {
+            name: value
+            for name, value in record.items()
+            if isinstance(value, float) and name != "time_s"
+        }
+        tabled = {name: (step, values[name]) for name in values if self._is_tabled(name)}
+        self._tabled |= tabled
         return [
             Metric(name, value, time_ms, step)
-            for name, value in record.items()
-            if isinstance(value, float)
-            and name != "time_s"
-            and (name, step) not in self._present.metrics
+            for name, value in values.items()
+            if name not in tabled and (name, step) not in self._present.metrics
         ]
+
+    def _is_tabled(self, name: str) -> bool:
+        return self._has_table and is_tabled(name)
 
     def _send_images(self) -> None:
         for epoch, path in self.folder.find_frames().items():
@@ -306,11 +327,13 @@ class Mirror:
         root, status = self.folder.root, ending.outcome.mlflow_status
         is_ended = self._status == status
         files = [(self.folder.samples / "progress.gif", "samples")]
-        files += [(path, "score") for path in sorted((root / "score").glob("*.png"))]
+        files += [(path, "score") for path in sorted((root / "score").glob("*.*"))]
         files += [(root / name, "") for name in LAST_FILES]
         self._send_files(files, again=not is_ended)
         for name, folder in find_models(self.folder.models).items():
             self._send_model(folder, name, read_step(folder, self._step))
+        if (root / TABLE_FILE).is_file():
+            self._send_tags({MLFLOW_LOGGED_ARTIFACTS: json.dumps([TABLE])})
         reason = {"outcome.reason": ending.reason} if ending.reason else {}
         self._send_tags({"outcome": ending.outcome, **reason})
         title = self._make_title(ending.outcome)
@@ -345,8 +368,24 @@ class Mirror:
         model_id = logged.model_id
         self._send(api.log_model_artifacts, model_id, str(folder))
         self._send(api.finalize_logged_model, model_id, "READY")
+        if name == GENERATOR:
+            self._send_scores(model_id)
         self._send(api.log_outputs, run_id, [LoggedModelOutput(model_id, step)])
         self._present.models.add((name, step))
+
+    def _send_scores(self, model_id: str) -> None:
+        """Give a logged model the run's last scores, which the UI's table of models shows."""
+        data = self.folder.read_description().get("data", {})
+        name, digest = data.get("name"), data.get("digest", "")[:LONGEST_DIGEST] or None
+        histories = [self._api.get_metric_history(self._id, score) for score in SCORES]
+        # With its time in the store, a point is not logged to the run a second time.
+        last = [max(points, key=lambda each: each.step) for points in histories if points]
+        scores = [
+            Metric(each.key, each.value, each.timestamp, each.step, model_id, name, digest)
+            for each in last
+        ]
+        if scores:
+            self._batch(metrics=scores)
 
     def _batch(self, **entries: Any) -> None:
         self._send(partial(self._api.log_batch, self._id, synchronous=True, **entries))

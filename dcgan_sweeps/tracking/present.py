@@ -18,6 +18,8 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
+GENERATOR = "generator"  # the name of the model that is scored, and of which a study registers one
+
 
 @dataclass
 class Present:
@@ -105,10 +107,15 @@ def list_models(client: MlflowClient, run: Run) -> list[tuple[LoggedModel, int]]
     ]
 
 
+def name_source(model: LoggedModel) -> str:
+    """Return the address of a logged model as the source of a model version."""
+    return f"models:/{model.model_id}"
+
+
 def find_generator(client: MlflowClient, run_id: str) -> LoggedModel | None:
     """Return the newest complete generator of a run, None if there is none."""
     models = list_models(client, client.get_run(run_id))
-    generators = [(step, model) for model, step in models if model.name == "generator"]
+    generators = [(step, model) for model, step in models if model.name == GENERATOR]
     return max(generators, key=lambda pair: pair[0], default=(0, None))[1]
 
 

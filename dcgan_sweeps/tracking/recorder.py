@@ -42,6 +42,7 @@ from dcgan_sweeps.tracking.pictures import (
     write_gif,
     write_png,
 )
+from dcgan_sweeps.tracking.table import TABLE_FILE, make_table
 
 ImagesU8 = npt.NDArray[np.uint8]
 
@@ -53,16 +54,14 @@ def open_recorder(
     name: str,
     tags: Mapping[str, str],
     place: Path | None = None,
-    params: Mapping[str, Any] | None = None,
 ) -> Recorder:
     """Create the folder of a new run, at `place` or in runs/, and return its recorder.
 
-    `params` are logged in addition to the configuration. Raises RequestError if the folder cannot
-    be created.
+    Raises RequestError if the folder cannot be created.
     """
     folder = RunFolder.make(Path(tracking.dir), name) if place is None else RunFolder.make_at(place)
     lock = folder.lock()
-    folder.begin(name, tags, params or {}, tracking)
+    folder.begin(name, tags, {}, tracking)
     return Recorder(folder, tracking, lock)
 
 
@@ -159,7 +158,7 @@ class Recorder:
     def add_request(self, params: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
         """Record the configuration before anything else, so that even a run that dies has it.
 
-        `params` are logged in addition to its values.
+        `params` are those of its values that are params of the MLflow run, and further ones.
         """
         with self._timed():
             # The configuration is logged as {dotted key: value}.
@@ -288,13 +287,15 @@ class Recorder:
                 self.failures.append(error)
 
     def finish(self, outcome: Outcome, reason: str, mirror_cpu_s: float = 0.0) -> None:
-        """Record the GIF, the cost of recording, and the outcome, and release the folder.
+        """Record the outcome, and before it the last files; then release the folder.
 
         `mirror_cpu_s` is the CPU time of the thread that delivers to MLflow.
         """
         try:
             with self._timed():
                 self._add_gif()
+                if outcome == Outcome.COMPLETE:
+                    self._add_table()
             costs = {"tracking/waited_s": self.waited_s, "tracking/writer_cpu_s": mirror_cpu_s}
             self.folder.append({"step": self._step, **costs})
             self.folder.end(outcome, reason)
@@ -309,6 +310,12 @@ class Recorder:
             gif = self.folder.samples / "progress.gif"
             pictures = [read_png(frame) for frame in frames.values()]
             write_gif(gif, pictures, self.tracking.gif_frame_s, self.tracking.gif_last_s)
+
+    def _add_table(self) -> None:
+        table = make_table(self.folder.read_records())
+        if table is not None:
+            self._place("score").mkdir(exist_ok=True)
+            self.folder.write_json(TABLE_FILE, table)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

@@ -16,6 +16,10 @@ pytestmark = pytest.mark.slow
 UI = [*PROGRAM[:2], "dcgan_sweeps.ui"]
 KIND = "?workflowType=machine_learning"
 
+# The share of an element that is in view, and not cut off by the edge of its card.
+SHARE_SEEN = """element => new Promise(done => new IntersectionObserver(
+    entries => done(entries[0].intersectionRatio)).observe(element))"""
+
 
 def read_address(process, name):
     lines = []
@@ -102,6 +106,7 @@ def test_the_slider_of_the_samples_moves_through_the_epochs(gallery, look, keep)
     picture.wait_for()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
     assert "step%2B0" in picture.get_attribute("src")
+    assert picture.evaluate(SHARE_SEEN) > 0.1  # the card opens with params above the picture
     page.get_by_role("slider").first.press("ArrowRight")
     page.locator("img[src*='step%2B1']").first.wait_for()
     picture.scroll_into_view_if_needed()

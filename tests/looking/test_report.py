@@ -52,6 +52,8 @@ def test_an_experiment_has_its_trials_and_runs_and_no_parent(gallery):
     complete = {run.run_id for run in gallery.trials if run.outcome == "complete"}
     assert complete < ids
     assert gallery.parent.run_id not in ids
+    assert gallery.parent.metrics["study/best_fcd"] == gallery.best.metrics["score/fcd"]
+    assert "score/fcd" not in gallery.parent.metrics  # MLflow's UI would rank the study with them
     whole = json.loads(gallery.do("report", "--all", "--json"))["runs"]
     assert {run.run_id for run in gallery.trials} < {each["run_id"] for each in whole}
 

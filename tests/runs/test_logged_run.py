@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dcgan_sweeps.runs.logged_run import find_finished
+import pytest
+
+from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.runs.logged_run import find_finished, read_run
+from dcgan_sweeps.tracking.hidden_tags import pack_config
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
 
 
@@ -19,3 +23,25 @@ def test_a_run_of_an_earlier_version_is_found_and_read_under_the_names_of_this_o
     assert [run.run_id for run in found] == [*runs.values()]
     assert {run.params["model.name"] for run in found} == {"dcgan28"}
     assert {run.tags["config_hash"] for run in found} == {"0f3a"}
+
+
+def make_run(folder, tags):
+    store = find_store(None, str(folder))
+    client = connect(store)
+    run_id = client.create_run(find_experiment(client, store, "e"), tags=tags).info.run_id
+    client.log_param(run_id, "seed", 7)
+    return client, run_id
+
+
+def test_the_configuration_is_whole_though_a_run_has_few_params(tmp_path):
+    packed = pack_config({"seed": 7, "train.epochs": 3, "data.dir": "/x" * 200}, {"seed"})
+    client, run_id = make_run(tmp_path, {**packed, "config_hash": "0f3a"})
+    run = read_run(client, run_id, "TARGET")
+    assert run.params == {"train.epochs": "3", "config_hash": "0f3a", "seed": "7"}
+    assert not packed.keys() & run.tags.keys()
+
+
+def test_a_damaged_tag_is_named(tmp_path):
+    client, run_id = make_run(tmp_path, dict.fromkeys(pack_config({"seed": 7}, ()), "["))
+    with pytest.raises(RequestError, match=r"tag mlflow.dcgan_sweeps.config: got \[; allowed: a"):
+        read_run(client, run_id, "TARGET")

@@ -20,6 +20,7 @@ from mlflow.entities import Run
 from PIL import Image
 
 from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.tracking.hidden_tags import read_metrics
 from dcgan_sweeps.tracking.history import parse_lines
 
 STATES = {
@@ -46,7 +47,7 @@ ARTIFACTS = {
     "history.jsonl": "",
     "samples/real.png": "samples/",
     "samples/progress.gif": "samples/",
-    "score/*.png": "score/",
+    "score/*": "score/",
 }
 
 
@@ -178,6 +179,9 @@ def compare_metrics(client, run, lines):
             times = (point.timestamp, point.timestamp - 1, point.timestamp + 1)
             near = next((time for time in times if (*key, time) in expected), point.timestamp)
             found[*key, near] += 1
+    for name, (step, value) in read_metrics(run.data.tags).items():
+        point = (name, step, repr(value))
+        found[next(each for each in expected if each[:3] == point)] += 1
     if not is_resumed:
         return list_differences("point", expected, found)
     measured = Counter(key[:2] for key in found.elements() if key[0].startswith(MEASURED))

@@ -33,7 +33,7 @@ def deliver(tiny, place):
     tracking = dataclasses.replace(tiny.tracking, dir=place.dir, uri=None)
 
     def make(root=None, **tags):
-        recorder = open_recorder(tracking, "a run", tags, root, {"config_hash": "h"})
+        recorder = open_recorder(tracking, "a run", tags, root)
         recorder.add_request({}, dataclasses.asdict(tiny), [])
         recorder.finish(Outcome.COMPLETE, "")
         Mirror(recorder.folder, tracking).update()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from contextlib import suppress
 
@@ -13,11 +14,18 @@ from mlflow.models import Model
 from tally import compare_folder
 
 from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.runs.logged_run import read_run, read_series
+from dcgan_sweeps.runs.registry import find_registered
+from dcgan_sweeps.tracking import best_model
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
+from dcgan_sweeps.tracking.hidden_tags import read_config
 from dcgan_sweeps.tracking.mirror import Mirror, compute_mark, is_delivered
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import open_recorder
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
+from dcgan_sweeps.tracking.table import TABLE_FILE
+
+PARAMS = {"seed": 0, "train.epochs": 2, "optimizer.lr": 0.001}
 
 
 @pytest.fixture
@@ -34,13 +42,15 @@ def client(tracking):
 def make_folder(tiny, tracking):
     """Return a function that writes a run down: its request, two epochs, and its end, if any."""
 
-    def make(name="a run", outcome=None, tags=None, place=None):
-        recorder = open_recorder(tracking, name, tags or {}, place, {"config_hash": "h"})
-        recorder.add_request({}, dataclasses.asdict(tiny), ["seed=0"])
+    def make(name="a run", outcome=None, tags=None, place=None, extra=(), config=tiny):
+        recorder = open_recorder(tracking, name, tags or {}, place)
+        recorder.add_request(PARAMS, dataclasses.asdict(config), ["seed=0"])
         recorder.add_data("synthetic", "d" * 64, "generated", 320)
         for epoch in (1, 2):
             add_epoch(recorder.folder, epoch)
             recorder.add_samples(epoch, np.zeros((25, 28, 28), np.uint8))
+        if extra:
+            recorder.add_scores(2, extra)
         if outcome is None:
             recorder._lock.close()
             return recorder.folder
@@ -99,7 +109,10 @@ def test_a_run_that_is_opened_has_its_configuration_and_nothing_else(client, fol
     Mirror(folder, tracking).open()
     run = client.get_run(folder.read_run_id())
     assert (run.info.status, run.info.run_name) == ("RUNNING", "a run")
-    assert {"config_hash": "h", "seed": "0", "train.epochs": "2"}.items() <= run.data.params.items()
+    assert run.data.params == {key: str(value) for key, value in PARAMS.items()}
+    rest = read_config(run.data.tags)
+    assert rest["optimizer.beta_2"] == "0.999"
+    assert "seed" not in rest
     assert run.data.metrics == {}
     assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["config"]
 
@@ -112,6 +125,52 @@ def test_an_ended_run_is_delivered_whole(client, ended, tracking):
     assert run.data.tags["outcome.reason"] == "so"
     assert compare_folder(client, ended.root) == []
     assert mirror.is_delivered
+
+
+def test_the_generator_has_the_last_score_and_the_data_set_for_the_table_of_models(
+    client, ended, tracking
+):
+    Mirror(ended, tracking).update()
+    run = client.get_run(ended.read_run_id())
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    (score,) = model.metrics
+    assert (score.key, score.value, score.step) == ("score/fcd", 98.0, 2)
+    assert (score.dataset_name, score.dataset_digest) == ("synthetic", "d" * 36)
+    assert list_points(client, ended, "score/fcd") == [(1, 99.0), (2, 98.0)]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["now", "by an earlier version"])
+def test_a_registered_generator_is_found(client, ended, tracking, monkeypatch, is_new):
+    if not is_new:
+        monkeypatch.setattr(best_model, "name_source", lambda model: model.artifact_location)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///of_the_user.db")
+    Mirror(ended, tracking).update()
+    run = client.get_run(ended.read_run_id())
+    assert best_model.register(client, "demo", run) == "1"
+    model = find_registered(client, "models:/demo@best")
+    source = client.get_model_version("demo", "1").source
+    assert (source == f"models:/{model.model_id}") == is_new
+    assert model.tags["mlflow.modelVersions"] == '[{"name": "demo", "version": 1}]'
+    assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///of_the_user.db"
+
+
+@pytest.mark.parametrize("when", ["last", "every"])
+def test_an_extra_metric_that_is_computed_once_is_in_the_table_and_not_a_chart(
+    client, make_folder, tracking, tiny, when
+):
+    tiny = dataclasses.replace(tiny, score=dataclasses.replace(tiny.score, extra_metrics=when))
+    folder = make_folder(
+        outcome=Outcome.COMPLETE, extra={"score/kid": 0.5, "score/density": 1.5}, config=tiny
+    )
+    Mirror(folder, tracking).update()
+    run_id = folder.read_run_id()
+    assert client.get_run(run_id).data.metrics.keys() >= {"score/fcd", "score/kid"}
+    assert ("score/density" in client.get_run(run_id).data.metrics) == (when == "every")
+    assert read_run(client, run_id, "TARGET").metrics["score/density"] == 1.5
+    assert read_series(client, run_id, ["score/density"]) == {"score/density": {2: 1.5}}
+    table = json.loads((folder.root / TABLE_FILE).read_text())
+    assert [row[:2] for row in table["data"]] == [["score/kid", 0.5], ["score/density", 1.5]]
+    assert compare_folder(client, folder.root) == []
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PRUNED, Outcome.INTERRUPTED, Outcome.DIVERGED])

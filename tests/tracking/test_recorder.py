@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
+from dcgan_sweeps.tracking.folder import RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.recorder import Recorder, Steps, open_recorder
 
@@ -17,7 +19,7 @@ from dcgan_sweeps.tracking.recorder import Recorder, Steps, open_recorder
 def recorder(tiny, tmp_path):
     """A recorder that makes a point of every five steps."""
     tracking = dataclasses.replace(tiny.tracking, dir=str(tmp_path))
-    recorder = open_recorder(tracking, "a run", {"tag": "one"}, params={"study": "none"})
+    recorder = open_recorder(tracking, "a run", {"tag": "one"})
     yield recorder
     recorder._lock.close()
 
@@ -33,8 +35,20 @@ def read_records(recorder):
 
 def test_a_new_run_says_what_it_is_called_and_where_it_is(recorder):
     known = recorder.folder.read_description()
-    assert (known["name"], known["params"]) == ("a run", {"study": "none"})
-    assert known["tags"] == {"tag": "one", "folder": str(recorder.folder.root)}
+    assert (known["name"], known["params"]) == ("a run", {})
+    assert known["tags"].items() >= {"tag": "one", "folder": str(recorder.folder.root)}.items()
+
+
+def test_a_run_names_its_command_and_the_user_who_has_a_name(tmp_path, tiny, monkeypatch):
+    tags = {}
+    for name, user in (("named", lambda: "ann"), ("nameless", Mock(side_effect=OSError))):
+        monkeypatch.setattr("getpass.getuser", user)
+        RunFolder(tmp_path).begin("a run", {}, {}, tiny.tracking)
+        tags[name] = RunFolder(tmp_path).read_description()["tags"]
+        (tmp_path / "run.json").unlink()
+    assert tags["named"]["mlflow.user"] == "ann"
+    assert "mlflow.user" not in tags["nameless"]
+    assert tags["nameless"]["mlflow.source.name"] == "dcgan_sweeps.run"
 
 
 def test_there_is_a_point_for_every_so_many_steps_their_mean(recorder):
