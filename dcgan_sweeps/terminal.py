@@ -12,6 +12,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import IO, Any, TypeVar
 
 from rich.console import Console, ConsoleRenderable, RenderHook
@@ -202,3 +203,8 @@ def format_duration(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_clock(seconds: float) -> str:
+    """Format seconds as "0:12:05", for a display that counts them."""
+    return str(timedelta(seconds=int(seconds)))

@@ -1,6 +1,6 @@
 """Shows the progress of a run: live in a terminal, and one line for each epoch everywhere.
 
-with RunDisplay(console, steps=250, epochs=10, plan={"scoring": range(1, 11)}) as display:
+with RunDisplay(console, report, steps=250, epochs=10, plan={"scoring": range(1, 11)}) as display:
     with display.stage("training"):
         display.show_steps(epoch=1, step=5, metrics={"train/images_per_s": 7000.0})
     with display.stage("scoring"):
@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console, Group, RenderableType
@@ -22,7 +21,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dcgan_sweeps.execution.live_progress import LiveProgress, Report
 from dcgan_sweeps.metrics import METRICS, SCORE, format_metrics
+from dcgan_sweeps.terminal import format_clock
 
 T = TypeVar("T")
 SPEED = "train/images_per_s"
@@ -79,18 +80,26 @@ class Estimate:
 class RunDisplay:
     """The live display of a run; use it as a context manager.
 
-    It names what the run is doing, and its clock always runs. It is not shown outside a terminal.
+    It names what the run is doing, and its clock always runs. It is not shown outside a terminal,
+    but `report` gets the progress everywhere.
     """
 
     def __init__(
-        self, console: Console, steps: int, epochs: int, plan: Mapping[str, Collection[int]]
+        self,
+        console: Console,
+        report: Report,
+        steps: int,
+        epochs: int,
+        plan: Mapping[str, Collection[int]],
     ):
         self.console = console
+        self.report = report
         self.steps, self.epochs = steps, epochs
         self.estimate = Estimate(steps, plan)
         self.epoch, self.step = 0, 0
         self.doing, self.count = "starting", ""
         self.last_score = ""
+        self.images_per_s: float | None = None
         self.begin_s = self.mark_s = time.monotonic()
         self.live = Live(
             console=console,
@@ -102,6 +111,7 @@ class RunDisplay:
     def __enter__(self) -> RunDisplay:
         if self.console.is_terminal:
             self.live.start()
+        self._report()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -118,13 +128,16 @@ class RunDisplay:
         self.estimate.add_steps(step - self.step, now_s - self.mark_s)
         self.mark_s = now_s
         self.epoch, self.step = epoch, step
+        self.images_per_s = metrics[SPEED]
         self.count = _show_training(metrics)
+        self._report()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Name what the run is doing, and measure its time."""
         self.doing, self.count = name, ""
         self.mark_s = time.monotonic()
+        self._report()
         try:
             yield
         finally:
@@ -136,6 +149,7 @@ class RunDisplay:
         """Yield the items of the current stage, and show how many are done."""
         for number, item in enumerate(items):
             self.count = f"{number}/{len(items)} batches"
+            self._report()
             yield item
 
     def print_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -148,27 +162,31 @@ class RunDisplay:
 
     def draw(self) -> RenderableType:
         """Return the display: a bar over all steps, and below it what the run is doing."""
-        now_s = time.monotonic()
-        spent_s = now_s - self.mark_s if self.doing in self.estimate.planned else 0.0
-        left_s = self.estimate.compute_left_s(self.step, self.doing, spent_s)
+        left_s = self._compute_left_s()
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             f"epoch {self.epoch}/{self.epochs}",
             ProgressBar(self.steps, self.step, width=BAR_WIDTH),
             f"{self.step}/{self.steps}",
-            _show_clock(now_s - self.begin_s),
-            "" if left_s is None or left_s < 1 else f"left {_show_clock(left_s)}",
+            format_clock(time.monotonic() - self.begin_s),
+            "" if left_s is None or left_s < 1 else f"left {format_clock(left_s)}",
             self.last_score,
         )
         doing = f"{self.doing} {self.count}".strip()
         return Group(bar, Text(doing, no_wrap=True, overflow="ellipsis"))
+
+    def _compute_left_s(self) -> float | None:
+        spent_s = time.monotonic() - self.mark_s
+        return self.estimate.compute_left_s(self.step, self.doing, spent_s)
+
+    def _report(self) -> None:
+        counted = f"{self.doing} {self.count.removesuffix(' batches')}".strip()
+        doing = self.doing if self.doing == TRAINING else counted
+        left_s = self._compute_left_s()
+        self.report(LiveProgress(self.epoch, self.step, doing, self.images_per_s, left_s))
 
 
 def _show_training(metrics: Mapping[str, float]) -> str:
     """Return the speed and the other metrics of some steps, for a line of 80 characters."""
     others = {name: value for name, value in metrics.items() if name != SPEED}
     return f"{METRICS[SPEED].show(metrics[SPEED])} images/s  {format_metrics(others)}"
-
-
-def _show_clock(seconds: float) -> str:
-    return str(timedelta(seconds=int(seconds)))

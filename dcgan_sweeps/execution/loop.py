@@ -23,6 +23,7 @@ from dcgan_sweeps.execution.display import (
     TRAINING,
     RunDisplay,
 )
+from dcgan_sweeps.execution.live_progress import Report
 from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
 from dcgan_sweeps.execution.scoring import Look, measure_bounds, score_epoch
 from dcgan_sweeps.execution.spec import Stop, is_examined, is_scored
@@ -48,7 +49,7 @@ class Stopped(Exception):
         self.stop = stop
 
 
-def make_display(components: Components, console: Console) -> RunDisplay:
+def make_display(components: Components, console: Console, report: Report) -> RunDisplay:
     """Return the display of a run, which knows the stages that end each epoch."""
     config, epochs = components.config, components.config.train.epochs
     numbers = range(1, epochs + 1)
@@ -59,7 +60,7 @@ def make_display(components: Components, console: Console) -> RunDisplay:
         EXTRA_METRICS: [each for each in numbers if is_on and is_examined(config, each)],
         CHECKPOINT: [each for each in numbers if _is_checkpointed(config, each)],
     }
-    return RunDisplay(console, components.steps_per_epoch * epochs, epochs, plan)
+    return RunDisplay(console, report, components.steps_per_epoch * epochs, epochs, plan)
 
 
 def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:

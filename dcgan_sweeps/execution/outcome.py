@@ -20,6 +20,7 @@ from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Tracking, refuse
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.live_progress import reporting
 from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun
 from dcgan_sweeps.execution.loop import Stopped, make_display, train_and_score
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY, RunSpec, Stop
@@ -82,8 +83,8 @@ def execute(
         if not spec.is_trial:  # for a trial, the controller of the study has checked it
             require_tracker(spec.config.tracking)
         recorder = open_record(spec, components)
-        with started():
-            display = make_display(components, console)
+        with started(), reporting(recorder.folder) as report:
+            display = make_display(components, console, report)
             live = LiveRun(spec, components, recorder, interrupts, display, judge)
             delivery = Delivery(recorder.folder, spec.config.tracking)
             limit_s = spec.config.tracking.flush_timeout_s

@@ -24,7 +24,9 @@ def clock(monkeypatch):
 @pytest.fixture
 def display(clock):
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    return RunDisplay(console, steps=40, epochs=4, plan={SCORING: range(1, 5)})
+    return RunDisplay(
+        console, lambda progress: None, steps=40, epochs=4, plan={SCORING: range(1, 5)}
+    )
 
 
 def read(display):
@@ -103,6 +105,6 @@ def test_a_resumed_run_estimates_from_its_own_steps():
 
 def test_nothing_is_drawn_without_a_terminal(clock):
     file = io.StringIO()
-    with RunDisplay(Console(file=file), 40, 4, {}) as display:
+    with RunDisplay(Console(file=file), lambda progress: None, 40, 4, {}) as display:
         display.print_epoch(1, {"loss/generator": 0.7})
     assert file.getvalue() == "epoch  1/4  G loss 0.700\n"

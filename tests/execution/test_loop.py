@@ -27,10 +27,10 @@ def begin(here):
         components = here.prepare(spec.config)
         recorder = open_record(spec, components)
         opened.append(recorder)
-        display = make_display(components, make_console(here.file))
+        display = make_display(components, make_console(here.file), reports.append)
         return LiveRun(spec, components, recorder, Interrupts(), display, judge)
 
-    opened = []
+    opened, reports = [], []
     yield begin
     for recorder in opened:
         recorder._lock.close()
