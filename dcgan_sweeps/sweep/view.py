@@ -53,6 +53,11 @@ class Start:
     def elapsed_s(self) -> float:
         return time.monotonic() - self.begin_s
 
+    def say_time(self) -> str:
+        """Return the time in words, without that before a trial was resumed."""
+        took = format_duration(self.elapsed_s)
+        return f" {took} after it was resumed" if self.share else f" after {took}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -118,7 +123,7 @@ class StudyView:
         is_said = result.outcome == Outcome.PRUNED or SCORE not in result.scores
         score = "" if is_said else f", {SCORE} {result.scores[SCORE]:.2f}"
         reason = f": {result.reason}" if result.reason else ""
-        took = "" if start is None else f" after {format_duration(start.elapsed_s)}"
+        took = "" if start is None else start.say_time()
         self.say(f"trial {number:>3} {result.outcome}{took}{score}{reason}")
 
     def retry(self, number: int, result: TrialResult) -> None:

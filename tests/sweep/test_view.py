@@ -61,6 +61,15 @@ def test_a_trial_that_was_not_started_here_has_no_duration(opened, studies):
     assert studies.printed == "trial   2 complete, score/fcd 5.00: already finished by run 0f\n"
 
 
+def test_the_time_of_a_resumed_trial_is_that_since_then(opened, studies):
+    live, view = opened
+    write(live, 0, {"step": 10, "epoch": 1})
+    start(live, view)
+    view.end(0, TrialResult(Outcome.COMPLETE, "", {SCORE: 5.0}))
+    line = r"trial   0 complete \S+ s after it was resumed, score/fcd 5\.00"
+    assert re.fullmatch(line, studies.printed.splitlines()[-1])
+
+
 def test_a_retry_and_a_stop_say_why(opened, studies):
     live, view = opened
     start(live, view)
