@@ -18,7 +18,7 @@ from dcgan_sweeps.composition.command_line import compose_request, expand_files
 from dcgan_sweeps.config import Config, RequestError
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import say_variables
-from dcgan_sweeps.terminal import make_console, make_say, make_table, print_table
+from dcgan_sweeps.terminal import make_console, make_say, make_table, print_facts, print_table
 
 PACKAGES = ("tensorflow", "keras", "hydra-core", "mlflow", "optuna", "numpy")
 # The documented run writes 25 MB, including its checkpoints.
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def examine(parser: argparse.ArgumentParser) -> int:
-    """Print the table of all checks and return the exit status; raises RequestError."""
+    """Print all checks and the remedies, and return the exit status; raises RequestError."""
     expand_files(sys.argv)
     options = parser.parse_args()
     config = compose_request("config", options.overrides)
@@ -70,10 +70,16 @@ def examine(parser: argparse.ArgumentParser) -> int:
     if options.close_stale:
         close(config)
     rows = [run_check(name, config) for name in CHECKS]
-    table = make_table(("", "check", "found", "remedy"), rows)
+    console = make_console()
+    table = make_table(("", "check", "found"), [row[:-1] for row in rows])
     for column in table.columns:
         column.justify, column.overflow = "left", "fold"
-    print_table(make_console(), table)
+    print_table(console, table)
+    # Not in the table, which breaks a command to copy in a narrow terminal.
+    remedies = {name: remedy for _, name, _, remedy in rows if remedy}
+    if remedies:
+        console.print("\nremedies")
+        print_facts(console, remedies)
     return OK if all(row[0] == WORKS for row in rows) else FAILURE
 
 

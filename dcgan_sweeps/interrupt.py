@@ -1,4 +1,4 @@
-"""Handles Ctrl-C and SIGTERM: the first stops at the next safe point, the second at once.
+"""Handles Ctrl-C, SIGTERM and SIGHUP: the first stops at the next safe point, the second at once.
 
 with catch_interrupts() as interrupts:
     while not interrupts.asked: ...
@@ -6,9 +6,13 @@ with catch_interrupts() as interrupts:
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+STREAMS = (1, 2)  # the descriptors of standard output and error
 
 
 class Interrupts:
@@ -24,6 +28,10 @@ class Interrupts:
         return self.count > 0
 
     def take(self, signum: int, frame: object) -> None:
+        if signum == signal.SIGHUP:
+            leave_closed_terminal()
+            if self.asked:  # the kernel and the shell both send it
+                return
         if self.asked and not self.ending:
             raise KeyboardInterrupt
         self.count += 1
@@ -36,12 +44,28 @@ class Interrupts:
 
 @contextmanager
 def catch_interrupts() -> Iterator[Interrupts]:
-    """Count SIGINT and SIGTERM instead of raising; the second one raises KeyboardInterrupt."""
+    """Count the signals that stop, instead of raising; the second one raises KeyboardInterrupt."""
     interrupts = Interrupts()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, interrupts.take) for each in signals]
+    before = {each: signal.signal(each, interrupts.take) for each in list_stops()}
     try:
         yield interrupts
     finally:
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def list_stops() -> list[signal.Signals]:
+    """Return the signals that stop this process: SIGHUP is none of them under nohup."""
+    stops = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return stops[:2] if is_ignored else stops
+
+
+def leave_closed_terminal() -> None:
+    """Discard further output if the terminal is closed, since each write to it would fail."""
+    for descriptor in STREAMS:
+        with suppress(OSError):  # it is closed
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, descriptor)
+                os.close(nothing)

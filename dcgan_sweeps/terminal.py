@@ -1,6 +1,7 @@
-"""Terminal output: tables, and the progress of a run as a live bar and one line per epoch.
+"""Terminal output: consoles, tables, and text that is safe to print.
 
-If standard output is not a terminal, the bar is omitted and the lines are plain text.
+say = make_say(make_console())
+say("one line")
 """
 
 from __future__ import annotations
@@ -11,21 +12,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import IO, Any, TypeVar
 
 from rich.console import Console, ConsoleRenderable, RenderHook
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-from dcgan_sweeps.metrics import EXTRA_METRICS, METRICS, SCORE, format_metrics
+from dcgan_sweeps.metrics import EXTRA_METRICS
 from dcgan_sweeps.secrets import mask_secrets
 
 T = TypeVar("T")
@@ -167,57 +161,6 @@ def print_facts(console: Console, facts: Mapping[str, str]) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-class TrainingBar:
-    """A live progress bar over all optimizer steps of a run; use it as a context manager."""
-
-    def __init__(self, console: Console, steps: int, epochs: int):
-        self.console = console
-        self.epochs = epochs
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self.task = self.progress.add_task("starting", total=steps, metrics="")
-        self.last_score = ""
-
-    def __enter__(self) -> TrainingBar:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def go_on(self, step: int) -> None:
-        """Start the bar at `step`, after the steps of an earlier part of the run."""
-        # reset() keeps the earlier steps out of the speed and the estimated time left.
-        self.progress.reset(self.task, completed=step)
-
-    def show_steps(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Move the bar to `step` and show the metrics of the last steps."""
-        self.progress.update(
-            self.task,
-            completed=step,
-            description=f"epoch {epoch}/{self.epochs}",
-            metrics=format_metrics(metrics) + self.last_score,
-        )
-
-    def print_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Print the line of a finished epoch, and keep showing its score on the bar."""
-        if SCORE in metrics:
-            self.last_score = f"  {METRICS[SCORE].short} {metrics[SCORE]:.1f}"
-        self.console.print(
-            f"epoch {epoch:>2}/{self.epochs}  {format_metrics(metrics)}", soft_wrap=True
-        )
-
-
 def track(items: Iterable[T], what: str) -> Iterator[T]:
     """Yield the items, and show their count on standard error if that is a terminal."""
     console = Console(stderr=True, **find_kind(sys.stderr))
@@ -260,3 +203,8 @@ def format_duration(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_clock(seconds: float) -> str:
+    """Format seconds as "0:12:05", for a display that counts them."""
+    return str(timedelta(seconds=int(seconds)))

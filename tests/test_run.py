@@ -194,7 +194,7 @@ def test_a_diverged_run_is_failed_with_its_pictures_kept(run_module, tmp_path):
     assert list(tmp_path.glob("mlruns/runs/*/samples/progress.gif"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_run_is_killed_and_says_how_to_go_on(number, tmp_path):
     words = [*TINY, "train.epochs=10000", "score=none"]
     rest = stop_in_epoch(start(tmp_path, [*PROGRAM, *words]), 2, number)

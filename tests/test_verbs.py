@@ -28,6 +28,7 @@ def test_doctor_names_what_does_not_work(run_module, tmp_path):
     done = run_module("dcgan_sweeps.doctor", f"data.dir={tmp_path}")
     assert done.returncode == 1
     assert re.search(r"NO +data +.*train-images-idx3-ubyte", done.stdout)
+    assert re.search(r"^data +run python -m dcgan_sweeps.data, or set", done.stdout, re.MULTILINE)
 
 
 def test_data_says_where_the_verified_files_are(run_module):

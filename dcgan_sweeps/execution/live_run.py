@@ -1,6 +1,6 @@
 """A run in progress: its spec, its components, its recorder, and its judge.
 
-live = LiveRun(spec, components, recorder, interrupts, console, judge)
+live = LiveRun(spec, components, recorder, interrupts, display, judge)
 for end in train_and_score(live): ...
 """
 
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from dcgan_sweeps.config import Config, flatten
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.display import CHECKPOINT, RunDisplay
 from dcgan_sweeps.execution.spec import RunSpec, Stop
 from dcgan_sweeps.gan.state import read_state
 from dcgan_sweeps.gan.step import Training
@@ -40,7 +39,7 @@ class LiveRun:
     components: Components
     recorder: Recorder
     interrupts: Interrupts
-    console: Console
+    display: RunDisplay
     judge: Judge
 
     @property
@@ -49,6 +48,7 @@ class LiveRun:
 
     def save_checkpoint(self, training: Training) -> None:
         """Write a checkpoint of training and record; raises CheckpointError."""
-        self.recorder.save_checkpoint(
-            read_state(training), compute_config_hash(flatten(self.config))
-        )
+        with self.display.stage(CHECKPOINT):
+            self.recorder.save_checkpoint(
+                read_state(training), compute_config_hash(flatten(self.config))
+            )

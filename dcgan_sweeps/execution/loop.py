@@ -10,19 +10,29 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from rich.console import Console
+
 from dcgan_sweeps.config import Config
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.display import (
+    CHECKPOINT,
+    EXTRA_METRICS,
+    PICTURES,
+    SCORING,
+    TRAINING,
+    RunDisplay,
+)
+from dcgan_sweeps.execution.live_progress import Report
 from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
 from dcgan_sweeps.execution.scoring import Look, measure_bounds, score_epoch
-from dcgan_sweeps.execution.spec import Stop
+from dcgan_sweeps.execution.spec import Stop, is_examined, is_scored
 from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, Epoch, train
 from dcgan_sweeps.metrics import EPOCH_SCORES
 from dcgan_sweeps.randomness import stream
-from dcgan_sweeps.terminal import TrainingBar
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -39,6 +49,20 @@ class Stopped(Exception):
         self.stop = stop
 
 
+def make_display(components: Components, console: Console, report: Report) -> RunDisplay:
+    """Return the display of a run, which knows the stages that end each epoch."""
+    config, epochs = components.config, components.config.train.epochs
+    numbers = range(1, epochs + 1)
+    is_on = components.scorer is not None
+    plan = {
+        PICTURES: numbers,
+        SCORING: [each for each in numbers if is_on and is_scored(config, each)],
+        EXTRA_METRICS: [each for each in numbers if is_on and is_examined(config, each)],
+        CHECKPOINT: [each for each in numbers if _is_checkpointed(config, each)],
+    }
+    return RunDisplay(console, report, components.steps_per_epoch * epochs, epochs, plan)
+
+
 def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
     """Train to the last epoch, and yield the end of each epoch.
 
@@ -51,44 +75,43 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
         make_image_sampler(components.gan.generator, config.score.batch_size),
         _draw_grid_latents(config),
     )
-    epochs = config.train.epochs
-    with TrainingBar(live.console, components.steps_per_epoch * epochs, epochs) as bar:
-        checkpoint = (
-            live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
-        )
-        if checkpoint is not None:
-            _restore(checkpoint, training, recorder)
-            bar.go_on(checkpoint.step)
-            for end in _find_scored(checkpoint):
-                yield end
-                _check_stop(live, training, end, is_saved=True)
-        else:
-            if components.scorer is not None:
-                recorder.add_scores(0, measure_bounds(components.scorer, look))
-            end = _end_epoch(live, look, 0)
+    display = live.display
+    checkpoint = live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
+    if checkpoint is not None:
+        _restore(checkpoint, training, recorder)
+        display.resume(checkpoint.step, checkpoint.step // components.steps_per_epoch)
+        for end in _find_scored(checkpoint):
             yield end
-            _check_stop(live, training, end, is_saved=False)
-        images_u8 = components.images.train_u8[components.train_rows, ..., None]
-        for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
-            _train_epoch(live, training, epoch, bar)
-            means = recorder.end_epoch(epoch.number)
-            end = _end_epoch(live, look, epoch.number)
-            is_saved = live.interrupts.asked or _is_checkpointed(config, epoch.number)
-            if is_saved:
-                live.save_checkpoint(training)
-            bar.print_epoch(epoch.number, {**means, **end.scores})
-            yield end
-            _check_stop(live, training, end, is_saved=is_saved)
+            _check_stop(live, training, end, is_saved=True)
+    else:
+        if components.scorer is not None:
+            with display.stage(SCORING):
+                recorder.add_scores(0, measure_bounds(components.scorer, look, display.track))
+        end = _end_epoch(live, look, 0)
+        yield end
+        _check_stop(live, training, end, is_saved=False)
+    images_u8 = components.images.train_u8[components.train_rows, ..., None]
+    for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
+        _train_epoch(live, training, epoch)
+        means = recorder.end_epoch(epoch.number)
+        end = _end_epoch(live, look, epoch.number)
+        is_saved = live.interrupts.asked or _is_checkpointed(config, epoch.number)
+        if is_saved:
+            live.save_checkpoint(training)
+        display.print_epoch(epoch.number, {**means, **end.scores})
+        yield end
+        _check_stop(live, training, end, is_saved=is_saved)
 
 
-def _train_epoch(live: LiveRun, training: Training, epoch: Epoch, bar: TrainingBar) -> None:
+def _train_epoch(live: LiveRun, training: Training, epoch: Epoch) -> None:
     """Train and record one epoch; raises Stopped within it after an interrupt."""
-    for block in epoch:
-        steps = _as_steps(block, live.config.train.batch_size)
-        live.recorder.add_steps(epoch.number, block.step, steps)
-        bar.show_steps(epoch.number, block.step, average_steps([steps]))
-        if live.interrupts.asked and block.step < epoch.last_step:
-            _interrupt(live, training, epoch.number)
+    with live.display.stage(TRAINING):
+        for block in epoch:
+            steps = _as_steps(block, live.config.train.batch_size)
+            live.recorder.add_steps(epoch.number, block.step, steps)
+            live.display.show_steps(epoch.number, block.step, average_steps([steps]))
+            if live.interrupts.asked and block.step < epoch.last_step:
+                _interrupt(live, training, epoch.number)
 
 
 def _check_stop(live: LiveRun, training: Training, end: EpochEnd, *, is_saved: bool) -> None:
@@ -148,11 +171,12 @@ def _find_scored(checkpoint: Checkpoint) -> Iterator[EpochEnd]:
 def _end_epoch(live: LiveRun, look: Look, number: int) -> EpochEnd:
     """Draw the grid after an epoch, score the generator where due, and record both digests."""
     components, recorder = live.components, live.recorder
-    grid_u8 = look.sample(look.grid_latents)
-    recorder.add_samples(number, grid_u8)
+    with live.display.stage(PICTURES):
+        grid_u8 = look.sample(look.grid_latents)
+        recorder.add_samples(number, grid_u8)
     scores = {}
     if components.scorer is not None:
-        scores = score_epoch(components, components.scorer, recorder, look, live.console, number)
+        scores = score_epoch(components, components.scorer, recorder, look, live.display, number)
     recorder.add_digests(
         number,
         {

@@ -20,8 +20,9 @@ from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import Tracking, refuse
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.live_progress import reporting
 from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun
-from dcgan_sweeps.execution.loop import Stopped, train_and_score
+from dcgan_sweeps.execution.loop import Stopped, make_display, train_and_score
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY, RunSpec, Stop
 from dcgan_sweeps.execution.start import open_record, record_request, record_start
 from dcgan_sweeps.gan.sampling import Diverged
@@ -82,14 +83,17 @@ def execute(
         if not spec.is_trial:  # for a trial, the controller of the study has checked it
             require_tracker(spec.config.tracking)
         recorder = open_record(spec, components)
-        with started():
-            live = LiveRun(spec, components, recorder, interrupts, console, judge)
+        with started(), reporting(recorder.folder) as report:
+            display = make_display(components, console, report)
+            live = LiveRun(spec, components, recorder, interrupts, display, judge)
             delivery = Delivery(recorder.folder, spec.config.tracking)
-            execution = _record(live, delivery)
             limit_s = spec.config.tracking.flush_timeout_s
             # The controller of the study delivers what a trial could not deliver in this time.
             limit_s = min(limit_s, HANDOVER_S) if spec.is_trial else limit_s
-            delivery.flush(limit_s, interrupts.listen(), make_say(console))
+            with display:
+                execution = _record(live, delivery)
+                with display.stage("delivering to MLflow"):
+                    delivery.flush(limit_s, interrupts.listen(), make_say(console))
     with started():
         print_summary(console, spec, execution, time.perf_counter() - begin)
     return execution
@@ -120,7 +124,7 @@ def _record(live: LiveRun, delivery: Delivery) -> Execution:
         record_request(live.spec, live.components, live.recorder)
         delivery.open()
         with sampling(live.recorder.folder, live.config.tracking.system_metrics_s):
-            record_start(live.spec, live.components, live.recorder, live.console)
+            record_start(live.spec, live.components, live.recorder, live.display.console)
             stop = _train(live, scores)
     except KeyboardInterrupt:
         stop = Stop(Outcome.INTERRUPTED, "stopped at once")
@@ -143,7 +147,9 @@ def _train(live: LiveRun, scores: dict[str, float]) -> Stop:
         stop = stopped.stop
     if stop.outcome != Outcome.PRUNED:
         gan = live.components.gan
-        live.recorder.add_models({"generator": gan.generator, "discriminator": gan.discriminator})
+        models = {"generator": gan.generator, "discriminator": gan.discriminator}
+        with live.display.stage("saving the models"):
+            live.recorder.add_models(models)
     return stop
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from dcgan_sweeps.datasets.images import Indices, choose_subset, load_images
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
-from dcgan_sweeps.gan.sampling import make_image_sampler
+from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
 from dcgan_sweeps.metrics import OWN, SCORE
 from dcgan_sweeps.runs.logged_run import LoggedRun, Model, add_metrics, download_keras_file
 from dcgan_sweeps.runs.scores import TAG, name_prefix
 from dcgan_sweeps.scoring.fcd import Scorer, prepare_scorer
-from dcgan_sweeps.terminal import format_duration, make_say
+from dcgan_sweeps.terminal import format_duration, make_say, track
 from dcgan_sweeps.tracking.present import find_generator
 from dcgan_sweeps.tracking.store import Client
 
@@ -128,6 +128,11 @@ def score_all(client: Client, loaded: Sequence[Loaded], console: Console) -> lis
     return rows
 
 
+def show_batches(batches: Sequence[Latents]) -> Iterator[Latents]:
+    """Yield the batches, and show how many are scored."""
+    return track(batches, f"of {len(batches)} batches are scored")
+
+
 def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float]:
     """Score a run, log what it lacks, and return {name: value} of the scores and extra metrics.
 
@@ -137,7 +142,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     run, generator, scorer = loaded.run, loaded.generator, loaded.scorer
     begin = time.perf_counter()
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)
-    fakes = scorer.draw(sample, generator.latent_dim)
+    fakes = scorer.draw(sample, generator.latent_dim, show_batches)
     scores = name_scores(scorer, scorer.score(fakes))
     bounds = {"score/fcd_floor": scorer.floor, "score/fcd_ceiling": scorer.reference.ceiling}
     metrics: Mapping[str, float] = {}

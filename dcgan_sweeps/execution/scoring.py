@@ -1,7 +1,7 @@
 """Scores the generator after an epoch, records the scores, and prints the extra metrics.
 
-recorder.add_scores(0, measure_bounds(scorer, look))
-score_epoch(components, scorer, recorder, look, console, epoch)["score/fcd"]
+recorder.add_scores(0, measure_bounds(scorer, look, display.track))
+score_epoch(components, scorer, recorder, look, display, epoch)["score/fcd"]
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.display import EXTRA_METRICS, SCORING, RunDisplay
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.spec import is_examined, is_scored
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents
 from dcgan_sweeps.scoring.extra_metrics import Examination
-from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores
+from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores, Track
 from dcgan_sweeps.terminal import make_extra_metrics_table, make_say
 from dcgan_sweeps.tracking.recorder import Recorder
 
@@ -34,9 +35,9 @@ class Look:
         return int(self.grid_latents.shape[1])
 
 
-def measure_bounds(scorer: Scorer, look: Look) -> dict[str, float]:
+def measure_bounds(scorer: Scorer, look: Look, track: Track) -> dict[str, float]:
     """Return the scores of real images, of noise and of the untrained generator, as bounds."""
-    untrained = scorer.score(scorer.draw(look.sample, look.latent_dim))
+    untrained = scorer.score(scorer.draw(look.sample, look.latent_dim, track))
     return {
         "score/fcd_floor": scorer.floor,
         "score/fcd_ceiling": scorer.reference.ceiling,
@@ -49,7 +50,7 @@ def score_epoch(
     scorer: Scorer,
     recorder: Recorder,
     look: Look,
-    console: Console,
+    display: RunDisplay,
     epoch: int,
 ) -> dict[str, float]:
     """Record and return the scores after an epoch; {} for an epoch that is not scored.
@@ -59,25 +60,28 @@ def score_epoch(
     if not is_scored(components.config, epoch):
         return {}
     begin = time.perf_counter()
-    fakes = scorer.draw(look.sample, look.latent_dim)
-    scores = name_scores(scorer, scorer.score(fakes))
+    with display.stage(SCORING):
+        fakes = scorer.draw(look.sample, look.latent_dim, display.track)
+        scores = name_scores(scorer, scorer.score(fakes))
     fcd_s = time.perf_counter() - begin
     recorder.add_scores(epoch, {**scores, "scoring/fcd_s": fcd_s})
     if is_examined(components.config, epoch):
         begin = time.perf_counter()
-        say = make_say(console)
-        examination = scorer.examine(fakes, components.train_rows, say)
-        metrics = name_metrics(scorer, fakes, examination)
+        with display.stage(EXTRA_METRICS):
+            say = make_say(display.console)
+            examination = scorer.examine(fakes, components.train_rows, say)
+            metrics = name_metrics(scorer, fakes, examination)
         extra_metrics_s = time.perf_counter() - begin
         recorder.add_scores(epoch, {**metrics, "scoring/companions_s": extra_metrics_s})
-        show_extra_metrics(console, {**scores, **metrics}, fcd_s, extra_metrics_s)
+        show_extra_metrics(display.console, {**scores, **metrics}, fcd_s, extra_metrics_s)
         if epoch == components.config.train.epochs:
-            walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
-            recorder.add_score_pictures(
-                draw_pictures(
-                    scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
+            with display.stage("drawing pictures"):
+                walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
+                recorder.add_score_pictures(
+                    draw_pictures(
+                        scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
+                    )
                 )
-            )
     return scores
 
 

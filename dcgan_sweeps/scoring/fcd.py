@@ -1,7 +1,7 @@
 """Scores a generator: the Fréchet classifier distance, and the extra metrics.
 
     scorer = prepare_scorer(config.score, images)
-    fakes = scorer.draw(sample, latent_dim=100)
+    fakes = scorer.draw(sample, latent_dim=100, track=display.track)
     scorer.score(fakes).fcd
 
 Scoring has its own random streams and changes no weight, so it does not affect training.
@@ -10,7 +10,7 @@ Scoring has its own random streams and changes no weight, so it does not affect 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,6 +36,7 @@ Latents = npt.NDArray[np.float32]
 Read = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # features, logits
 Say = Callable[[str], None]
 Sampler = Callable[[Latents], ImagesU8]
+Track = Callable[[Sequence[Latents]], Iterable[Latents]]  # yields them, and shows how many are done
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,19 @@ class Scorer:
     identity: Identity
     settings: Score
 
-    def draw(self, sample: Sampler, latent_dim: int) -> Fakes:
-        """Draw and return the fakes to be scored; `sample` maps latents to images."""
-        images_u8 = sample(self.draw_latents(latent_dim))
-        return Fakes(images_u8, Set(*self.classifier.read(images_u8, self.settings.batch_size)))
+    def draw(self, sample: Sampler, latent_dim: int, track: Track) -> Fakes:
+        """Draw and return the fakes to be scored; `sample` maps a batch of latents to images."""
+        latents, size = self.draw_latents(latent_dim), self.settings.batch_size
+        batches = [latents[start : start + size] for start in range(0, len(latents), size)]
+        images, features, logits = [], [], []
+        for batch in track(batches):
+            images_u8 = sample(batch)
+            read = self.classifier.read(images_u8, size)
+            images.append(images_u8)
+            features.append(read[0])
+            logits.append(read[1])
+        parts = Set(np.concatenate(features), np.concatenate(logits))
+        return Fakes(np.concatenate(images), parts)
 
     def draw_latents(self, latent_dim: int) -> Latents:
         """Return the scoring latents (count, latent_dim): the same for every generator."""

@@ -18,7 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import util
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -31,6 +31,7 @@ PRELOAD = ["dcgan_sweeps.sweep.preload"]
 LONGEST_SOCKET = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # appended by multiprocessing
 SHORT_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)  # sent to all processes of a terminal
 END_S = 10  # time for a process to end after its answer
 
 Work = Callable[[Slot], Any]
@@ -55,6 +56,7 @@ class Processes:
         keep_sockets_short()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
+        start_forkserver()
         self._free = list(slots)
         self._gpus = [slot.gpu for slot in slots]
         self._running: dict[int, ForkServerProcess] = {}  # by the number of the slot
@@ -176,6 +178,22 @@ class Processes:
         return f"its process ended with status {code}"
 
 
+def start_forkserver() -> None:
+    """Start the server that jobs are forked from, out of reach of its terminal.
+
+    Its imports take seconds, in which Ctrl-C would end it with a traceback. The server inherits
+    that these signals are blocked, and so does each job until `_leave_terminal`.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
+    try:
+        resource_tracker.ensure_running()
+        # The start of the tracker has unblocked SIGINT (in Python 3.11).
+        signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 def keep_sockets_short() -> None:
     """Make multiprocessing create its sockets in a folder with a short path.
 
@@ -202,7 +220,7 @@ def _is_short(folder: str) -> bool:
 
 
 def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, log: str) -> None:
-    os.setsid()  # Ctrl-C goes to the controller only
+    _leave_terminal()
     threading.Thread(target=_end_with_controller, args=(watched,), daemon=True).start()
     os.environ.update(slot.environment)
     if hasattr(os, "sched_setaffinity"):
@@ -219,6 +237,15 @@ def _serve(answering: Connection, watched: Connection, slot: Slot, work: Work, l
     sys.stderr.flush()
     # Everything is written; TensorFlow's own clean-up takes longer than a small job.
     os._exit(0)
+
+
+def _leave_terminal() -> None:
+    """Leave the session of the controller, which alone gets Ctrl-C."""
+    os.setsid()
+    for number in TERMINAL_SIGNALS:
+        handler = signal.signal(number, signal.SIG_IGN)  # discards one that came before
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
 
 
 def _end_with_controller(watched: Connection) -> None:

@@ -20,6 +20,7 @@ class Progress:
     """The progress of a trial; `share` is that of its optimizer steps, from 0 to 1."""
 
     epoch: int = 0
+    step: int = 0
     share: float = 0.0
     score: float | None = None
     scored: int = 0  # the epoch of that score
@@ -33,7 +34,7 @@ def read_progress(folder: RunFolder, config: Config) -> Progress:
         step = record.get("step", step)
         if SCORE in record:
             score, scored = record[SCORE], record["epoch"]
-    return Progress(epoch, min(1.0, step / max(1, count_steps(config))), score, scored)
+    return Progress(epoch, step, min(1.0, step / max(1, count_steps(config))), score, scored)
 
 
 def count_steps(config: Config) -> int:

@@ -8,8 +8,9 @@ with view.shown():
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -19,21 +20,56 @@ from rich.table import Table
 from rich.text import Text
 
 from dcgan_sweeps.config import Config
+from dcgan_sweeps.execution.display import SPEED, TRAINING
+from dcgan_sweeps.execution.live_progress import LiveProgress, read_live_progress
+from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.progress import Progress, read_progress
+from dcgan_sweeps.sweep.progress import Progress, count_steps, read_progress
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.space import shorten
-from dcgan_sweeps.terminal import format_duration, make_say
+from dcgan_sweeps.terminal import format_clock, format_duration, make_say
 from dcgan_sweeps.tracking.outcome import Outcome
 
 REDRAW_S = 1.0
+COLUMNS = ("trial", "epoch", "step", "images/s", "fcd", "elapsed", "left", "overrides")
 STOP_MESSAGES = {
     "interrupted": "interrupted",
     "time limit": "the time limit is reached",
     "target": "the target score is met",
     "failures": "too many trials in a row failed",
 }
+
+
+@dataclass(frozen=True)
+class Start:
+    """The start of a trial by this process: when it was, and the share that was done before."""
+
+    begin_s: float  # of time.monotonic()
+    written_s: float  # of time.time(), as the times of files
+    share: float
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.begin_s
+
+    def say_time(self) -> str:
+        """Return the time in words, without that before a trial was resumed."""
+        took = format_duration(self.elapsed_s)
+        return f" {took} after it was resumed" if self.share else f" after {took}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A running trial: its history, and what it is doing now, None while it is starting."""
+
+    start: Start
+    history: Progress
+    now: LiveProgress | None
+
+    @property
+    def left_s(self) -> float | None:
+        return None if self.now is None else self.now.left_s
 
 
 class StudyView:
@@ -53,7 +89,7 @@ class StudyView:
         self.study = study
         self.n_jobs = n_jobs
         self.configs: dict[int, Config] = {}  # of the trials that were started
-        self.started: dict[int, tuple[float, float]] = {}  # time of the start, and share done then
+        self.started: dict[int, Start] = {}
         self.durations_s: list[float] = []  # of trials that ran from start to end in this start
         self.scored: dict[int, int] = {}  # the last scored epoch that was printed
         self.drawn_s = 0.0
@@ -71,22 +107,23 @@ class StudyView:
         """Print that a trial has started or resumed."""
         self.configs[number] = config
         progress = self._read(number)
-        self.started[number] = (time.monotonic(), progress.share)
+        self.started[number] = Start(time.monotonic(), time.time(), progress.share)
+        self.drawn_s = 0.0
         self.scored[number] = progress.scored
         begun = f"resumed from epoch {progress.epoch}" if progress.share else "started"
         self.say(f"trial {number:>3} {begun}: {shorten(varied)}")
 
     def end(self, number: int, result: TrialResult) -> None:
         """Print the result of a trial."""
-        begin_s, share = self.started.pop(number, (time.monotonic(), 1.0))
-        wall_s = time.monotonic() - begin_s
-        if result.outcome == "complete" and share == 0:
-            self.durations_s.append(wall_s)
+        start = self.started.pop(number, None)
+        self.drawn_s = 0.0
+        if start is not None and start.share == 0 and result.outcome == Outcome.COMPLETE:
+            self.durations_s.append(start.elapsed_s)
         # The reason of a pruned trial has its score.
         is_said = result.outcome == Outcome.PRUNED or SCORE not in result.scores
         score = "" if is_said else f", {SCORE} {result.scores[SCORE]:.2f}"
         reason = f": {result.reason}" if result.reason else ""
-        took = f" after {format_duration(wall_s)}" if share < 1 else ""
+        took = "" if start is None else start.say_time()
         self.say(f"trial {number:>3} {result.outcome}{took}{score}{reason}")
 
     def retry(self, number: int, result: TrialResult) -> None:
@@ -107,20 +144,25 @@ class StudyView:
         if now_s - self.drawn_s < REDRAW_S:
             return
         self.drawn_s = now_s
-        progresses = {number: self._read(number) for number in sorted(running)}
+        rows = {number: self._read_row(number) for number in sorted(running)}
         if self.live is not None:
             trials = self.study.get_trials(deepcopy=False)
-            body = Group(self._make_table(progresses, trials), Text(self._count(trials)))
+            body = Group(self._make_table(rows, trials), *map(Text, self._sum_up(rows, trials)))
             self.live.update(body, refresh=True)
             return
-        for number, progress in progresses.items():
-            if progress.scored > self.scored.get(number, 0):
-                self.scored[number] = progress.scored
-                left = self._tell_left(number, progress)
+        for number, row in rows.items():
+            if row.history.scored > self.scored.get(number, 0):
+                self.scored[number] = row.history.scored
+                left = "" if row.left_s is None else f", {format_duration(row.left_s)} left"
                 self.say(
-                    f"trial {number:>3} epoch {progress.scored}/{self._count_epochs(number)}:"
-                    f" {SCORE} {progress.score:.2f}, {left} left"
+                    f"trial {number:>3} epoch {row.history.scored}/{self._count_epochs(number)}:"
+                    f" {SCORE} {row.history.score:.2f}{left}"
                 )
+
+    def _read_row(self, number: int) -> Row:
+        start = self.started[number]
+        now = read_live_progress(self.folder.find_trial(number), start.written_s)
+        return Row(start, self._read(number), now)
 
     def _read(self, number: int) -> Progress:
         return read_progress(self.folder.find_trial(number), self.configs[number])
@@ -128,44 +170,59 @@ class StudyView:
     def _count_epochs(self, number: int) -> int:
         return self.configs[number].train.epochs
 
-    def _make_table(self, progresses: dict[int, Progress], trials: Sequence[FrozenTrial]) -> Table:
+    def _make_table(self, rows: Mapping[int, Row], trials: Sequence[FrozenTrial]) -> Table:
         table = Table(box=None, pad_edge=False)
-        for name in ("trial", "slot", "epoch", "score/fcd", "left", "overrides"):
-            table.add_column(name, justify="left" if name in ("slot", "overrides") else "right")
-        for number, progress in progresses.items():
-            attributes = trials[number].user_attrs
-            table.add_row(
-                str(number),
-                attributes.get("slot", "").removeprefix("slot "),
-                f"{progress.epoch}/{self._count_epochs(number)}",
-                "" if progress.score is None else f"{progress.score:.2f}",
-                self._tell_left(number, progress),
-                shorten(attributes.get("varied", [])),
-            )
+        for name in COLUMNS[:-1]:
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(COLUMNS[-1])  # the only one that is cut in a narrow terminal
+        for number, row in rows.items():
+            varied = shorten(trials[number].user_attrs.get("varied", []))
+            overrides = Text(varied, no_wrap=True, overflow="ellipsis")
+            table.add_row(str(number), *self._show(number, row), overrides)
         return table
 
-    def _tell_left(self, number: int, progress: Progress) -> str:
-        begin_s, share = self.started.get(number, (time.monotonic(), 0.0))
-        done = progress.share - share
-        if done <= 0:
-            return "?"
-        return format_duration((time.monotonic() - begin_s) * (1 - progress.share) / done)
+    def _show(self, number: int, row: Row) -> tuple[str, ...]:
+        """Return the cells of a running trial between its number and its overrides."""
+        config, history, now = self.configs[number], row.history, row.now
+        step, doing, speed = history.step, "starting", None
+        if now is not None:
+            step, doing, speed = now.step, now.doing, now.images_per_s
+        return (
+            f"{now.epoch if now is not None else history.epoch}/{config.train.epochs}",
+            f"{step}/{count_steps(config)}" if doing == TRAINING else doing,
+            "" if speed is None else METRICS[SPEED].show(speed),
+            "" if history.score is None else METRICS[SCORE].show(history.score),
+            format_clock(row.start.elapsed_s),
+            "" if row.left_s is None or row.left_s < 1 else format_clock(row.left_s),
+        )
 
-    def _count(self, trials: Sequence[FrozenTrial]) -> str:
-        """Return a line with the counts, the best trial so far, and the time left."""
+    def _sum_up(self, rows: Mapping[int, Row], trials: Sequence[FrozenTrial]) -> list[str]:
+        """Return the lines with the counts and the time left, and the best trial so far."""
         counts = count_states(trials)
-        told = sum(counts.values())
-        complete = [each for each in trials if each.state == TrialState.COMPLETE]
-        best = min(complete, key=lambda each: each.value or 0.0, default=None)
-        parts = [f"{told}/{self.request.total} trials"]
+        parts = [f"{sum(counts.values())}/{self.request.total} trials"]
         parts += [f"{count} {name}" for name, count in counts.items() if count]
-        if best is not None:
-            parts.append(f"best {best.value:.2f} (trial {best.number})")
-        if self.durations_s:
-            each_s = sum(self.durations_s) / len(self.durations_s)
-            left_s = each_s * (self.request.total - told) / self.n_jobs
-            parts.append(f"at most {format_duration(left_s)} left")
-        return ", ".join(parts)
+        left_s = self._estimate_left_s(rows, sum(counts.values()))
+        if left_s:
+            parts.append(f"about {format_duration(left_s)} left")
+        complete = [each for each in trials if each.state == TrialState.COMPLETE]
+        if not complete:
+            return [", ".join(parts)]
+        best = min(complete, key=lambda each: each.value or 0.0)
+        varied = shorten(best.user_attrs.get("varied", []))
+        return [", ".join(parts), f"best {best.value:.2f}, trial {best.number}: {varied}"]
+
+    def _estimate_left_s(self, rows: Mapping[int, Row], told: int) -> float | None:
+        """Return the time left if no trial is pruned, from the trials so far; None before."""
+        known = [(row, row.left_s) for row in rows.values() if row.left_s is not None]
+        expected_s = [row.start.elapsed_s + left_s for row, left_s in known if not row.start.share]
+        whole_s = self.durations_s or expected_s
+        if not whole_s:
+            return None
+        each_s = sum(whole_s) / len(whole_s)
+        waiting = self.request.total - told - len(rows)
+        # Of a running trial that does not know it yet, the whole time is expected.
+        running_s = [each_s if row.left_s is None else row.left_s for row in rows.values()]
+        return max([(sum(running_s) + waiting * each_s) / self.n_jobs, *running_s])
 
 
 def count_states(trials: Sequence[FrozenTrial]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from dcgan_sweeps.execution.live_run import LiveRun
-from dcgan_sweeps.execution.loop import Stopped, train_and_score
+from dcgan_sweeps.execution.loop import Stopped, make_display, train_and_score
 from dcgan_sweeps.execution.outcome import go_on
 from dcgan_sweeps.execution.spec import Stop, build_spec
 from dcgan_sweeps.execution.start import open_record
@@ -27,10 +27,10 @@ def begin(here):
         components = here.prepare(spec.config)
         recorder = open_record(spec, components)
         opened.append(recorder)
-        console = make_console(here.file)
-        return LiveRun(spec, components, recorder, Interrupts(), console, judge)
+        display = make_display(components, make_console(here.file), reports.append)
+        return LiveRun(spec, components, recorder, Interrupts(), display, judge)
 
-    opened = []
+    opened, reports = [], []
     yield begin
     for recorder in opened:
         recorder._lock.close()

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from drawer import draw_in_order
 
 from dcgan_sweeps.config import Config, compose
 from dcgan_sweeps.scoring.extra_metrics import EXAMPLES, NEIGHBOURS
@@ -18,7 +19,7 @@ def scorer(fashion):
 
 
 def examine(scorer, images_u8):
-    fakes = scorer.draw(lambda latents: images_u8[: len(latents)], latent_dim=1)
+    fakes = scorer.draw(draw_in_order(images_u8), 1, iter)
     return scorer.examine(fakes, ROWS, print)
 
 
@@ -86,7 +87,7 @@ def test_an_examination_is_the_same_each_time(scorer, fashion, of_test_images):
 def test_more_fakes_than_reals_are_held_against_as_many(scorer, fashion):
     few = dataclasses.replace(fashion, test_u8=fashion.test_u8[:300])
     small = dataclasses.replace(scorer, images=few)
-    fakes = small.draw(lambda latents: fashion.test_u8[: len(latents)], latent_dim=1)
+    fakes = small.draw(draw_in_order(fashion.test_u8), 1, iter)
     reals = small.read_reals(ROWS, print)
     assert len(reals.holdout.features) == len(reals.test.features) == 300
     assert small.examine(fakes, ROWS, print).least_sure.max() < 300

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from drawer import draw_in_order
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.datasets.images import draw_synthetic, split_holdout
@@ -41,9 +42,9 @@ def test_the_ceiling_is_what_noise_scores_here(scorer):
 
 
 def test_real_images_score_far_better_than_noise(scorer, fashion, random):
-    real = scorer.score(scorer.draw(lambda latents: fashion.train_u8[: len(latents)], 1))
+    real = scorer.score(scorer.draw(draw_in_order(fashion.train_u8), 1, iter))
     noise = random.integers(0, 256, (2000, 28, 28), np.uint8)
-    bad = scorer.score(scorer.draw(lambda latents: noise, 1))
+    bad = scorer.score(scorer.draw(draw_in_order(noise), 1, iter))
     assert real.fcd * 50 < bad.fcd
 
 
@@ -61,7 +62,7 @@ def test_the_batch_size_does_not_change_a_score(scorer, fashion):
     def score(batch_size):
         settings = dataclasses.replace(scorer.settings, batch_size=batch_size)
         other = dataclasses.replace(scorer, settings=settings)
-        return other.score(other.draw(lambda latents: fashion.test_u8[: len(latents)], 1)).fcd
+        return other.score(other.draw(draw_in_order(fashion.test_u8), 1, iter)).fcd
 
     assert score(64) == pytest.approx(score(500), rel=1e-4)
 

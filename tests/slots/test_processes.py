@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
-from dcgan_sweeps.slots.processes import JobDied, Processes
+from dcgan_sweeps.slots.processes import TERMINAL_SIGNALS, JobDied, Processes
 from dcgan_sweeps.slots.slots import Slot
 
 pytestmark = pytest.mark.slow
@@ -30,6 +32,10 @@ def die(slot):
 
 def fail(slot):
     raise ValueError("on purpose")
+
+
+def find_blocked(slot):
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def hang(slot):
@@ -57,6 +63,19 @@ def test_each_job_has_a_process_with_the_environment_of_its_slot(processes, log)
     second = processes.run(describe, log, None)
     assert first[0] != second[0]
     assert first[1:] == (CORES[:1], "-1")
+
+
+def test_signals_of_a_terminal_reach_the_jobs_alone_that_are_sent_them(processes, log):
+    blocked = processes.run(find_blocked, log, None)
+    server = forkserver._forkserver._forkserver_pid
+    status = Path(f"/proc/{server}/status").read_text()
+    mask = int(re.search(r"SigBlk:\s*(\w+)", status)[1], 16)
+    assert {each for each in TERMINAL_SIGNALS if mask >> each - 1 & 1} == {*TERMINAL_SIGNALS}
+    for number in TERMINAL_SIGNALS:
+        os.kill(server, number)
+    assert processes.run(describe, log, None)
+    assert forkserver._forkserver._forkserver_pid == server
+    assert blocked.isdisjoint(TERMINAL_SIGNALS)
 
 
 @pytest.mark.parametrize(
