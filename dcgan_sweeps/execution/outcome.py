@@ -175,7 +175,7 @@ def print_summary(console: Console, spec: RunSpec, execution: Execution, wall_s:
         "score": ", ".join(shown) or "none",
     }
     if delivery.run_id is not None:
-        facts["view"] = _name_view(spec.config.tracking)
+        facts["view"] = _name_view(spec.config.tracking, delivery.run_id)
     if execution.outcome in (Outcome.INTERRUPTED, Outcome.FAILED):
         facts["resume with"] = _name_resume(spec, recorder, delivery.run_id)
     facts |= _describe_files(execution)
@@ -197,12 +197,12 @@ def _describe_files(execution: Execution) -> dict[str, str]:
     return {"samples": show_path(str(folder.samples))}
 
 
-def _name_view(tracking: Tracking) -> str:
+def _name_view(tracking: Tracking, run_id: str) -> str:
     uri = tracking.uri
     if uri is not None and uri.startswith(("http://", "https://")):
         return uri
     place = name_place(tracking.dir, uri, tracking.experiment)
-    return shlex.join(["python", "-m", "dcgan_sweeps.ui", *place])
+    return shlex.join(["python", "-m", "dcgan_sweeps.ui", run_id[:8], *place])
 
 
 def _name_resume(spec: RunSpec, recorder: Recorder, run_id: str | None) -> str:

@@ -66,7 +66,8 @@ def conclude(
     model = follow_best(live, best)
     limit_s = request.config.tracking.flush_timeout_s
     live.delivery.flush(limit_s, is_stopped, make_say(console))
-    print_board(console, folder, board)
+    # Again, because a run has its id only once it is delivered.
+    print_board(console, folder, rank_trials(trials, folder.name, folder.find_run_ids()))
     facts = {"result": f"study {folder.name}: {_say_counts(counts, len(trials), request.total)}"}
     if best is not None:
         address = f", {model.address}" if model is not None and model.address else ""
