@@ -21,6 +21,8 @@ from dcgan_sweeps.tracking.folder import STUDY, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 from dcgan_sweeps.tracking.provenance import read_code
 
+LONGEST_TAG = 5000  # characters, the limit of MLflow
+
 # The outcome of the parent run, by the reason that the study ended; "" when every trial is told.
 OUTCOME_OF_ENDING = {
     "": Outcome.COMPLETE,
@@ -62,13 +64,14 @@ def open_live_study(request: StudyRequest, folder: StudyFolder, study: optuna.St
     """Return a new or resumed study, with its parent run open."""
     name_metric(study)
     record = RunFolder(folder.root)
-    params = {f"study.{key}": as_text(value) for key, value in request.describe().items()}
-    tags = {STUDY: folder.name}
+    described = {f"study.{key}": as_text(value) for key, value in request.describe().items()}
+    swept = described.pop("study.swept")  # a grid can grow, and a param cannot change
+    tags = {STUDY: folder.name, "study.swept": swept[:LONGEST_TAG]}
     if record.read_ending() is not None:
         record.append({"step": count_endings(record)})  # marks the study as not ended
     else:
         tags["mlflow.source.git.commit"] = read_code().commit or ""
-    record.begin(folder.name, tags, params, request.config.tracking)
+    record.begin(folder.name, tags, described, request.config.tracking)
     delivery = Delivery(record, request.config.tracking)
     delivery.open()
     return LiveStudy(request, folder, study, delivery)

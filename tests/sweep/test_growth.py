@@ -61,6 +61,12 @@ def test_a_growth_that_was_killed_is_done_again(run, studies):
     assert run("seed=1,2,3") == {2: ["seed=3"]}
 
 
+def test_the_parent_run_names_the_grid_that_it_has_grown_to(run, studies):
+    run("seed=1,2")
+    live, _ = studies.open("train.epochs=1", "seed=1,2,3")
+    assert live.record.read_description()["tags"]["study.swept"] == '[["seed", ["1", "2", "3"]]]'
+
+
 def test_a_search_does_not_grow(studies):
     words = ("search=random", "hydra.sweeper.n_trials=1", "model.latent_dim=16,50")
     studies.open(*words)
