@@ -16,10 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+import hydra.version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, Node, OmegaConf
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, Node, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 T = TypeVar("T")
@@ -335,10 +337,17 @@ def find_dangling(node: DictConfig, prefix: str = "") -> list[Fault]:
 
 
 def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:
-    """Return the checked configuration that Hydra composes from conf/ and `overrides`."""
+    """Return the checked configuration that Hydra composes from conf/ and `overrides`.
+
+    A Hydra that is running in this process, as in a launcher's job, is left alone.
+    """
     register_schemas()
-    with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
-        config = freeze(hydra_compose(config_name, list(overrides)))
+    hydra.version.setbase("1.3")
+    loader = ConfigLoaderImpl(create_config_search_path(str(find_conf_dir())))
+    composed = loader.load_configuration(config_name, list(overrides), RunMode.RUN)
+    with open_dict(composed):
+        del composed["hydra"]
+    config = freeze(composed)
     if not isinstance(config, kind):
         raise TypeError(f"{config_name} composes a {type(config).__name__}, not a {kind.__name__}")
     return config

@@ -171,7 +171,7 @@ def test_kill_9_at_random_moments(tmp_path):
     wall_s = time.monotonic() - begin
     killed = tmp_path / "killed"
     killed.mkdir()
-    for _ in range(6):
+    for _ in range(5):
         # From before the data are read to some epochs later; never enough to reach the end.
         again = [f"resume={find_run(killed)}"] if (killed / "mlruns").exists() else words
         process = start(killed, [*PROGRAM, *again])

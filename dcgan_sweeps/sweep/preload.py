@@ -30,9 +30,13 @@ with quiet_import():
     import_stores()
     for name in IMPORTED:
         importlib.import_module(name)
+    from dcgan_sweeps.config import read_defaults
     from dcgan_sweeps.tracking.models import read_installed_modules
     from dcgan_sweeps.tracking.provenance import list_packages
 
+    # Finding Hydra's plugins executes their modules again. It has to be done before a trial reads
+    # its configuration, which has objects of their classes.
+    read_defaults()
     list_packages()
     read_installed_modules()
 gc.freeze()

@@ -124,7 +124,7 @@ def test_the_gif_and_the_report_are_shown(gallery, look, keep):
     report.locator("#leaderboard tbody tr").first.wait_for()
     assert report.locator("#leaderboard tbody tr").count() == TRIALS
     report.locator('[data-figure="history"]').scroll_into_view_if_needed()
-    report.locator('[data-figure="history"] .main-svg').first.wait_for()
+    report.locator('[data-figure="history"] svg').first.wait_for()
     keep(page, "mlflow_report")
 
 

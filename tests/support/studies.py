@@ -17,8 +17,8 @@ from tally import find_disagreements, tally
 PLAY = [sys.executable, str(Path(__file__).with_name("play.py")), "-m"]
 NAME = "hydra.sweeper.study_name=s"
 TINY = [*processes.TINY, NAME]
-# Six-epoch trials in single steps, for those that shall be met underway.
-LONG = [*TINY, "train.epochs=6", "train.steps_per_call=2"]
+# Five-epoch trials in single steps, for those that shall be met underway.
+LONG = [*TINY, "train.epochs=5", "train.steps_per_call=2"]
 
 
 def start(folder, *words, **parts):
