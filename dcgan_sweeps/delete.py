@@ -64,7 +64,7 @@ def delete(options: argparse.Namespace) -> int:
 
 
 def plan(options: argparse.Namespace) -> list[Removal]:
-    """Return what belongs to each target; raises RequestError with the faults of all."""
+    """Return the removal of each target; raises RequestError with the faults of all."""
     from dcgan_sweeps.runs.selection import Place
     from dcgan_sweeps.sweep.removal import is_local, plan_removal
     from dcgan_sweeps.tracking.store import answering, find_store, open_store

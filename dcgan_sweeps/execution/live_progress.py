@@ -24,7 +24,7 @@ EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class LiveProgress:
-    """What a run is doing now: training, or a stage such as scoring and how far it is."""
+    """The current activity of a run: training, or a stage such as scoring and how far it is."""
 
     epoch: int
     step: int

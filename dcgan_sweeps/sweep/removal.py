@@ -27,7 +27,7 @@ from dcgan_sweeps.tracking.store import Client
 
 @dataclass(frozen=True)
 class Removal:
-    """What belongs to a run or a study: its runs in MLflow, and its folder, if there is one.
+    """The parts of a run or a study: its runs in MLflow, and its folder, if there is one.
 
     In each folder of `records` a process could still be working.
     """
@@ -74,7 +74,7 @@ def _hold(folder: RunFolder, name: str) -> Iterator[None]:
 
 
 def plan_removal(client: Client | None, place: Place, target: str) -> Removal:
-    """Return what belongs to a run id, a run's folder or a study; raises RequestError.
+    """Return the removal of a run id, a run's folder or a study; raises RequestError.
 
     `client` is None where there is no store, which is allowed for what `is_local`. The runs of a
     study are those of its own folder: another study of the same name, in somebody else's folder,
