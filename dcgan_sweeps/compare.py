@@ -69,7 +69,8 @@ def read_options() -> argparse.Namespace:
     add_place(parser)
     options = parser.parse_intermixed_args()
     if not FEWEST <= len(options.runs) <= len(LETTERS):
-        parser.error(f"RUN: got {len(options.runs)} runs; allowed: {FEWEST} to {len(LETTERS)}")
+        count = "1 run" if len(options.runs) == 1 else f"{len(options.runs)} runs"
+        parser.error(f"RUN: got {count}; allowed: {FEWEST} to {len(LETTERS)}")
     return options
 
 

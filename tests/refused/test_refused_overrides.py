@@ -262,7 +262,7 @@ VERBS = [
     ("generate", ["best", "--seed=-1"], ["--seed: got -1; allowed: 0 to 4294967295"]),
     ("generate", ["best", "seed=1"], ["unrecognized arguments: seed=1"]),
     ("report", ["--nonsense=1"], ["unrecognized arguments: --nonsense=1"]),
-    ("compare", ["one"], ["RUN: got 1 runs; allowed: 2 to 6"]),
+    ("compare", ["one"], ["RUN: got 1 run; allowed: 2 to 6"]),
     ("reproduce", ["best", "--tolerance=7"], ["--tolerance: got 7.0; allowed: 0 to 1"]),
     (
         "sync",

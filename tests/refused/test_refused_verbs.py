@@ -98,7 +98,7 @@ REPORT = [
 ]
 COMPARE = [
     ([], ["RUN: got 0 runs; allowed: 2 to 6"]),
-    (["ONE_RUN"], ["RUN: got 1 runs; allowed: 2 to 6"]),
+    (["ONE_RUN"], ["RUN: got 1 run; allowed: 2 to 6"]),
     (["ONE_RUN"] * 7, ["RUN: got 7 runs; allowed: 2 to 6"]),
     (["ONE_RUN", "OTHER_RUN", "nonsense"], ["C: got nonsense"]),
     (["nonsense", "ffffffff"], ["A: got nonsense", "B: got ffffffff"]),
