@@ -129,6 +129,10 @@ EXTRA_METRICS = tuple(
 )
 # Extra metrics that are metrics of the MLflow run in any case.
 LISTED = ("score/fcd_error", "score/kid", "score/precision", "score/recall", "score/coverage")
+# Metrics with one value in a run that nobody needs a chart of. history.jsonl has them all.
+UNCHARTED = (
+    "score/fcd_ceiling", "score/fcd_untrained", "tracking/waited_s", "tracking/writer_cpu_s",
+)  # fmt: skip
 CURVES = tuple(each for each in METRICS.values() if each.is_curve)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.console import Console
 from dcgan_sweeps.config import flatten
 from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.components import Components
+from dcgan_sweeps.execution.live_progress import PROGRESS_FILE
 from dcgan_sweeps.execution.spec import RunSpec
 from dcgan_sweeps.gan.networks import count_parameters, tabulate_layers
 from dcgan_sweeps.logged_config import choose_params, compute_config_hash
@@ -25,7 +27,7 @@ from dcgan_sweeps.runs.scores import TAG
 from dcgan_sweeps.terminal import make_layer_table, make_say, render_plain
 from dcgan_sweeps.tracking import provenance
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
-from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.folder import PAUSED, RunFolder
 from dcgan_sweeps.tracking.recorder import Recorder, open_recorder
 
 
@@ -37,6 +39,7 @@ def open_record(spec: RunSpec, components: Components) -> Recorder:
     tracking, resume_point = spec.config.tracking, spec.resume_point
     if resume_point is not None and resume_point.same:
         resume_point.folder.samples.mkdir(exist_ok=True)  # somebody may have removed its pictures
+        add_pause(resume_point.folder)
         rewind(resume_point.folder, resume_point.checkpoint, components)
         name = spec.name if spec.is_trial else ""  # "" keeps the name
         resume_point.folder.begin(name, spec.tags, {}, tracking)
@@ -51,6 +54,14 @@ def open_record(spec: RunSpec, components: Components) -> Recorder:
             shutil.copy2(frame, recorder.folder.samples)
         rewind(recorder.folder, resume_point.checkpoint, components)
     return recorder
+
+
+def add_pause(folder: RunFolder) -> None:
+    """Add the time since a run's last sign of life to its pauses, which its duration leaves out."""
+    signs = (folder.history, folder.root / PROGRESS_FILE)
+    last_s = max((path.stat().st_mtime for path in signs if path.is_file()), default=time.time())
+    before_s = float(folder.read_description().get("tags", {}).get(PAUSED, 0))
+    folder.describe(tags={PAUSED: f"{before_s + max(0.0, time.time() - last_s):.1f}"})
 
 
 def rewind(folder: RunFolder, checkpoint: Checkpoint | None, components: Components) -> None:

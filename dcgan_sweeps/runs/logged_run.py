@@ -25,11 +25,13 @@ from dcgan_sweeps.config import refuse
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
+from dcgan_sweeps.tracking.folder import PAUSED
 from dcgan_sweeps.tracking.hidden_tags import HIDDEN, read_config, read_metrics
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 Model = LoggedModel
 PAGE = 500  # runs per page of a search
+SECONDS = re.compile(r"\d+(\.\d+)?")
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 KERAS_FILE = "data/model.keras"  # where MLflow keeps the model itself
 
@@ -52,9 +54,14 @@ class LoggedRun:
 
     @property
     def wall_s(self) -> float | None:
-        """The duration; None if the run has not ended, or if the clock was set back meanwhile."""
-        is_known = self.end_ms and self.start_ms <= self.end_ms
-        return (self.end_ms - self.start_ms) / 1000 if is_known else None
+        """The duration without pauses.
+
+        It is None if the run has not ended, or if the clock was set back meanwhile.
+        """
+        paused = self.tags.get(PAUSED, "")
+        paused_s = float(paused) if SECONDS.fullmatch(paused) else 0.0
+        wall_s = (self.end_ms - self.start_ms) / 1000 - paused_s
+        return wall_s if self.end_ms and wall_s >= 0 else None
 
 
 def read_run(client: MlflowClient, run_id: str, key: str) -> LoggedRun:

@@ -33,6 +33,7 @@ RUN_FILE = "run.json"  # name and tags of the run, and the logged content of its
 MLFLOW_FILE = "mlflow.json"  # id of the MLflow run, and what was delivered to it
 # The files that name the MLflow run: the current one, and those of earlier versions.
 OWNERS = ((MLFLOW_FILE, "run_id"), (RUN_FILE, "run_id"), ("study.json", "parent_run_id"))
+PAUSED = "paused_s"  # tag of a resumed run: the time in which nothing worked on it
 STUDY, TRIAL = "study", "trial"  # tags of a trial; the parent run of a study has only the first
 # The types of the values in run.json.
 KINDS = {"name": str, "tags": dict, "params": dict, "data": dict, "tracking": dict, "logged": dict}

@@ -33,7 +33,6 @@ from mlflow.entities import (
     RunTag,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.multimedia import compress_image_size
 from mlflow.utils.mlflow_tags import (
     MLFLOW_DATASET_CONTEXT,
     MLFLOW_LOGGED_ARTIFACTS,
@@ -42,7 +41,7 @@ from mlflow.utils.mlflow_tags import (
 from PIL import Image
 
 from dcgan_sweeps.config import Tracking
-from dcgan_sweeps.metrics import SCORE, is_tabled
+from dcgan_sweeps.metrics import SCORE, UNCHARTED, is_tabled
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.hidden_tags import Point, pack_config, pack_metrics
@@ -60,6 +59,7 @@ PARENT = "mlflow.parentRunId"
 BATCH = 500  # metrics in one call; MLflow takes 1000
 LONGEST_PARAM = 6000  # characters, the limit of MLflow's server
 LONGEST_DIGEST = 36  # characters of a data set's digest, the limit of MLflow
+SMALL_QUALITY = 30  # as many bytes as the 256 pixels and quality 80 of MLflow's log_image
 TRIES = 3
 SCORES = (SCORE, "score/fcd_test")  # of a generator
 # Files in the root of the artifacts, of a run or of a classifier.
@@ -286,7 +286,7 @@ class Mirror:
         ]
 
     def _is_tabled(self, name: str) -> bool:
-        return self._has_table and is_tabled(name)
+        return name in UNCHARTED or (self._has_table and is_tabled(name))
 
     def _send_images(self) -> None:
         for epoch, path in self.folder.find_frames().items():
@@ -300,7 +300,8 @@ class Mirror:
         with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
             large, small = Path(folder, f"{stem}.png"), Path(folder, f"{stem}+compressed.webp")
             image.save(large)
-            compress_image_size(image).save(small)
+            # The UI centres it in a square that is often wider than 256 pixels, MLflow's own size.
+            image.save(small, quality=SMALL_QUALITY)
             for file in (large, small):  # the small copy last: it marks the pair as complete
                 self._send(self._api.log_artifact, self._id, str(file), "images")
         self._send_tags({MLFLOW_LOGGED_IMAGES: "True"})

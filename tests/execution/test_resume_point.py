@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 
 import pytest
 
 from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.execution.live_progress import PROGRESS_FILE
 from dcgan_sweeps.execution.resume import build_resumed_spec
 from dcgan_sweeps.execution.spec import Stop
+from dcgan_sweeps.execution.start import add_pause
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
-from dcgan_sweeps.tracking.folder import RunFolder
+from dcgan_sweeps.tracking.folder import PAUSED, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
 
 
@@ -41,6 +45,18 @@ def resume(here, folder):
         return spec
 
     return build
+
+
+@pytest.mark.parametrize("sign", ["history.jsonl", PROGRESS_FILE])
+def test_the_time_since_the_last_sign_of_life_is_a_pause_and_pauses_add_up(folder, sign):
+    (folder.root / PROGRESS_FILE).touch()
+    for name in ("history.jsonl", PROGRESS_FILE):
+        hours = 1 if name == sign else 2
+        os.utime(folder.root / name, (time.time() - 3600 * hours,) * 2)
+    for expected_s in (3600, 7200):
+        add_pause(folder)
+        paused_s = float(folder.read_description()["tags"][PAUSED])
+        assert paused_s == pytest.approx(expected_s, abs=5)
 
 
 def test_a_run_goes_on_from_its_newest_checkpoint(resume, folder, here):

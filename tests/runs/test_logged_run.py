@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from logged_runs import make_run as make_trial
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.runs.logged_run import find_finished, read_run
@@ -31,6 +32,11 @@ def make_run(folder, tags):
     run_id = client.create_run(find_experiment(client, store, "e"), tags=tags).info.run_id
     client.log_param(run_id, "seed", 7)
     return client, run_id
+
+
+@pytest.mark.parametrize(("paused", "wall_s"), [("", 5), ("3.5", 1.5), ("7", None), ("much", 5)])
+def test_the_duration_of_a_run_leaves_its_pauses_out(paused, wall_s):
+    assert make_trial(1, tags={"paused_s": paused}).wall_s == wall_s
 
 
 def test_the_configuration_is_whole_though_a_run_has_few_params(tmp_path):
