@@ -66,7 +66,8 @@ def look_at_mlflow(page: Page, address: str, best: str) -> None:
     for _ in range(int(slider.get_attribute("aria-valuemax") or 0)):
         slider.press("ArrowRight")
     page.wait_for_timeout(1500)
-    page.locator("img[src*='samples']").first.scroll_into_view_if_needed()
+    page.get_by_text("Model metrics").last.evaluate("each => each.scrollIntoView()")
+    page.wait_for_timeout(500)
     save(page, "mlflow_samples")
 
 
