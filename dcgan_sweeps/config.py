@@ -204,6 +204,7 @@ class Tracking:
     flush_timeout_s: float = number(0, 86_400)
     log_every: int = number(1, 1_000_000)
     system_metrics_s: float = number(0, 3600)
+    keep_checkpoints: Optional[int] = number(2, MOST_EPOCHS)
     sample_rows: int = number(1, 32)
     sample_columns: int = number(1, 32)
     gif_frame_s: float = number(0.02, 60)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config import Config, RequestError
@@ -27,7 +28,13 @@ from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
 from dcgan_sweeps.sweep.samplers import make_sampler
-from dcgan_sweeps.sweep.space import as_overrides, suggest
+from dcgan_sweeps.sweep.space import (
+    Distribution,
+    as_overrides,
+    describe_values,
+    suggest,
+    suggest_value,
+)
 from dcgan_sweeps.sweep.trial import (
     STOPPING,
     compute_identity,
@@ -194,13 +201,25 @@ class Controller:
         if not self.request.is_search:
             point = self.request.points[number]
             for key, value in point.values.items():
-                trial.suggest_categorical(key, self.request.swept[key].values)
+                suggest_value(trial, key, self._choose_distribution(key))
                 if trial.params[key] != value:
                     raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
             return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
         return as_overrides(suggest(fresh, self.request.space))
+
+    def _choose_distribution(self, key: str) -> Distribution:
+        """Return the distribution of a grid's key, which is the same in all trials of a study."""
+        known = (
+            trial.distributions[key]
+            for trial in self.study.get_trials(deepcopy=False)
+            if key in trial.distributions
+        )
+        first = next(known, None)
+        if isinstance(first, CategoricalDistribution):
+            return first
+        return describe_values(self.request.swept[key].values)
 
     def _work(self, overrides: Sequence[str], number: int) -> None:
         """Launch one trial, wait for it, and queue its end, whatever happens."""

@@ -4,37 +4,43 @@ history = list_grids(folder)          # the swept values of each start, the olde
 request = keep_numbers(request, history)
 grow_journal(folder, request)
 
-Optuna does not accept more choices of a parameter within a study, so the journal is written anew.
+Optuna does not accept more choices of a text within a study, so the journal is written anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
 
 from dcgan_sweeps.config import refuse
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.request import StudyRequest
+from dcgan_sweeps.sweep.request import StudyRequest, combine
+from dcgan_sweeps.sweep.space import describe_values
 from dcgan_sweeps.sweep.storage import open_storage
 
 EARLIER = "earlier_grids"  # the swept values before the grid grew, in the file of the study
 Grid = Sequence[tuple[str, Any]]  # (key, its values as texts of overrides)
 
 
-def is_grown(before: Grid, now: Grid) -> bool:
-    """Return whether a grid has the values of another one and more, for the same keys in order."""
+def is_grown(before: Grid, now: Grid, *, paired: bool = False) -> bool:
+    """Return whether a grid has the points of another one and more, for the same keys in order."""
     if [key for key, _ in before] != [key for key, _ in now] or before == now:
         return False
+    if not all(isinstance(texts, list) for _, texts in (*before, *now)):
+        return False
+    if paired:
+        return {*list_overrides(before, paired)} <= {*list_overrides(now, paired)}
     pairs = zip(before, now, strict=True)
-    return all(
-        isinstance(old, list) and isinstance(new, list) and {*old} <= {*new}
-        for (_, old), (_, new) in pairs
-    )
+    return all({*old} <= {*new} for (_, old), (_, new) in pairs)
+
+
+def list_overrides(grid: Grid, paired: bool) -> Iterator[tuple[str, ...]]:
+    """Return the overrides of each point of a grid."""
+    sides = [[f"{key}={text}" for text in texts] for key, texts in grid]
+    return combine(sides, paired=paired)
 
 
 def list_grids(folder: StudyFolder) -> list[Grid]:
@@ -50,11 +56,7 @@ def keep_numbers(request: StudyRequest, history: Sequence[Grid]) -> StudyRequest
     """
     points = {point.overrides: point for point in request.points}
     order = [
-        overrides
-        for grid in history
-        for overrides in itertools.product(
-            *([f"{key}={text}" for text in texts] for key, texts in grid)
-        )
+        overrides for grid in history for overrides in list_overrides(grid, request.settings.zip)
     ]
     ordered = dict.fromkeys([*order, *points])
     return dataclasses.replace(request, points=tuple(points[each] for each in ordered))
@@ -76,10 +78,10 @@ def grow_journal(folder: StudyFolder, request: StudyRequest) -> None:
     )
     for key, value in {**old.user_attrs, "asked": request.describe()}.items():
         new.set_user_attr(key, value)
-    choices = {key: CategoricalDistribution(domain.values) for key, domain in request.swept.items()}
+    ranges = {key: describe_values(domain.values) for key, domain in request.swept.items()}
     trials = old.get_trials()
     for trial in trials:
-        trial.distributions = {key: choices[key] for key in trial.params}
+        trial.distributions = {key: ranges[key] for key in trial.params}
     new.add_trials(trials)
     path.replace(folder.journal)
     path.with_name(f".{path.name}.lock").unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -35,6 +35,12 @@ class Domain:
     high: Number | None = None  # inclusive
     step: Number | None = None
     log: bool = False
+
+    @property
+    def unique(self) -> Domain:
+        """This domain with each value once, in the given order."""
+        values = dict(zip(self.texts, self.values, strict=True))
+        return replace(self, texts=tuple(values), values=tuple(values.values()))
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def read_overrides(overrides: Sequence[str], config_loader: Any) -> Asked:
 
 
 def read_domain(override: Override) -> Domain:
-    """Return the domain of a sweep, with each value once, in the given order."""
+    """Return the domain of a sweep, with its values as they were given."""
     sweep = override.value()
     if getattr(sweep, "shuffle", False):
         raise ValueError("shuffle(...) would have another order whenever the study is resumed")
@@ -76,7 +82,7 @@ def read_domain(override: Override) -> Domain:
         check_length(sweep)
     if isinstance(sweep, IntervalSweep):
         return Domain(text, low=sweep.start, high=sweep.end, log="log" in sweep.tags)
-    texts = tuple(dict.fromkeys(map(str, override.sweep_string_iterator())))
+    texts = tuple(map(str, override.sweep_string_iterator()))
     if not texts:
         raise ValueError("it has no values")
     values = tuple(_as_value(each) for each in texts)

@@ -7,6 +7,7 @@ request.space     # of a search
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,6 +110,7 @@ class StudyRequest:
                 [key, text if isinstance(text, str) else list(text)] for key, text in swept.items()
             ],
             **{key: policy[key] for key in of_a_search if self.is_search or key == "pruner"},
+            **({"zip": True} if self.settings.zip else {}),
         }
 
 
@@ -130,6 +132,12 @@ def read_study_request(
     config = compose_checked(asked.fixed, asked.fixed, compose)
     defaults = {**choices, **flatten(config)}
     is_search = search != "none" or any(not each.texts for each in asked.swept.values())
+    if is_search and settings.zip:
+        problem = "got true; allowed: false, since a search has no lists to pair"
+        raise refuse(f"{PREFIX}zip", problem)
+    if not settings.zip:
+        swept = {key: domain.unique for key, domain in asked.swept.items()}
+        asked = dataclasses.replace(asked, swept=swept)
     if not (is_search or asked.swept or asked.fixed) and choices["hydra/launcher"] == "slots":
         raise refuse("-m", NOTHING)
     space: Space = ()
@@ -139,7 +147,7 @@ def read_study_request(
         check_search(settings, config)
         ends = list_ends(space)
     else:
-        points = list_points(asked.swept)
+        points = list_points(asked.swept, paired=settings.zip)
         ends = [f"{key}={text}" for key, each in asked.swept.items() for text in each.texts]
         make_pruner(settings.pruner)
     check_inputs(check_values(asked.fixed, ends, compose) or [config], say)
@@ -258,26 +266,34 @@ def check_search(settings: StudySettings, config: Config) -> None:
     require_none(faults)
 
 
-def list_points(swept: Mapping[str, Domain]) -> tuple[Point, ...]:
+def list_points(swept: Mapping[str, Domain], *, paired: bool = False) -> tuple[Point, ...]:
     """Return every combination once, in Hydra's order, in which the last key varies fastest.
 
-    Raises RequestError where there are too many.
+    If `paired`, the first values of all keys are a point, the second ones, and so on. Raises
+    RequestError where there are too many, and for lists of different lengths to pair.
     """
-    count = math.prod(len(domain.texts) for domain in swept.values())
+    lengths = {key: len(domain.texts) for key, domain in swept.items()}
+    if paired and len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{key} with {length} values" for key, length in lengths.items())
+        raise refuse(f"{PREFIX}zip", f"got {counts}; allowed: lists of equal length")
+    count = max(lengths.values(), default=1) if paired else math.prod(lengths.values())
     if count > MOST_POINTS:
         problem = f"got {count:,} trials; allowed: at most {MOST_POINTS:,} in a grid"
         raise refuse(", ".join(swept), problem)
     sides = [
-        [(key, text, value) for text, value in zip(domain.texts, domain.values, strict=True)]
-        for key, domain in swept.items()
+        [(f"{key}={text}", key, value) for text, value in zip(each.texts, each.values, strict=True)]
+        for key, each in swept.items()
     ]
-    return tuple(
-        Point(
-            tuple(f"{key}={text}" for key, text, _ in combination),
-            {key: value for key, _, value in combination},
-        )
-        for combination in itertools.product(*sides)
-    )
+    points = {
+        tuple(word for word, _, _ in combination): {key: value for _, key, value in combination}
+        for combination in combine(sides, paired=paired)
+    }
+    return tuple(Point(words, values) for words, values in points.items())
+
+
+def combine(sides: Sequence[Sequence[Any]], *, paired: bool) -> Iterator[tuple[Any, ...]]:
+    """Return the combinations of some lists, crossed or paired; one if there are no lists."""
+    return zip(*sides, strict=True) if paired and sides else itertools.product(*sides)
 
 
 def check_values(fixed: Sequence[str], overrides: Sequence[str], compose: Compose) -> list[Config]:

@@ -37,6 +37,7 @@ class StudySettings:
     pruner: dict[str, Any] = anything()
     params: dict[str, str] = anything()
     only_if: dict[str, str] = anything()
+    zip: bool = anything()
     retries: int = number(0, 1000)
     stop_after_failures: int = number(1, 1_000_000)
     timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)

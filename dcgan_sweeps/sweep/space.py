@@ -18,6 +18,7 @@ from dcgan_sweeps.config import Fault, refuse, require_none
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 
+EXACT = 2**53  # the largest integer up to which Optuna stores all integers exactly
 PARAMS, ONLY_IF = "hydra.sweeper.params", "hydra.sweeper.only_if"
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
@@ -79,6 +80,20 @@ def make_distribution(domain: Domain, whole: bool) -> Distribution:
             raise ValueError("the key is an integer, so both ends must be integers")
         return IntDistribution(int(low), int(high), domain.log, int(step or 1))
     return FloatDistribution(float(low), float(high), domain.log, step)
+
+
+def describe_values(values: Sequence[Any]) -> Distribution:
+    """Return the Optuna distribution of the values of a grid.
+
+    Numbers have a range, since Optuna writes each choice of a list into each trial.
+    """
+    is_number = all(type(each) in (int, float) and abs(each) <= EXACT for each in values)
+    if not is_number:
+        return CategoricalDistribution(tuple(dict.fromkeys(values)))
+    low, high = min(values), max(values)
+    if all(type(each) is int for each in values):
+        return IntDistribution(low, high)
+    return FloatDistribution(float(low), float(high))
 
 
 def _find_problem(condition: Condition, parameters: Mapping[str, Parameter]) -> str:
@@ -151,12 +166,12 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for parameter in space:
         if exists(parameter, values):
-            values[parameter.key] = _suggest(trial, parameter)
+            values[parameter.key] = suggest_value(trial, parameter.key, parameter.distribution)
     return values
 
 
-def _suggest(trial: Trial, parameter: Parameter) -> Any:
-    key, drawn = parameter.key, parameter.distribution
+def suggest_value(trial: Trial, key: str, drawn: Distribution) -> Any:
+    """Return the value of one key of a trial."""
     if isinstance(drawn, CategoricalDistribution):
         return trial.suggest_categorical(key, drawn.choices)
     if isinstance(drawn, IntDistribution):

@@ -153,8 +153,11 @@ def follow_start(request: StudyRequest, folder: StudyFolder) -> StudyRequest:
     """
     if not folder.has_begun:
         return request
-    before, now = folder.read(), request.describe()
-    may_grow = not request.is_search and is_grown(before.get("swept", []), now["swept"])
+    not_paired = {"zip": False}  # what is recorded only if it is true
+    before, now = not_paired | folder.read(), not_paired | request.describe()
+    may_grow = not request.is_search and is_grown(
+        before.get("swept", []), now["swept"], paired=request.settings.zip
+    )
     changed = [key for key, value in now.items() if before.get(key) != value]
     require_none(
         [

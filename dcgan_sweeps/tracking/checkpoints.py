@@ -1,6 +1,6 @@
-"""Writes checkpoints of a run atomically, keeps the last two, and detects damaged ones.
+"""Writes checkpoints of a run atomically, keeps the last ones, and detects damaged ones.
 
-    write_checkpoint(folder, Checkpoint(step, arrays, history, facts))
+    write_checkpoint(folder, Checkpoint(step, arrays, history, facts), keep=2)
     checkpoint = read_newest(folder, say=print)
 
 A checkpoint is one npz file without pickles, with arrays, history and facts. Its name ends in the
@@ -28,7 +28,6 @@ from dcgan_sweeps.files import write_whole
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
-KEPT = 2
 VERSION = 1
 FILE_NAME = re.compile(r"step_(?P<step>\d{9})_(?P<sha256>[0-9a-f]{64})\.npz")
 
@@ -47,8 +46,8 @@ class Checkpoint:
     facts: Mapping[str, Any]  # JSON, such as the config hash of the run
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, remove all but the last two, and return its path.
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int | None) -> Path:
+    """Write a checkpoint, remove all but the last `keep` (None: none), and return its path.
 
     Raises CheckpointError if it cannot be written.
     """
@@ -62,8 +61,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     except OSError as error:
         problem = f"the checkpoint of step {checkpoint.step} cannot be written: {error.strerror}"
         raise CheckpointError(f"{problem} ({len(content):,} bytes in {folder})") from error
-    for old in list_checkpoints(folder)[KEPT:]:
-        old.unlink()
+    if keep is not None:
+        for old in list_checkpoints(folder)[keep:]:
+            old.unlink()
     return path
 
 
@@ -76,9 +76,9 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def read_newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest intact checkpoint, or None if there are no checkpoints.
 
-    Damaged ones are reported to `say` and renamed, so that they do not count as one of the last
-    two. Raises RequestError, and leaves the folder unchanged, if all checkpoints are damaged or one
-    has the format of another version.
+    Damaged ones are reported to `say` and renamed, so that they do not count among the last ones.
+    Raises RequestError, and leaves the folder unchanged, if all checkpoints are damaged or one has
+    the format of another version.
     """
     damages: dict[Path, ValueError] = {}
     for path in list_checkpoints(folder):

@@ -151,9 +151,8 @@ class Recorder:
             arrays = {**state, **pack_steps(self._epoch_steps)}
             facts = {"config_hash": config_hash, "pending": self._pending, "grids": self._grids}
             history = self.folder.read_history()
-            write_checkpoint(
-                self.folder.checkpoints, Checkpoint(self._step, arrays, history, facts)
-            )
+            checkpoint = Checkpoint(self._step, arrays, history, facts)
+            write_checkpoint(self.folder.checkpoints, checkpoint, self.tracking.keep_checkpoints)
 
     def add_request(self, params: Mapping[str, Any], nested: Any, overrides: list[str]) -> None:
         """Record the configuration before anything else, so that even a run that dies has it.

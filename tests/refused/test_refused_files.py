@@ -572,7 +572,7 @@ def test_a_checkpoint_of_another_run_is_refused(untracked, monkeypatch, capsys):
     facts = {**checkpoint.facts, "config_hash": "f" * 16}
     facts.pop("version")
     path.unlink()
-    write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts))
+    write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts), 2)
     answer = resume(untracked, monkeypatch, capsys)
     require_refused(answer, [f"{path.parent}: step 20 has config hash {'f' * 16}; the run has "])
 

@@ -52,6 +52,17 @@ def test_only_the_new_points_are_run_and_the_old_trials_keep_their_numbers(run):
     assert run("seed=1,2,3,4", "model.dropout=0.1,0.2,0.3") == {}
 
 
+def test_paired_lists_grow_at_any_place(run):
+    paired = "hydra.sweeper.zip=true"
+    run(paired, "seed=1,2", "model.dropout=0.2,0.3")
+    new = run(paired, "seed=5,1,2", "model.dropout=0.2,0.2,0.3")
+    assert new == {2: ["seed=5", "model.dropout=0.2"]}
+    with pytest.raises(RequestError, match="zip: got false; the study started with true"):
+        run("seed=5,1,2", "model.dropout=0.2,0.2,0.3")
+    with pytest.raises(RequestError, match="swept: got"):  # the point (2, 0.3) is not there
+        run(paired, "seed=5,1,2,4", "model.dropout=0.2,0.2,0.4,0.4")
+
+
 def test_a_growth_that_was_killed_is_done_again(run, studies):
     run("seed=1,2")
     live, _ = studies.open("train.epochs=1", "seed=1,2")

@@ -32,6 +32,24 @@ def test_a_grid_has_every_combination_once_the_last_key_fastest(studies):
     assert (request.is_search, request.total) == (False, 4)
 
 
+def test_paired_lists_make_a_point_of_their_first_values_one_of_the_second_and_so_on(studies):
+    request = studies.read("hydra.sweeper.zip=true", "train.epochs=1,2,1,1", "seed=3,3,4,3")
+    assert [point.overrides for point in request.points] == [
+        ("train.epochs=1", "seed=3"),
+        ("train.epochs=2", "seed=3"),
+        ("train.epochs=1", "seed=4"),
+    ]
+    assert request.describe()["zip"] is True
+
+
+def test_only_lists_of_equal_length_are_paired(studies):
+    said = refuse(studies, "hydra.sweeper.zip=true", "train.epochs=1,2,3", "seed=3,4")
+    counts = "train.epochs with 3 values, seed with 2 values"
+    assert said == f"hydra.sweeper.zip: got {counts}; allowed: lists of equal length"
+    said = refuse(studies, "hydra.sweeper.zip=true", *SEARCH)
+    assert "hydra.sweeper.zip: got true; allowed: false" in said
+
+
 def test_a_grid_has_no_more_trials_than_asked(studies):
     assert studies.read("seed=range(5)", "hydra.sweeper.n_trials=2").total == 2
     assert studies.read("seed=range(2)", "hydra.sweeper.n_trials=9").total == 2

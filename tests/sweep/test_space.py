@@ -122,5 +122,5 @@ def test_words_keep_every_digit_and_people_see_four():
 
 def test_each_value_counts_once_and_the_later_word_wins():
     asked = read_overrides(["a=1,2,2", "b=3", "a=5,6,5", "c=1"], None)
-    assert asked.swept["a"].texts == ("5", "6")
+    assert asked.swept["a"].unique.texts == ("5", "6")
     assert asked.fixed == ("b=3", "c=1")

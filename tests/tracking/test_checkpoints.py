@@ -27,7 +27,7 @@ def refuse(line):
 
 
 def test_it_is_read_as_it_was_written(tmp_path):
-    write_checkpoint(tmp_path, make(7))
+    write_checkpoint(tmp_path, make(7), 2)
     read = read_newest(tmp_path, refuse)
     assert read.step == 7
     assert read.history == '{"step": 7}\n'
@@ -38,7 +38,7 @@ def test_it_is_read_as_it_was_written(tmp_path):
 
 def test_the_last_two_are_kept(tmp_path):
     for step in (1, 2, 3, 10):
-        write_checkpoint(tmp_path, make(step))
+        write_checkpoint(tmp_path, make(step), 2)
     assert [path.name[:14] for path in list_checkpoints(tmp_path)] == [
         "step_000000010",
         "step_000000003",
@@ -48,8 +48,8 @@ def test_the_last_two_are_kept(tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, damage):
-    write_checkpoint(tmp_path, make(1))
-    path = write_checkpoint(tmp_path, make(2))
+    write_checkpoint(tmp_path, make(1), 2)
+    path = write_checkpoint(tmp_path, make(2), 2)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"cut": content[:-9], "flipped": content, "empty": b""}[damage])
@@ -64,12 +64,12 @@ def test_an_empty_folder_has_none(tmp_path):
 
 
 def test_a_disk_that_takes_no_more_leaves_the_earlier_one_as_it_was(tmp_path):
-    write_checkpoint(tmp_path, make(1))
+    write_checkpoint(tmp_path, make(1), 2)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
         with pytest.raises(CheckpointError, match="step 2 cannot be written: File too large"):
-            write_checkpoint(tmp_path, make(2))
+            write_checkpoint(tmp_path, make(2), 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert read_newest(tmp_path, refuse).step == 1
@@ -77,13 +77,13 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_one_as_it_was(tmp_path):
 
 
 def test_a_half_written_one_is_not_seen(tmp_path):
-    write_checkpoint(tmp_path, make(1))
+    write_checkpoint(tmp_path, make(1), 2)
     (tmp_path / ".unfinished").write_bytes(b"PK")
     assert read_newest(tmp_path, refuse).step == 1
 
 
 def test_where_none_is_whole_nothing_starts_over_in_silence(tmp_path):
-    write_checkpoint(tmp_path, make(1)).write_bytes(b"")
+    write_checkpoint(tmp_path, make(1), 2).write_bytes(b"")
     with pytest.raises(RequestError, match="there is no intact checkpoint; start a new run"):
         read_newest(tmp_path, refuse)
     assert not list(tmp_path.glob("damaged_*"))
@@ -97,7 +97,7 @@ def test_a_file_that_only_has_the_name_of_a_checkpoint_is_refused(tmp_path, cont
 
 
 def test_one_of_another_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
-    path = write_checkpoint(tmp_path, make(1))
+    path = write_checkpoint(tmp_path, make(1), 2)
     monkeypatch.setattr(checkpoints, "VERSION", 2)
     with pytest.raises(RequestError, match="has format 1; this version reads 2"):
         read_newest(tmp_path, refuse)
