@@ -7,6 +7,7 @@ import sys
 
 VERBS = {
     "run": ("dcgan_sweeps.run", "train a DCGAN; with -m, run a study"),
+    "confirm": ("dcgan_sweeps.confirm", "train the best configurations of a study on new seeds"),
     "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again and compare the results"),
     "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
     "report": ("dcgan_sweeps.report", "list runs by score, or write an HTML report"),

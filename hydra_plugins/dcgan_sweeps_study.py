@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dcgan_sweeps.command import OF_THE_STUDY, StudyEnded
+from dcgan_sweeps.command import OF_THE_STUDY, OK, StudyEnded
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config import (
     Config,
@@ -62,31 +64,67 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> NoReturn:
         from dcgan_sweeps.sweep.configs import read_configs
+        from dcgan_sweeps.sweep.folder import name_study
         from dcgan_sweeps.sweep.request import read_study_request
         from dcgan_sweeps.sweep.study import run_study
         from dcgan_sweeps.terminal import make_console, make_say
 
+        settings = read_settings(self.master)
+        words = [word for word in arguments if not word.startswith(OF_THE_STUDY)]
+        if settings.confirms is not None:
+            raise StudyEnded(self._confirm(words, settings.confirms))
         configs = read_configs(list_sources(self.master))
         folder = find_begun(self.master)
         if folder is not None:  # it is resumed with its own copy of the configuration files
-            self.loader = copy_loader(self.loader, folder.conf)
-            try:
-                self.master = recompose(self.loader, self.master)
-            except HydraException as error:
-                problem = "was started by another version, with settings that this one lacks"
-                named = Fault("hydra.sweeper.study_name", f"got {folder.name}, which {problem}")
-                raise RequestError([named]) from error
+            self._read_copy(folder)
         settings = read_settings(self.master)
         choices = self.master.hydra.runtime.choices
+        if settings.confirm and settings.study_name is None:
+            name = name_study(words, str(choices["search"]))
+            settings = dataclasses.replace(settings, study_name=name)
         request = read_study_request(
-            [word for word in arguments if not word.startswith(OF_THE_STUDY)],
+            words,
             settings,
             {group: str(choice) for group, choice in choices.items()},
             self.loader,
             Composer(self.loader, self.master),
             make_say(make_console()),
         )
-        raise StudyEnded(run_study(request, configs, self._start_launcher))
+        status = run_study(request, configs, self._start_launcher)
+        if settings.confirm and status == OK:
+            replace_by_confirmation(str(settings.study_name))
+        raise StudyEnded(status)
+
+    def _confirm(self, words: list[str], name: str) -> int:
+        """Confirm the best configurations of a study, and return the exit code."""
+        from dcgan_sweeps.sweep.configs import Source, read_configs
+        from dcgan_sweeps.sweep.confirmation.study import (
+            find_source,
+            make_request,
+            run_confirmation,
+        )
+
+        source = find_source(name, Path(self.master.tracking.dir))
+        self._read_copy(source)
+        request = make_request(
+            source,
+            words,
+            read_settings(self.master),
+            str(self.master.hydra.runtime.choices["hydra/launcher"]),
+            Composer(self.loader, self.master),
+        )
+        configs = read_configs([Source("main", "file", str(source.conf))])
+        return run_confirmation(source, request, configs, self._start_launcher)
+
+    def _read_copy(self, folder: StudyFolder) -> None:
+        """Use a study's own copy of the configuration files; raises RequestError."""
+        self.loader = copy_loader(self.loader, folder.conf)
+        try:
+            self.master = recompose(self.loader, self.master)
+        except HydraException as error:
+            problem = "was started by another version, with settings that this one lacks"
+            named = Fault("hydra.sweeper.study_name", f"got {folder.name}, which {problem}")
+            raise RequestError([named]) from error
 
     def _start_launcher(self, root: Path, conf: Path) -> Jobs:
         """Return the launcher of a study; its jobs are composed from the copy in `conf`."""
@@ -112,6 +150,15 @@ class StudySweeper(Sweeper):
             hydra_context=context, task_function=self.job, config=config
         )
         return Jobs(launcher, Composer(loader, config))
+
+
+def replace_by_confirmation(study: str) -> NoReturn:
+    """Replace this process by the confirmation of a study that has ended."""
+    from dcgan_sweeps.sweep.confirmation.verdict import list_arguments
+
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "dcgan_sweeps.confirm", f"study:{study}", *list_arguments()]
+    os.execv(sys.executable, command)
 
 
 def add_study_words(config: DictConfig) -> DictConfig:

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dcgan_sweeps.composition.command_line import find_request_faults
@@ -81,6 +81,7 @@ class StudyRequest:
     points: tuple[Point, ...]
     space: Space
     defaults: Mapping[str, Any]
+    confirmation: Mapping[str, Any] = field(default_factory=dict)  # what a confirmation compares
 
     @property
     def is_search(self) -> bool:
@@ -111,6 +112,7 @@ class StudyRequest:
             ],
             **{key: policy[key] for key in of_a_search if self.is_search or key == "pruner"},
             **({"zip": True} if self.settings.zip else {}),
+            **({"confirmation": self.confirmation} if self.confirmation else {}),
         }
 
 

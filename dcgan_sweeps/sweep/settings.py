@@ -5,6 +5,7 @@ settings = check_settings(OmegaConf.to_object(config.hydra.sweeper))
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -13,6 +14,7 @@ from omegaconf import MISSING
 
 from dcgan_sweeps.config import (
     MINUTES_A_YEAR,
+    Fault,
     RequestError,
     anything,
     find_faults,
@@ -22,6 +24,18 @@ from dcgan_sweeps.config import (
 )
 
 PREFIX = "hydra.sweeper."
+
+
+@dataclass(frozen=True)
+class ConfirmationSettings:
+    """The settings of a confirmation, `hydra.sweeper.confirmation.*`."""
+
+    finalists: int = number(1, 20)
+    against: Optional[str] = some_text()
+    alpha: float = number(0, 0.5, low_open=True)
+    min_gain: float = number(0, 0.9)
+    max_runs: int = number(4, 100_000)
+    looks: list[int] = anything()
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,9 @@ class StudySettings:
     stop_after_failures: int = number(1, 1_000_000)
     timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)
     target_score: Optional[float] = number(0)
+    confirm: bool = anything()
+    confirms: Optional[str] = some_text()
+    confirmation: ConfirmationSettings = field(default_factory=ConfirmationSettings)
     skip_finished: bool = anything()
     dry_run: bool = anything()
     _target_: str = field(default=MISSING)
@@ -50,6 +67,10 @@ class StudySettings:
 def check_settings(settings: StudySettings) -> None:
     """Raise RequestError with a fault for every setting whose value is not allowed."""
     faults = find_faults(settings, PREFIX)
+    looks = settings.confirmation.looks
+    if not looks or looks[0] < 2 or any(a >= b for a, b in itertools.pairwise(looks)):
+        allowed = "ascending numbers of seeds, from 2 on"
+        faults.append(Fault(f"{PREFIX}confirmation.looks", f"got {looks}; allowed: {allowed}"))
     if faults:
         raise RequestError(faults)
 

@@ -38,12 +38,19 @@ class BestModel:
     """
 
     def __init__(
-        self, study: RunFolder, trial: RunFolder, tracking: Tracking, run_id: str | None = None
+        self,
+        study: RunFolder,
+        trial: RunFolder,
+        tracking: Tracking,
+        run_id: str | None = None,
+        alias: str = BEST,
     ):
         self.study = study
         self.trial = trial
         self.tracking = tracking
         self.run_id = run_id
+        self.alias = alias
+        self.mark = REGISTERED if alias == BEST else f"{REGISTERED}_{alias}"
         self.error: Exception | None = None
         self.is_left = False
         self.address = ""
@@ -51,7 +58,7 @@ class BestModel:
     @property
     def is_delivered(self) -> bool:
         """Whether the generator is registered, or the trial logged none."""
-        return bool(self.study.read_mapping(MLFLOW_FILE).get(REGISTERED) == self.trial.root.name)
+        return bool(self.study.read_mapping(MLFLOW_FILE).get(self.mark) == self.trial.root.name)
 
     def update(self) -> None:
         """Register the generator if the trial is delivered; raises what MLflow raises."""
@@ -65,14 +72,14 @@ class BestModel:
                 run = find_own_run(client, self.trial)
             else:
                 run = client.get_run(self.run_id)
-            version = None if run is None else register(client, name, run)
+            version = None if run is None else register(client, name, run, self.alias)
         except Exception as error:
             self.error = error
             raise
         if version is not None:
-            self.address = f"models:/{name}@{BEST} (version {version})"
+            self.address = f"models:/{name}@{self.alias} (version {version})"
         known = self.study.read_mapping(MLFLOW_FILE)
-        self.study.write_json(MLFLOW_FILE, {**known, REGISTERED: self.trial.root.name})
+        self.study.write_json(MLFLOW_FILE, {**known, self.mark: self.trial.root.name})
 
 
 @contextmanager
@@ -94,8 +101,8 @@ def _known_to_registry(uri: str) -> Iterator[None]:
         os.environ.update({} if variable is None else {VARIABLE: variable})
 
 
-def register(client: MlflowClient, name: str, run: Run) -> str | None:
-    """Register the newest generator of a run under `name`, with the alias "best".
+def register(client: MlflowClient, name: str, run: Run, alias: str = BEST) -> str | None:
+    """Register the newest generator of a run under `name`, with an alias.
 
     Returns its version, or None if the run has logged no generator. A run that already has a
     version is not registered again.
@@ -119,5 +126,5 @@ def register(client: MlflowClient, name: str, run: Run) -> str | None:
         # The UI's table of models shows this tag, which MLflow's register_model writes as well.
         versions_of = json.dumps([{"name": name, "version": version.version}])
         client.set_logged_model_tags(newest.model_id, {MLFLOW_MODEL_VERSIONS: versions_of})
-    client.set_registered_model_alias(name, BEST, version.version)
+    client.set_registered_model_alias(name, alias, version.version)
     return str(version.version)

@@ -1,0 +1,169 @@
+"""Chooses the configurations that a confirmation compares: the finalists and the reference.
+
+arms = choose_arms(source, trials, fixed, settings, compose)
+arms[0].name, arms[0].overrides    # "default", ()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from dcgan_sweeps.config import Config, flatten, refuse
+from dcgan_sweeps.logged_config import is_hashed, read_logged
+from dcgan_sweeps.runs.selection import find_run
+from dcgan_sweeps.sweep.confirmation.smoothing import SEED_KEY, find_spaces, smooth_scores
+from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.request import Compose
+from dcgan_sweeps.sweep.settings import ConfirmationSettings
+from dcgan_sweeps.tracking.documents import read_mapping
+from dcgan_sweeps.tracking.edits import CONFIG
+from dcgan_sweeps.tracking.store import answering, open_store
+
+DEFAULT = "default"
+# Keys, or groups of keys, that belong to the machine or to the score, not to a configuration.
+NOT_ITS_OWN = ("runner.", "tracking.", "score.", "resume", SEED_KEY)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A configuration of a confirmation; `overrides` are those beside the study's fixed ones.
+
+    `promised` is the gain over the default that the study's own scores showed, as a share; it is
+    None for the reference, and where the default has no score.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    promised: float | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the arm as JSON values."""
+        overrides = list(self.overrides)
+        return {"name": self.name, "overrides": overrides, "promised": self.promised}
+
+
+def choose_arms(
+    source: StudyFolder,
+    trials: Sequence[FrozenTrial],
+    fixed: Sequence[str],
+    settings: ConfirmationSettings,
+    compose: Compose,
+) -> tuple[Arm, ...]:
+    """Return the reference and the finalists of a study.
+
+    Raises RequestError where the study has nothing to compare.
+    """
+    config = compose(fixed)
+    base = as_texts(flatten(config))
+    default = next(
+        (each for each in trials if is_default(each, source, base, compose, fixed)), None
+    )
+    if settings.against is not None:
+        reference = Arm(*read_run(settings.against, config, base))
+    elif default is None:
+        reference = Arm(DEFAULT, ())
+    else:
+        reference = Arm(DEFAULT, read_overrides(default, source, base, compose, fixed))
+    finalists: dict[tuple[str, ...], Arm] = {}
+    for trial in rank_by_estimate(trials):
+        overrides = read_overrides(trial, source, base, compose, fixed)
+        if overrides != reference.overrides and len(finalists) < settings.finalists:
+            promised = None if default is None else compare(trial, default)
+            finalists.setdefault(overrides, Arm(f"trial {trial.number}", overrides, promised))
+    if not finalists:
+        problem = f"got {source.name}; it has no scored configuration beside the reference"
+        raise refuse("study", problem)
+    return (reference, *finalists.values())
+
+
+def rank_by_estimate(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials with a score, complete ones first, by the estimate of all their seeds."""
+    ended = [each for each in trials if each.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    epochs = max((each.last_step or 0 for each in ended), default=0)
+    estimates = smooth_scores(ended, epochs)
+    keys = find_spaces(ended)
+    alike: dict[str, list[float]] = {}
+    for each in ended:
+        if each.number in estimates:
+            alike.setdefault(_name(each, keys), []).append(estimates[each.number])
+    means = {name: sum(found) / len(found) for name, found in alike.items()}
+    ranked = [each for each in ended if each.number in estimates]
+    return sorted(
+        ranked, key=lambda each: (each.state != TrialState.COMPLETE, means[_name(each, keys)])
+    )
+
+
+def _name(trial: FrozenTrial, keys: Mapping[str, Any]) -> str:
+    return str([(key, trial.params.get(key)) for key in keys])
+
+
+def compare(trial: FrozenTrial, default: FrozenTrial) -> float | None:
+    """Return how much lower a trial's score was than the default's after as many epochs."""
+    epochs = trial.intermediate_values.keys() & default.intermediate_values.keys()
+    if not epochs:
+        return None
+    mine, its = (each.intermediate_values[max(epochs)] for each in (trial, default))
+    return 1 - mine / its if math.isfinite(mine) and 0 < its < math.inf else None
+
+
+def is_default(
+    trial: FrozenTrial,
+    source: StudyFolder,
+    base: Mapping[str, str],
+    compose: Compose,
+    fixed: Sequence[str],
+) -> bool:
+    """Return whether a trial has the default configuration: the first one of a search has it."""
+    is_search = "sampler" in source.read()
+    return (
+        trial.number == 0 if is_search else not read_overrides(trial, source, base, compose, fixed)
+    )
+
+
+def read_overrides(
+    trial: FrozenTrial,
+    source: StudyFolder,
+    base: Mapping[str, str],
+    compose: Compose,
+    fixed: Sequence[str],
+) -> tuple[str, ...]:
+    """Return what the logged configuration of a trial has beyond the study's fixed overrides.
+
+    A search file may have set values that no override names, so the configuration is read.
+    """
+    path = source.find_trial(trial.number).root / CONFIG
+    if path.is_file():
+        flat = flatten(read_logged(read_mapping(path)))
+    else:  # an earlier run finished it
+        flat = flatten(compose([*fixed, *trial.user_attrs.get("varied", [])]))
+    return find_overrides(as_texts(flat), base)
+
+
+def read_run(target: str, config: Config, base: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Return the name and the overrides of a logged run; raises RequestError."""
+    tracking = config.tracking
+    with answering():
+        run, _ = find_run(open_store(tracking.uri, tracking.dir), tracking.experiment, target)
+    return f"run {run.run_id[:8]}", find_overrides(run.params, base)
+
+
+def as_texts(flat: Mapping[str, Any]) -> dict[str, str]:
+    """Return {key: value} with the values as MLflow logs them."""
+    return {key: str(value) for key, value in flat.items()}
+
+
+def find_overrides(texts: Mapping[str, str], base: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the overrides that turn the configuration `base` into another one."""
+    words = {"None": "null", "True": "true", "False": "false"}
+    return tuple(
+        f"{key}={words.get(texts[key], texts[key]).replace(', ', ',')}"
+        for key in base
+        if texts.get(key, base[key]) != base[key]
+        and is_hashed(key)
+        and not key.startswith(NOT_ITS_OWN)
+    )
