@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from dcgan_sweeps.command import Parser, print_faults, run_command
-from dcgan_sweeps.config import RequestError, refuse
+from dcgan_sweeps.config import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.run import run
+from dcgan_sweeps.sweep.confirmation.command import OF_A_CONFIRMATION
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.job import run_job
 
@@ -62,6 +63,14 @@ def make_words(target: str, overrides: list[str]) -> list[str]:
     folder = StudyFolder.at(Path(places[-1] if places else "mlruns"), name)
     if not folder.has_begun:
         raise refuse("study", f"got {name}; there is no such study in {folder.root.parent}")
+    allowed = ", ".join(f"{each}..." for each in OF_A_CONFIRMATION)
+    require_none(
+        [
+            Fault(word, f"does not belong to a confirmation; allowed: {allowed}")
+            for word in overrides
+            if not word.startswith(OF_A_CONFIRMATION)
+        ]
+    )
     return [*folder.read()["fixed"], *overrides, f"hydra.sweeper.confirms={name}"]
 
 

@@ -154,10 +154,11 @@ class StudySweeper(Sweeper):
 
 def replace_by_confirmation(study: str) -> NoReturn:
     """Replace this process by the confirmation of a study that has ended."""
-    from dcgan_sweeps.sweep.confirmation.verdict import list_arguments
+    from dcgan_sweeps.sweep.confirmation.command import choose_arguments
 
     sys.stdout.flush()
-    command = [sys.executable, "-m", "dcgan_sweeps.confirm", f"study:{study}", *list_arguments()]
+    command = [sys.executable, "-m", "dcgan_sweeps.confirm", f"study:{study}"]
+    command += choose_arguments(sys.argv[1:])
     os.execv(sys.executable, command)
 
 

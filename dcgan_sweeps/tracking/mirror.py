@@ -71,6 +71,7 @@ LAST_FILES = (
     "leaderboard.csv",
     "importances.json",
     "best.txt",
+    "confirmation.json",
 )
 
 

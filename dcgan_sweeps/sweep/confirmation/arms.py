@@ -84,7 +84,7 @@ def choose_arms(
 def rank_by_estimate(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials with a score, complete ones first, by the estimate of all their seeds."""
     ended = [each for each in trials if each.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    epochs = max((each.last_step or 0 for each in ended), default=0)
+    epochs = max((each.last_step or 1 for each in ended), default=1)
     estimates = smooth_scores(ended, epochs)
     keys = find_spaces(ended)
     alike: dict[str, list[float]] = {}
@@ -104,10 +104,15 @@ def _name(trial: FrozenTrial, keys: Mapping[str, Any]) -> str:
 
 def compare(trial: FrozenTrial, default: FrozenTrial) -> float | None:
     """Return how much lower a trial's score was than the default's after as many epochs."""
-    epochs = trial.intermediate_values.keys() & default.intermediate_values.keys()
-    if not epochs:
+    pairs = [
+        (trial.intermediate_values[epoch], default.intermediate_values[epoch])
+        for epoch in sorted(trial.intermediate_values.keys() & default.intermediate_values.keys())
+    ]
+    if trial.value is not None and default.value is not None:
+        pairs.append((trial.value, default.value))
+    if not pairs:
         return None
-    mine, its = (each.intermediate_values[max(epochs)] for each in (trial, default))
+    mine, its = pairs[-1]
     return 1 - mine / its if math.isfinite(mine) and 0 < its < math.inf else None
 
 

@@ -22,7 +22,7 @@ from functools import cache
 import numpy as np
 from scipy import optimize, stats
 
-ACCURACY = 1e-5  # of the probability from which the bound is computed
+ACCURACY = 2e-4  # of the probability from which the bound is computed
 
 
 class Verdict(StrEnum):

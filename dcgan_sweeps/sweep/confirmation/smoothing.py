@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 Floats = npt.NDArray[np.float64]
 FEWEST = 6  # trials with a score; with fewer, each trial's own score is the estimate
@@ -25,7 +25,7 @@ SEED_KEY = "seed"
 
 def smooth_scores(trials: Sequence[FrozenTrial], epoch: int) -> dict[int, float]:
     """Return {trial number: estimated log score at `epoch`} of the trials with a finite score."""
-    scored = {each.number: read_last(each) for each in trials}
+    scored = {each.number: read_last(each, epoch) for each in trials}
     points = {
         number: (each.params, *last)
         for each in trials
@@ -44,12 +44,18 @@ def smooth_scores(trials: Sequence[FrozenTrial], epoch: int) -> dict[int, float]
     return dict(zip(chosen, map(float, estimates), strict=True))
 
 
-def read_last(trial: FrozenTrial) -> tuple[int, float] | None:
-    """Return the epoch and the logarithm of a trial's last score, None without a usable one."""
-    if trial.last_step is None:
+def read_last(trial: FrozenTrial, epoch: int) -> tuple[int, float] | None:
+    """Return the epoch and the logarithm of a trial's last score, None without a usable one.
+
+    A trial that an earlier run finished has only its final score, that of `epoch`.
+    """
+    if trial.last_step is not None:
+        step, score = trial.last_step, trial.intermediate_values[trial.last_step]
+    elif trial.state == TrialState.COMPLETE and trial.value is not None:
+        step, score = epoch, trial.value
+    else:
         return None
-    score = trial.intermediate_values[trial.last_step]
-    return (trial.last_step, math.log(score)) if 0 < score < math.inf else None
+    return (step, math.log(score)) if 0 < score < math.inf else None
 
 
 def find_spaces(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.sweep.confirmation.arms import Arm, choose_arms
+from dcgan_sweeps.sweep.confirmation.command import name_command
 from dcgan_sweeps.sweep.confirmation.sequential_test import Progress, Rules, Verdict, assess
 from dcgan_sweeps.sweep.confirmation.verdict import (
     Result,
     print_looks,
     record_verdict,
-    say_resume,
 )
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder
@@ -66,6 +67,9 @@ def find_source(name: str, parent: Path) -> StudyFolder:
     if not folder.has_begun:
         problem = f"got {folder.name}; there is no such study in {folder.root.parent}"
         raise refuse("study", problem)
+    if "confirmation" in folder.read():
+        problem = "it is a confirmation; another one would use the same seeds again"
+        raise refuse("study", f"got {folder.name}; {problem}")
     return folder
 
 
@@ -140,7 +144,7 @@ def run_confirmation(
     most = request.settings.confirmation.max_runs
     arms = ", ".join(each["name"] for each in request.confirmation["arms"])
     say(f"study {folder.name}: {arms}, each on the same new seeds; at most {most} runs")
-    say(f"resume with: {say_resume(source)}")
+    say(f"resume with: {name_command(source.name, sys.argv[1:])}")
     with folder.lock(), catch_interrupts() as interrupts:
         keep_configs(folder, configs, say)
         study = open_study(request, folder)
@@ -176,7 +180,7 @@ def do_rounds(
     interrupts: Interrupts,
 ) -> int:
     """Run the rounds of a confirmation, print and record its verdict, and return the exit code."""
-    say, resume = make_say(console), say_resume(source)
+    say, resume = make_say(console), name_command(source.name, sys.argv[1:])
     points, stop_reason, shown = read_points(live), "", 0
     try:
         with storage_failures():

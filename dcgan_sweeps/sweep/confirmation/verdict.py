@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,19 +18,6 @@ from dcgan_sweeps.tracking.folder import RunFolder
 CONFIRMATION_FILE = "confirmation.json"
 ALIAS = "confirmed"
 BEST_FILE = "best.txt"
-# Arguments of a search that also apply to the confirmation of its best configurations.
-OF_A_CONFIRMATION = (
-    "--config-dir=",
-    "data.dir=",
-    "hydra.launcher.",
-    "hydra/launcher=",
-    "hydra.sweeper.confirmation.",
-    "hydra.sweeper.n_jobs=",
-    "hydra.sweeper.retries=",
-    "hydra.sweeper.storage=",
-    "runner.",
-    "tracking.",
-)
 Say = Callable[[str], None]
 
 
@@ -172,14 +157,3 @@ def add_to_ended(record: RunFolder, tags: Mapping[str, str], values: Mapping[str
     record.append({"step": count_endings(record), **values})
     if ending is not None:
         record.end(ending.outcome, ending.reason)
-
-
-def say_resume(source: StudyFolder) -> str:
-    """Return the command that resumes the confirmation of a study."""
-    command = ["python", "-m", "dcgan_sweeps.confirm", f"study:{source.name}"]
-    return shlex.join([*command, *list_arguments()])
-
-
-def list_arguments() -> list[str]:
-    """Return the arguments of this command that also apply to a confirmation."""
-    return [word for word in sys.argv[1:] if word.startswith(OF_A_CONFIRMATION)]
