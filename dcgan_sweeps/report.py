@@ -6,6 +6,7 @@ Scores of different identities are never ranked together.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import os
 import re
@@ -14,6 +15,11 @@ import sys
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.place import add_place, name_place, say_variables
+from dcgan_sweeps.reporting.confirmation import (
+    Confirmation,
+    describe_confirmation,
+    read_confirmation,
+)
 from dcgan_sweeps.reporting.export import (
     make_board_table,
     make_columns,
@@ -118,10 +124,13 @@ def report(options: argparse.Namespace) -> int:
             board = rank_experiment(client, options.experiment, choice)
         if any(row.run.tags.get(STUDY_TAG) for row in board.rows):
             board = mark_inactive(board, read_conditions(client, options.experiment))
+        shown = read_shown_confirmation(client, options)
+        if shown is not None:
+            board = dataclasses.replace(board, confirmation=describe_confirmation(shown))
         if options.json or options.csv:
             write_out(render_json(board) if options.json else render_csv(board))
         elif options.html is not None:
-            write_html(client, options, board)
+            write_html(client, options, board, shown)
         else:
             show(board)
     return OK
@@ -154,7 +163,16 @@ def show(board: Board) -> None:
         say(note)
 
 
-def write_html(client: Client, options: argparse.Namespace, board: Board) -> None:
+def read_shown_confirmation(client: Client, options: argparse.Namespace) -> Confirmation | None:
+    """Return the confirmation of the study that is shown alone, None if there is none."""
+    if [target.startswith(STUDY) for target in options.selection] != [True]:
+        return None
+    return read_confirmation(client, options.experiment, options.selection[0].removeprefix(STUDY))
+
+
+def write_html(
+    client: Client, options: argparse.Namespace, board: Board, confirmation: Confirmation | None
+) -> None:
     """Write the page of a board, and log it to the parent run of a study."""
     # Importing Optuna takes a second, and no other format needs them.
     from dcgan_sweeps.reporting.leaderboard_page import read_all_media, render_board
@@ -164,7 +182,7 @@ def write_html(client: Client, options: argparse.Namespace, board: Board) -> Non
     all_media = read_all_media(client, board)
     uri = None if options.uri is None else mask_secrets(options.uri)
     place = name_place(options.dir, uri)
-    write_page(path, render_board(name_page(options), board, all_media, place))
+    write_page(path, render_board(name_page(options), board, all_media, place, confirmation))
     size = f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB"
     say(f"report written ({size}): {path.resolve().as_uri()}")
     for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):

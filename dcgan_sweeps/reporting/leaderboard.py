@@ -95,6 +95,7 @@ class Board:
     varied: tuple[str, ...]  # parameters on which the rows differ
     left_out: str = ""  # note on runs that are left out, "" if there are none
     others: Mapping[str, str] = field(default_factory=dict)  # {other identity: its description}
+    confirmation: str = ""  # what a confirmation of the study has shown, "" if there is none
 
     @property
     def has_ranks(self) -> bool:
@@ -109,10 +110,10 @@ class Board:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on runs that are left out, and on scores of other identities."""
+        """Notes on a confirmation, on runs that are left out, and on other identities."""
         others = (f"{each} ({words})" if words else each for each, words in self.others.items())
         hints = (f"for scores of another identity, use --identity {other}" for other in others)
-        return (*filter(None, [self.left_out]), *hints)
+        return (*filter(None, [self.confirmation, self.left_out]), *hints)
 
 
 def rank_rows(rows: Iterable[Row]) -> tuple[Row, ...]:

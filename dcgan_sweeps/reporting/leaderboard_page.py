@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dcgan_sweeps.metrics import METRICS, SCORE
+from dcgan_sweeps.reporting.confirmation import Confirmation, make_confirmation
 from dcgan_sweeps.reporting.export import LEFT, make_columns, make_legend, name_params
 from dcgan_sweeps.reporting.figures import (
     SCORE_AXIS,
@@ -44,10 +45,16 @@ def read_all_media(client: Client, board: Board) -> dict[str, Media]:
 
 
 def render_board(
-    title: str, board: Board, all_media: Mapping[str, Media], place: Sequence[str] = ()
+    title: str,
+    board: Board,
+    all_media: Mapping[str, Media],
+    place: Sequence[str] = (),
+    confirmation: Confirmation | None = None,
 ) -> str:
     """Return the page of a board; `place` are the options that select its store in a command."""
     figures, params = make_figures(board, all_media)
+    gains = None if confirmation is None else make_confirmation(confirmation)
+    figures = figures if gains is None else {"confirmation": gains, **figures}
     trials = read_trials(board)
     runs = [row.run for row in board.rows]
     differing = [*dict.fromkeys([*board.varied, *find_differing(runs)])]  # decisive ones first

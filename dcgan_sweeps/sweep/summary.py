@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import statistics
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
@@ -24,17 +26,21 @@ from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_m
 from dcgan_sweeps.reporting.leaderboard import Board
 from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
+from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.sweep.best import list_overrides
+from dcgan_sweeps.sweep.confirmation.command import name_command
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.launch import Composers
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.ranking import rank_trials
+from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.sweep.view import count_states
-from dcgan_sweeps.terminal import make_say, print_facts, print_table, shorten_keys
+from dcgan_sweeps.terminal import format_duration, make_say, print_facts, print_table, shorten_keys
 from dcgan_sweeps.tracking.best_model import BestModel
 from dcgan_sweeps.tracking.folder import TRIAL
 
+USUAL_LOOK = 3  # seeds of each configuration after which a gain of a fifth is usually confirmed
 MOST_ROWS = 20  # rows in the terminal
 NOTE = "mlflow.note.content"  # what the UI shows as a run's description
 
@@ -50,14 +56,15 @@ def conclude(
     """Print and record the summary; return how many trials are complete, pruned and failed.
 
     `is_stopped` ends the wait for a tracker that is slow or gone. `resume` is the command that
-    resumes the study, "" where it has ended. Below the leaderboard there are at most eight lines.
+    resumes the study, "" where it has ended. Below the leaderboard there are at most ten lines.
     """
     request, folder = live.request, live.folder
     trials = live.study.get_trials(deepcopy=False)
     board = rank_trials(trials, folder.name, folder.find_run_ids())
     counts, comparable = count_states(trials), not board.others
     best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
-    importances = compute_importances(live.study, request.settings.seed) if comparable else {}
+    has_space = comparable and not request.confirmation
+    importances = compute_importances(live.study, request.settings.seed) if has_space else {}
     folder.write_text("leaderboard.csv", render_csv(board))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
     best_file = None if best is None else record_best(live, best, composers)
@@ -72,6 +79,8 @@ def conclude(
     if best is not None:
         address = f", {model.address}" if model is not None and model.address else ""
         facts["best trial"] = f"trial {best.number}, {SCORE} {best.value:.2f}{address}"
+    if not request.confirmation:
+        facts |= say_certainty(board, trials, request)
     facts |= _name_commands(live, best_file, resume)
     facts |= live.delivery.describe([live.record, *folder.list_trials()], f"study:{folder.name}")
     console.print()
@@ -79,14 +88,36 @@ def conclude(
     return counts
 
 
+def say_certainty(
+    board: Board, trials: Sequence[FrozenTrial], request: StudyRequest
+) -> dict[str, str]:
+    """Say how sure the ranking of a study is, and how long it takes to confirm its best.
+
+    Nothing is said of a study with fewer than two complete trials.
+    """
+    ended = [each for each in trials if each.state == TrialState.COMPLETE]
+    tied = sum(row.rank == board.rows[0].rank for row in board.rows)
+    if len(ended) < 2 or not board.has_ranks:
+        return {}
+    seconds = [each.duration.total_seconds() for each in ended if each.duration is not None]
+    runs = (1 + request.settings.confirmation.finalists) * USUAL_LOOK
+    time = format_duration(runs * statistics.median(seconds))
+    noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
+    first = f"{tied} of {len(board.rows)} are tied" if tied > 1 else "the first one leads"
+    said = f"{first}, as two seeds differ by up to {noise}; to confirm: about {runs} runs"
+    return {"ranking": f"{said}, {time} of a slot"}
+
+
 def _name_commands(live: LiveStudy, best_file: Path | None, resume: str) -> dict[str, str]:
-    """Return {label: command} of the commands that are useful after the study, at most four."""
+    """Return {label: command} of the commands that are useful after the study, at most five."""
     commands: dict[str, str] = {}
     if live.request.config.tracking.name != "none":
         commands["report"] = _name_command("report", live, "--html")
         if best_file is not None:
             commands["reproduce"] = _name_command("reproduce", live)
         commands["ui"] = _name_command("ui", live)
+    if best_file is not None and not resume and not live.request.confirmation:
+        commands["confirm"] = name_command(live.folder.name, sys.argv[1:])
     if resume:
         commands["resume with"] = resume
     elif best_file is not None:
