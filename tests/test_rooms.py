@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower floors know nothing of higher ones; a floor may import its own rooms' files alone.
 VERBS = {
     *("run", "reproduce", "report", "compare", "generate", "score", "data", "sync", "ui", "doctor"),
+    "confirm",
     "delete",
     *(
         "__init__",
