@@ -241,6 +241,7 @@ class ClassifierConfig:
     dropout: float = number(0, 0.95)
     filters: list[int] = list_of(1, 65_536, 1, 5)  # 28 pixels can be halved four times
     features: int = number(2, 4096)
+    distort: bool = anything()
 
 
 LEAST_EXTRAPOLATED = 100  # images; with fewer, the subsets of the regression have the same size

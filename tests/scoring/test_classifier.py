@@ -12,7 +12,7 @@ from dcgan_sweeps.scoring.classifier.network import (
     encode_weights,
     load_classifier,
 )
-from dcgan_sweeps.scoring.classifier.training import flip_some, measure_accuracy
+from dcgan_sweeps.scoring.classifier.training import distort_some, flip_some, measure_accuracy
 from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE
 
 
@@ -63,3 +63,19 @@ def test_flips_mirror_about_half_and_leave_the_rest(random):
     assert (mirrored ^ kept).all()
     # 400 coins: five standard deviations are 50.
     assert abs(mirrored.sum() - 200) < 50
+
+
+def test_distorted_images_stay_in_range_and_differ_from_each_other():
+    images = np.full((200, 28, 28, 1), -1, np.float32)
+    images[:, 12:17, 12:17] = 1
+    distorted = distort_some(images, np.random.default_rng(0))
+    assert distorted.dtype == np.float32
+    assert (distorted.min(), distorted.max()) == (-1, 1)
+    places = {np.unravel_index(each[..., 0].argmax(), (28, 28)) for each in distorted[:50]}
+    assert len(places) > 10
+    assert all(abs(row - 14) <= 5 and abs(column - 14) <= 5 for row, column in places)
+    # Around the square: half of the images are blurred, and a blur of one pixel reaches two.
+    near = distorted[:, 14, 8:21, 0]
+    assert 0.1 < (np.abs(near) < 0.5).any(axis=1).mean() < 0.9
+    assert len(np.unique(distorted[:, 0, 0])) > 50  # noise
+    assert np.array_equal(distorted, distort_some(images, np.random.default_rng(0)))

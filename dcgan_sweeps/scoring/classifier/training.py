@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from dcgan_sweeps.config import ClassifierConfig
 from dcgan_sweeps.datasets.images import Images, split_holdout
@@ -15,6 +16,9 @@ from dcgan_sweeps.randomness import seed_int, stream
 from dcgan_sweeps.scoring.classifier.network import Classifier, build_classifier
 
 STEPS_PER_CALL = 50
+SHIFT = 2  # pixels
+BLURS = (0.0, 0.0, 0.5, 1.0)  # widths of the Gaussian, in pixels, each as likely
+NOISE = 0.2  # of a range of 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def train_classifier(
 ) -> Iterator[ClassifierEpoch]:
     """Train `model` in place, and yield the result of each epoch.
 
-    Training uses AdamW, cosine decay, and random horizontal flips.
+    Training uses AdamW, cosine decay, random horizontal flips, and distortions if configured.
     """
     chosen, _ = split_holdout(len(images.train_u8))
     train, labels = scale(images.train_u8[chosen]), images.train_labels[chosen]
@@ -56,8 +60,9 @@ def train_classifier(
     for number in range(1, config.epochs + 1):
         random = stream(config.seed, "classifier/batches", number)
         order = random.permutation(len(train))
+        shown = flip_some(train[order], random)
         history = probabilities.fit(
-            flip_some(train[order], random),
+            distort_some(shown, random) if config.distort else shown,
             labels[order],
             batch_size=config.batch_size,
             shuffle=False,
@@ -80,6 +85,27 @@ def flip_some(
     """Return `images` (n, h, w, 1), each mirrored with probability 1/2."""
     chosen = random.random(len(images)) < 0.5
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
+
+
+def distort_some(
+    images: npt.NDArray[np.float32], random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return `images` (n, h, w, 1) from -1 to 1, shifted, blurred and with noise.
+
+    Each is shifted by up to SHIFT pixels, a half is blurred, and each has noise of a standard
+    deviation of up to NOISE.
+    """
+    distorted = np.empty_like(images)
+    kinds = random.integers(0, [2 * SHIFT + 1, 2 * SHIFT + 1, len(BLURS)], (len(images), 3))
+    for down, right, blur in np.unique(kinds, axis=0):
+        chosen = (kinds == (down, right, blur)).all(axis=1)
+        shift = (0, down - SHIFT, right - SHIFT, 0)
+        moved = ndimage.shift(images[chosen], shift, order=0, mode="nearest")
+        width = BLURS[blur]
+        distorted[chosen] = ndimage.gaussian_filter(moved, (0, width, width, 0)) if width else moved
+    deviations = random.uniform(0, NOISE, (len(images), 1, 1, 1)).astype(np.float32)
+    distorted += deviations * random.standard_normal(images.shape, np.float32)
+    return np.clip(distorted, -1, 1, out=distorted)
 
 
 def measure_accuracy(classifier: Classifier, images: Images, batch_size: int) -> float:
