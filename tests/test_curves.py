@@ -1,0 +1,78 @@
+"""The bank of learning curves: what is computed from its table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.curves.bank import Bank, read_bank
+from benchmarks.curves.collect import make_row, read_table, write_table
+from benchmarks.curves.noise import correlate_seeds, measure_luck, split_variance
+from benchmarks.curves.replay import read_options, search
+from benchmarks.curves.train import DEFAULT, draw_configurations, list_runs
+
+NOISE, SIGNAL = 0.08, 0.2
+
+
+def make_bank(random, *, shared=0.0, count=200, seeds=8):
+    """Return a bank in which a share of the noise's variance is that of the seed."""
+    means = random.normal(5, SIGNAL, (count, 1, 1))
+    own = random.normal(0, NOISE * (1 - shared) ** 0.5, (count, seeds, 1))
+    common = random.normal(0, NOISE * shared**0.5, (1, seeds, 1))
+    scores = np.repeat(means + own + common, 6, axis=2) + np.linspace(0.5, 0, 6)
+    return Bank(((1e-3, 0.3, 100),) * count, tuple(range(seeds)), scores, scores)
+
+
+def test_the_runs_are_those_of_32_configurations_and_the_default():
+    runs = list(list_runs(draw_configurations()))
+    assert len(set(runs)) == len(runs) == 33 * 4 + 8
+    assert sum(run[:3] == DEFAULT for run in runs) == 12
+    assert all(1e-4 <= lr <= 4e-3 and 0 <= dropout <= 0.6 for lr, dropout, _, _ in runs)
+    assert all(16 <= latent_dim <= 256 for _, _, latent_dim, _ in runs)
+
+
+def test_a_table_comes_back_as_arrays(tmp_path):
+    path = tmp_path / "curves.csv"
+    known = {"lr": "0.001", "dropout": "0.3", "latent_dim": "100"}
+    rows = [
+        make_row({**known, "seed": str(seed)}, epoch, "shipped", np.e**seed, 1.0)
+        for seed in (1, 0)
+        for epoch in (2, 1)
+    ]
+    write_table(path, rows)
+    assert [row["epoch"] for row in read_table(path)] == ["1", "2", "1", "2"]
+    bank = read_bank(path, "shipped")
+    assert bank.configurations == (DEFAULT,)
+    assert bank.log_fcd[0, :, 1] == pytest.approx([0, 1], abs=1e-4)
+    assert bank.means == pytest.approx([0.5], abs=1e-4)
+
+
+def test_noise_and_signal_are_told_apart():
+    bank = make_bank(np.random.default_rng(0))
+    noise, signal = split_variance(bank.log_fcd[:, :, -1])
+    assert noise**0.5 == pytest.approx(NOISE, rel=0.05)
+    assert signal**0.5 == pytest.approx(SIGNAL, rel=0.15)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+def test_the_part_of_the_noise_that_a_seed_has_in_common_is_found(shared):
+    random = np.random.default_rng(1)
+    found = [correlate_seeds(make_bank(random, shared=shared, seeds=40)) for _ in range(5)]
+    assert np.mean(found) == pytest.approx(shared, abs=0.1)
+
+
+def test_the_best_of_equal_configurations_looks_better_than_it_is():
+    random = np.random.default_rng(2)
+    scores = random.normal(5, NOISE, (40, 8, 6))
+    promised, true = measure_luck(Bank((DEFAULT,) * 40, tuple(range(8)), scores, scores))
+    assert promised > 0.1
+    assert true < promised / 2
+
+
+def test_a_search_without_pruning_trains_all_and_one_with_pruning_less():
+    bank = make_bank(np.random.default_rng(3), count=20)
+    whole = search(bank, read_options("none", 6), seed=0)
+    assert (whole.epochs, whole.best_lost, whole.third_lost) == (120, False, 0.0)
+    pruned = search(bank, read_options("successive_halving", 6), seed=0)
+    assert pruned.epochs < 80
+    assert pruned.third_lost > 0
