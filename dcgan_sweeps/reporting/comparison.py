@@ -192,7 +192,7 @@ def compute_share(score: float, rival: float) -> float:
 def describe_order(fcds: Sequence[float]) -> str:
     """Return the order of some complete runs by their fcd, with their ranks."""
     ordered = sorted(zip(fcds, LETTERS, strict=False))
-    ranks = rank_tied([fcd for fcd, _ in ordered])
+    ranks = rank_tied([fcd for fcd, _ in ordered], is_tied)
     places = (
         f"{rank} {letter} ({fcd:.2f})" for rank, (fcd, letter) in zip(ranks, ordered, strict=True)
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
+from dcgan_sweeps.runs.configurations import average, average_group, find_lowest
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_pages, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
@@ -98,16 +99,26 @@ def find_all(
 
 
 def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
-    """Return the complete run with the lowest score in an experiment or study, and a description.
+    """Return the best complete run in an experiment or study, and a description.
 
+    It is the run with the lowest score of the configuration with the lowest mean, so that a lucky
+    seed alone does not make a configuration the best. Without repeats that is the lowest score.
     Raises RequestError if no run has a score, or if their scores cannot be compared.
     """
     find_rivals = _find_in_experiment if target == BEST else _find_in_study
     rivals, digest, among = find_rivals(client, experiment, target)
-    best = min(rivals, key=lambda run: read_scores(run)[digest]["fcd"])
-    value = METRICS[SCORE].show(read_scores(best)[digest]["fcd"])
+
+    def read_score(run: LoggedRun) -> float:
+        return read_scores(run)[digest]["fcd"]
+
+    group = find_lowest(rivals, read_score)
+    best, metric = group[0], METRICS[SCORE]
+    value = metric.show(read_score(best))
     score = "" if f"fcd {value}" in best.name else f", {SCORE} {value}"  # a trial's name has it
-    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}{score}"
+    seeds = average_group(group, read_score)
+    mean = metric.show(average(seeds))
+    of = f" (mean of {len(seeds)} seeds {mean}, the lowest)" if len(seeds) > 1 else ""
+    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}{score}{of}"
 
 
 def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:
