@@ -62,7 +62,7 @@ LEFT = ("rank", "run", "name")  # aligned to the left; all others to the right
 FIRST, NAMES = ("rank", METRICS[SCORE].short, *SEED_COLUMNS), ("run", "name")
 LEGEND = {
     "interval": f"{CONFIDENCE:.0%} confidence interval of the mean",
-    "seeds": "runs that differ in nothing else; scores are means, run is that of the lowest score",
+    "seeds": "scores are means of so many seeds, and run is that of the lowest fcd",
     "+-": "standard error of fcd due to the choice of latents",
     "share": "fcd on a scale from real images (0%) to noise (100%)",
     "repeats": "runs of the same configuration and seed",

@@ -234,7 +234,9 @@ def _merge(spread: Spread | None, group: Sequence[Row], scores: Sequence[float])
         return dataclasses.replace(first, count=max(1, count), seeds=str(count or ""))
     tried = len({row.run.params.get(SEED) for row in group})
     members = (
-        dataclasses.replace(row, seeds=f"seed {row.run.params.get(SEED, '')}".strip())
+        dataclasses.replace(
+            row, seeds=f"seed {row.run.params[SEED]}" if SEED in row.run.params else ""
+        )
         for row in group
     )
     mean = average(scores) if scores else None
@@ -369,7 +371,7 @@ def rank_experiment(client: Client, experiment: str, choice: Choice) -> Board:
     board = _rank_competing(client, experiment, choice)
     reproductions = f"tags.reproduces != ''{'' if choice.unfinished else f' and {COMPLETE}'}"
     count = len(find_runs(client, experiment, reproductions))
-    return add_note(board, f"{count} reproductions are left out") if count else board
+    return add_note(board, f"reproductions left out: {count}") if count else board
 
 
 def add_note(board: Board, note: str) -> Board:

@@ -139,12 +139,13 @@ def render_note(board: Board) -> str:
 def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
     """Print the first rows of the leaderboard, and the reason where it is not ranked.
 
-    Where rows are means of several seeds, a line says so.
+    Where rows are means of several seeds, two lines say so.
     """
     console.print()
     print_table(console, make_board_table(dataclasses.replace(board, rows=board.rows[:MOST_ROWS])))
     if board.spread is not None:
-        make_say(console)(f"{make_legend(SEED_COLUMNS)}; {describe_spread(board.spread)}")
+        make_say(console)(make_legend(SEED_COLUMNS))
+        make_say(console)(describe_spread(board.spread))
     if board.others:
         make_say(console)(f"not ranked: {describe_mixed(board.others)}")
     left = len(board.rows) - MOST_ROWS
