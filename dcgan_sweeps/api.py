@@ -145,8 +145,9 @@ class Run:
 class Study:
     """A study and its trials.
 
-    `trials` has one row for each trial, best first, with the columns of `report --csv`: rank,
-    run_id, outcome, wall_s, the scores and the parameters. `best` is the run of the best trial.
+    `trials` has one row for each trial, best first, with the columns of `report --by run --csv`:
+    rank, run_id, outcome, wall_s, the scores and the parameters. `best` is the run of the best
+    trial: the lowest score of the configuration with the lowest mean.
     """
 
     name: str
@@ -217,8 +218,10 @@ def load_study(
     """
     with answering():
         client = _open(folder, uri)
-        board = rank_runs(find_trials(client, _name(experiment), name, complete=False), Choice())
-        return Study(name, make_frame(board), _read_logged(client, board.rows[0].run))
+        trials = find_trials(client, _name(experiment), name, complete=False)
+        best = rank_runs(trials, Choice()).rows[0].run
+        board = rank_runs(trials, Choice(by_run=True))
+        return Study(name, make_frame(board), _read_logged(client, best))
 
 
 def set_up_tensorflow() -> None:

@@ -95,16 +95,22 @@ def compare_runs(options: argparse.Namespace) -> int:
 
 def read_sides(client: Client, options: argparse.Namespace) -> list[Side]:
     """Return the runs; raises RequestError."""
-    found: list[LoggedRun] = []
+    found: dict[str, LoggedRun] = {}
     faults: list[Fault] = []
-    for name, target in zip(LETTERS, options.runs, strict=False):
+    for letter, target in zip(LETTERS, options.runs, strict=False):
         try:
-            found.append(find_run(client, options.experiment, target)[0])
+            run = find_run(client, options.experiment, target)[0]
         except RequestError as error:
-            faults += [Fault(name, fault.problem) for fault in error.faults]
+            faults += [Fault(letter, fault.problem) for fault in error.faults]
+            continue
+        same = [other for other, known in found.items() if known.run_id == run.run_id]
+        if same:
+            problem = f"got {target}, which is the same run as {same[0]}: {run.run_id}, {run.name}"
+            faults.append(Fault(letter, f"{problem}; allowed: another run"))
+        found[letter] = run
     if faults:
         raise RequestError(faults)
-    return [read_side(client, run) for run in found]
+    return [read_side(client, run) for run in found.values()]
 
 
 def choose_step(sides: Sequence[Side], asked: int | None) -> int | None:
@@ -141,7 +147,8 @@ def show(sides: Sequence[Side], comparison: RunComparison) -> None:
         lines = [(line.name, *line.texts) for line in comparison.scores]
         print_table(console, make_table(("score", *letters), lines))
         say(NOTE)
-    say(comparison.verdict)
+    for line in filter(None, [comparison.verdict, comparison.means]):
+        say(line)
 
 
 def render_comparison(sides: Sequence[Side], comparison: RunComparison, step: int | None) -> str:

@@ -110,7 +110,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("study/pruned", "", ".0f", "trials", "", "study", "Pruned trials."),
     Metric("study/failed", "", ".0f", "trials", "", "study", "Failed and diverged trials."),
     Metric("study/best_fcd", "", ".2f", "", "lower", "study",
-           "Lowest score/fcd of a complete trial."),
+           "Lowest score/fcd of the configuration with the lowest mean."),
     Metric("loss", "", ".3f", "nats", "lower", "classifier",
            "Cross-entropy of the classifier on its training images."),
     Metric("accuracy/train", "", ".3f", "share", "higher", "classifier",

@@ -1,6 +1,7 @@
-"""Lists runs by score: `python -m dcgan_sweeps.report [study:NAME | RUN_ID ...]`.
+"""Lists configurations by score: `python -m dcgan_sweeps.report [study:NAME | RUN_ID ...]`.
 
-Scores of different identities are never ranked together.
+Runs that differ in nothing but their seed are one row, with their mean. Scores of different
+identities are never ranked together.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ from dcgan_sweeps.reporting.leaderboard import (
 from dcgan_sweeps.reporting.page import choose_page, write_page
 from dcgan_sweeps.runs.filters import read_filters
 from dcgan_sweeps.runs.selection import STUDY, find_all, find_parent, is_run_name
-from dcgan_sweeps.scoring.noise import TRAINING_NOISE
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.terminal import make_console, make_say, print_table
 from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
@@ -50,6 +50,7 @@ from dcgan_sweeps.tracking.store import (
     open_store,
 )
 
+BY = ("configuration", "run")
 LIMIT = 100  # rows of the printed table; --json, --csv and --html have all
 
 
@@ -72,7 +73,8 @@ def read_options() -> argparse.Namespace:
 def make_parser() -> Parser:
     parser = Parser(
         "dcgan_sweeps.report",
-        description="Lists runs by score, with ties marked, as a table, JSON, CSV or an HTML page.",
+        description="Lists configurations by the mean score of their seeds, with ties marked, as a"
+        " table, JSON, CSV or an HTML page.",
         examples=(
             "python -m dcgan_sweeps.report",
             "python -m dcgan_sweeps.report study:lr --html",
@@ -93,7 +95,9 @@ def make_parser() -> Parser:
         " that of the newest complete run)"
     )
     add("--identity", help=identity)
-    limit = f"show at most LIMIT runs (default: {LIMIT}; with --json, --csv or --html: all)"
+    by = "what has a row: configuration, with the mean of its seeds (default), or run"
+    add("--by", choices=BY, default=BY[0], help=by)
+    limit = f"show at most LIMIT rows (default: {LIMIT}; with --json, --csv or --html: all)"
     add("--limit", type=int, help=limit)
     add("--all", action="store_true", help="include runs of the experiment that are not complete")
     form = parser.add_mutually_exclusive_group()
@@ -114,7 +118,7 @@ def report(options: argparse.Namespace) -> int:
     filters = read_filters(options.where)
     is_whole = options.json or options.csv or options.html is not None
     limit = options.limit or (None if is_whole else LIMIT)
-    choice = Choice(options.identity, filters, limit, options.all)
+    choice = Choice(options.identity, filters, limit, options.all, options.by == "run")
     with answering():
         client = open_store(options.uri, options.dir)
         if options.selection:
@@ -156,10 +160,7 @@ def show(board: Board) -> None:
     if legend:
         say(legend)
     say(f"{board.score_identity}; {METRICS[SCORE].better} is better")
-    if any(row.rank.endswith("=") for row in board.rows):
-        noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
-        say(f"= marks ties: scores as close ({noise}) as those of two seeds (docs/score.md)")
-    for note in board.notes:
+    for note in filter(None, [board.tie_rule, *board.notes]):
         say(note)
 
 
@@ -183,7 +184,7 @@ def write_html(
     uri = None if options.uri is None else mask_secrets(options.uri)
     place = name_place(options.dir, uri)
     write_page(path, render_board(name_page(options), board, all_media, place, confirmation))
-    size = f"{len(board.rows)} runs, {path.stat().st_size / 1e6:.1f} MB"
+    size = f"{len(board.runs)} runs, {path.stat().st_size / 1e6:.1f} MB"
     say(f"report written ({size}): {path.resolve().as_uri()}")
     for fault in find_moved_experiments(client, find_store(options.uri, options.dir)):
         say(f"images are missing, and the report was not logged: {fault}")
@@ -197,7 +198,13 @@ def write_html(
 
 def is_all(options: argparse.Namespace) -> bool:
     """Return whether a report has all runs of its selection."""
-    return not any([*options.where, options.identity, options.limit, options.all])
+    return not any(list_choices(options))
+
+
+def list_choices(options: argparse.Namespace) -> list[object]:
+    """Return the options that change the rows of a report, each false where it is not given."""
+    by_run = options.by if options.by != BY[0] else None
+    return [*options.where, options.identity, options.limit, options.all, by_run]
 
 
 def name_page(options: argparse.Namespace) -> str:
@@ -214,8 +221,7 @@ def name_file(options: argparse.Namespace) -> str:
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name_page(options))[:80]
     if is_all(options) and len(options.selection) < 2:
         return slug
-    chosen = [*options.where, options.identity, options.limit, options.all]
-    request = repr([options.selection, chosen]).encode()
+    request = repr([options.selection, list_choices(options)]).encode()
     return f"{slug}_{hashlib.sha256(request).hexdigest()[:8]}"
 
 

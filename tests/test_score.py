@@ -8,7 +8,7 @@ from processes import PROGRAM, TINY, finish, list_runs, open_store
 pytestmark = pytest.mark.slow
 
 SCORE = [*PROGRAM[:2], "dcgan_sweeps.score"]
-REPORT = [*PROGRAM[:2], "dcgan_sweeps.report"]
+REPORT = [*PROGRAM[:2], "dcgan_sweeps.report", "--by", "run"]
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,14 @@ from typing import Any
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.logged_config import is_hashed
-from dcgan_sweeps.metrics import METRICS, OWN, Metric
+from dcgan_sweeps.metrics import METRICS, OWN, SCORE, Metric
+from dcgan_sweeps.reporting.export import show_interval
+from dcgan_sweeps.reporting.leaderboard import Choice, Row, describe_spread, rank_runs
 from dcgan_sweeps.reporting.media import Media, read_media
 from dcgan_sweeps.runs.differences import Difference, compare_facts
 from dcgan_sweeps.runs.logged_run import LoggedRun, name_artifact, read_artifact
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
+from dcgan_sweeps.runs.selection import find_repeats
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE, is_tied, rank_tied
 from dcgan_sweeps.tracking.documents import LARGEST, parse_mapping
 from dcgan_sweeps.tracking.edits import PROVENANCE
@@ -40,11 +43,12 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Side:
-    """One of the runs, with its provenance and its media."""
+    """One of the runs, with its provenance, its media, and the runs of its configuration."""
 
     run: LoggedRun
     provenance: Mapping[str, Any]
     media: Media
+    repeats: Sequence[LoggedRun] = ()  # that are complete, and the run itself
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,11 @@ class RunComparison:
     environment: list[Disagreement]
     scores: list[ScoreLine]
     verdict: str  # which score is better, or why they are not ranked
+    means: str  # the mean scores of the configurations; "" if none has several seeds
 
 
 def read_side(client: Client, run: LoggedRun) -> Side:
-    """Return a run with its provenance, {} if it logged none, and its media.
+    """Return a run with its provenance, {} if it logged none, its media and its repeats.
 
     Raises RequestError for a damaged provenance.
     """
@@ -87,7 +92,7 @@ def read_side(client: Client, run: LoggedRun) -> Side:
     name = name_artifact(run.run_id, PROVENANCE)
     provenance = {} if text is None else parse_mapping(text, name)
     check_facts(provenance, name)
-    return Side(run, provenance, read_media(client, run))
+    return Side(run, provenance, read_media(client, run), find_repeats(client, run))
 
 
 def compare(sides: Sequence[Side]) -> RunComparison:
@@ -101,6 +106,7 @@ def compare(sides: Sequence[Side]) -> RunComparison:
         [each for each in facts if each.fact not in OF_CODE],
         scores,
         verdict,
+        describe_means(sides) if scores else "",
     )
 
 
@@ -159,6 +165,40 @@ def compare_scores(runs: Sequence[LoggedRun]) -> tuple[list[ScoreLine], str]:
     return lines, describe_better(runs, fcds) if len(runs) == 2 else describe_order(fcds)
 
 
+def describe_means(sides: Sequence[Side]) -> str:
+    """Return a sentence on the means of the configurations; "" if none has several seeds."""
+    runs = {run.run_id: run for side in sides for run in (side.run, *side.repeats)}
+    digest = choose_identity([side.run for side in sides], None)
+    board = rank_runs([*runs.values()], Choice(identity=digest))
+    if board.spread is None:
+        return ""
+    means = [(row, name_sides(row, sides)) for row in board.rows if row.rank]
+    together = [f"{names} differ in nothing but the seed" for _, names in means if "," in names]
+    words = (
+        f"{f'{row.rank} ' if len(means) > 1 else ''}{names} ({describe_mean(row)})"
+        for row, names in means
+    )
+    order = (
+        f"{'by' if len(means) > 1 else ''} mean fcd of the seeds in the store: {'; '.join(words)}"
+    )
+    parts = [*together, order.strip(), board.tie_rule, describe_spread(board.spread)]
+    return "; ".join(filter(None, parts))
+
+
+def name_sides(row: Row, sides: Sequence[Side]) -> str:
+    """Return the letters of the sides whose run is one of a configuration."""
+    ids = {each.run.run_id for each in row.runs or (row,)}
+    letters = zip(LETTERS, sides, strict=False)
+    return ", ".join(letter for letter, side in letters if side.run.run_id in ids)
+
+
+def describe_mean(row: Row) -> str:
+    """Return the mean score of a configuration, with its interval and the number of its seeds."""
+    metric = METRICS[SCORE]
+    mean = "" if row.score is None else f"{metric.show(row.score)} {show_interval(row.interval)}"
+    return f"{mean.strip()}, {row.count} seed{'s' if row.count > 1 else ''}"
+
+
 def show_scores(metric: Metric, all_scores: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Return a score of each run as text, with its difference from that of the first run."""
     first, *others = (scores.get(metric.score) for scores in all_scores)
@@ -192,7 +232,7 @@ def compute_share(score: float, rival: float) -> float:
 def describe_order(fcds: Sequence[float]) -> str:
     """Return the order of some complete runs by their fcd, with their ranks."""
     ordered = sorted(zip(fcds, LETTERS, strict=False))
-    ranks = rank_tied([fcd for fcd, _ in ordered])
+    ranks = rank_tied([fcd for fcd, _ in ordered], is_tied)
     places = (
         f"{rank} {letter} ({fcd:.2f})" for rank, (fcd, letter) in zip(ranks, ordered, strict=True)
     )

@@ -63,8 +63,8 @@ def make_figures(
     study = as_study(trials.rows, trials.spaces)
     importances = compute_importances(study, seed=0)
     params = [*importances, *(key for key in trials.spaces if key not in importances)]
-    shown = [all_media[row.run.run_id] for row in board.rows if row.run.run_id in all_media]
-    lanes = build_lanes([row.run for row in board.rows])
+    shown = [all_media[row.run.run_id] for row in board.runs if row.run.run_id in all_media]
+    lanes = build_lanes([row.run for row in board.runs])
     found = {
         "history": make_history(trials),
         "epochs": make_epochs(shown, trials.best),
@@ -79,7 +79,7 @@ def make_figures(
 
 def read_trials(board: Board) -> Trials:
     """Return the trials of a board, with the parameters of which at least two values are known."""
-    rows = choose_scored(board.rows)
+    rows = choose_scored(board.runs)
     spaces: dict[str, BaseDistribution] = {}
     for key in board.varied:
         space = choose_distribution([row.params.get(key) for row in rows])

@@ -1,4 +1,4 @@
-"""Renders the page of a leaderboard: runs with their samples, figures, and the atlas.
+"""Renders the page of a leaderboard: configurations, their runs, figures, and the atlas.
 
 page = render_board("study lr", board, read_all_media(client, board))
 """
@@ -13,7 +13,13 @@ from typing import Any
 
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.reporting.confirmation import Confirmation, make_confirmation
-from dcgan_sweeps.reporting.export import LEFT, make_columns, make_legend, name_params
+from dcgan_sweeps.reporting.export import (
+    LEFT,
+    make_columns,
+    make_legend,
+    name_params,
+    show_interval,
+)
 from dcgan_sweeps.reporting.figures import (
     SCORE_AXIS,
     make_axis,
@@ -35,8 +41,10 @@ MOST_BYTES = 550_000  # of pictures, unless the last grids alone have more; base
 
 
 def read_all_media(client: Client, board: Board) -> dict[str, Media]:
-    """Return {run id: media} of the best runs."""
-    best = track(board.rows[:MOST_MEDIA], "runs with curves and samples read")
+    """Return {run id: media} of the best runs, first of those that stand for a configuration."""
+    named = {row.run.run_id: row for row in board.rows}
+    known = [*(named | {row.run.run_id: row for row in board.runs}).values()]
+    best = track(known[:MOST_MEDIA], "runs with curves and samples read")
     found = {
         row.run.run_id: read_media(client, row.run, with_gif=index < GIFS)
         for index, row in enumerate(best)
@@ -56,21 +64,37 @@ def render_board(
     gains = None if confirmation is None else make_confirmation(confirmation)
     figures = figures if gains is None else {"confirmation": gains, **figures}
     trials = read_trials(board)
-    runs = [row.run for row in board.rows]
+    runs = [row.run for row in board.runs]
     differing = [*dict.fromkeys([*board.varied, *find_differing(runs)])]  # decisive ones first
-    columns = make_columns(board)
+    seeds = [(each, row) for row in board.rows for each in row.runs]
+    columns = make_columns(board, [*board.rows, *(each for each, _ in seeds)])
+    lines = zip(*columns.values(), strict=True)
+    cells = [dict(zip(columns, texts, strict=True)) for texts in lines]
     first = runs[0].params if runs else {}
     keys = {heading: key for key, heading in name_params(board).items()}
     headings = list_headings(runs, board.varied)
     scales = {key: make_axis(key, space) for key, space in trials.spaces.items()}
+
+    def describe(row: Row, texts: Mapping[str, str]) -> dict[str, Any]:
+        return describe_row(row, texts, differing, keys) | {
+            "command": shlex.join([*REPRODUCE, row.run.run_id, *place]),
+            "style": name_outcome(row.run) + " best" * (row.run.run_id == trials.best),
+        }
+
     content = {
         "columns": list(columns),
         "left": [*LEFT, "state"],
         "rows": [
-            describe_row(row, dict(zip(columns, cells, strict=True)), differing, keys)
-            | {"command": shlex.join([*REPRODUCE, row.run.run_id, *place])}
-            | {"style": name_outcome(row.run) + " best" * (row.run.run_id == trials.best)}
-            for row, cells in zip(board.rows, zip(*columns.values(), strict=True), strict=True)
+            describe(row, texts)
+            | {"seeds": [each.run.run_id for each in row.runs]}
+            | {"title": describe_mark(row)}
+            for row, texts in zip(board.rows, cells, strict=False)
+        ],
+        "seeds": [
+            describe(each, texts)
+            | {"title": f"{describe_mark(each)}; {describe_seed(row, board.varied)}"}
+            | {"summary": f"{describe_run(each)} · {describe_seed(row, board.varied)}"}
+            for (each, row), texts in zip(seeds, cells[len(board.rows) :], strict=True)
         ],
         "common": {key: value for key, value in first.items() if key not in differing},
         "params": params,
@@ -90,13 +114,13 @@ def render_board(
         summary=summarize(board, len(all_media)),
         legend=describe_columns(board, columns),
         columns=len(columns),
+        has_seeds=bool(seeds),
     )
 
 
 def describe_columns(board: Board, columns: Iterable[str]) -> str:
     """Return a line on the columns and on ties."""
-    tied = "= marks tied scores; " if any(row.rank.endswith("=") for row in board.rows) else ""
-    return tied + make_legend(columns)
+    return "; ".join(filter(None, [board.tie_rule, make_legend(columns)]))
 
 
 def describe_row(
@@ -108,13 +132,13 @@ def describe_row(
     facts = {**run.tags, "name": run.name, "run_id": run.run_id, **known, **run.metrics}
     sort = {name: as_sort_key(row.params.get(keys.get(name, ""), x)) for name, x in cells.items()}
     exact = {"run": run.run_id, "name": row.name, "fcd": row.score, "time": run.wall_s}
+    exact |= {"interval": row.interval[0]} if row.interval and is_shown(row.interval[0]) else {}
     return {
         "id": run.run_id,
         "name": row.name,
         "rank": row.rank,
         "outcome": run.outcome,
         "score": row.score,
-        "title": describe_mark(row),
         "cells": cells,
         "sort": {**sort, **exact},
         "params": {key: row.params[key] for key in differing if key in row.params},
@@ -132,6 +156,16 @@ def describe_mark(row: Row) -> str:
         "" if row.run.wall_s is None else format_duration(row.run.wall_s),
     ]
     return ", ".join(filter(None, parts))
+
+
+def describe_seed(row: Row, varied: Sequence[str]) -> str:
+    """Return the configuration of a run as one line: its parameters that vary, and its mean."""
+    names = [f"{key.rpartition('.')[2]}={row.params[key]}" for key in varied if key in row.params]
+    metric, interval = METRICS[SCORE], show_interval(row.interval)
+    score = "" if row.score is None else metric.show(row.score)
+    mean = f"mean {metric.short} {score} {interval}" if interval else ""
+    about = ", ".join(filter(None, [*names, mean]))
+    return f"one of {len(row.runs)} runs of a configuration{': ' if about else ''}{about}"
 
 
 def is_shown(value: float | str | None) -> bool:
@@ -164,9 +198,13 @@ def describe_run(row: Row) -> str:
 
 def summarize(board: Board, pictured: int) -> str:
     """Return a sentence on the runs of a board and their scores."""
-    outcomes = Counter(row.run.outcome or "unfinished" for row in board.rows)
+    outcomes = Counter(row.run.outcome or "unfinished" for row in board.runs)
     counts = ", ".join(f"{number} {name}" for name, number in outcomes.items())
-    parts = [f"{len(board.rows)} runs: {counts}", board.score_identity, *board.notes]
-    if pictured < len(board.rows):
+    size = len(board.rows)
+    is_grouped = size < len(board.runs)
+    groups = f"{size} configuration{'s' if size > 1 else ''}, " if is_grouped else ""
+    runs = f"{groups}{len(board.runs)} runs: {counts}"
+    parts = [runs, board.score_identity, *board.notes]
+    if pictured < len(board.runs):
         parts.append(f"this page has curves and samples of the first {pictured}")
     return "; ".join(parts) + "."

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dcgan_sweeps.config import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
+from dcgan_sweeps.runs.configurations import average, average_group, find_lowest, group_runs
 from dcgan_sweeps.runs.logged_run import RUN_ID, LoggedRun, find_runs, read_pages, read_run
 from dcgan_sweeps.runs.scores import choose_identity, read_scores
 from dcgan_sweeps.tracking.folder import STUDY as STUDY_TAG
@@ -22,6 +23,10 @@ from dcgan_sweeps.tracking.store import Client
 BEST, LATEST, STUDY = "best", "latest", "study:"
 Rivals = tuple[list[LoggedRun], str, str]  # runs, their score identity, and their description
 LATEST_PAGE = 10
+COMPLETE = "tags.outcome = 'complete'"
+# Params by which the store leaves out most runs of other configurations; a filter has no escaping.
+NARROWING = ("optimizer.lr", "model.dropout", "train.epochs", "score.count")
+NUMBER = re.compile(r"[0-9][0-9.e+-]*")
 ID_START = re.compile(r"[0-9a-f]{8,32}")
 ALLOWED = (
     "allowed: best, latest, study:NAME or a run id (32 hexadecimal digits, or at least the first 8)"
@@ -98,21 +103,47 @@ def find_all(
 
 
 def find_best(client: Client, experiment: str, target: str) -> tuple[LoggedRun, str]:
-    """Return the complete run with the lowest score in an experiment or study, and a description.
+    """Return the best complete run in an experiment or study, and a description.
 
+    It is the run with the lowest score of the configuration with the lowest mean, so that a lucky
+    seed alone does not make a configuration the best. Without repeats that is the lowest score.
     Raises RequestError if no run has a score, or if their scores cannot be compared.
     """
     find_rivals = _find_in_experiment if target == BEST else _find_in_study
     rivals, digest, among = find_rivals(client, experiment, target)
-    best = min(rivals, key=lambda run: read_scores(run)[digest]["fcd"])
-    value = METRICS[SCORE].show(read_scores(best)[digest]["fcd"])
+
+    def read_score(run: LoggedRun) -> float:
+        return read_scores(run)[digest]["fcd"]
+
+    group = find_lowest(rivals, read_score)
+    best, metric = group[0], METRICS[SCORE]
+    value = metric.show(read_score(best))
     score = "" if f"fcd {value}" in best.name else f", {SCORE} {value}"  # a trial's name has it
-    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}{score}"
+    seeds = average_group(group, read_score)
+    mean = metric.show(average(seeds))
+    of = f" (mean of {len(seeds)} seeds {mean}, the lowest)" if len(seeds) > 1 else ""
+    return best, f"best of {len(rivals)} complete {among}: {best.run_id}, {best.name}{score}{of}"
+
+
+def find_repeats(client: Client, run: LoggedRun) -> list[LoggedRun]:
+    """Return the complete runs of a run's experiment that differ from it in nothing but the seed.
+
+    The run itself is the first, and reproductions are left out.
+    """
+    experiment = client.get_experiment(run.experiment_id).name
+    same = " and ".join(
+        f"params.`{key}` = '{run.params[key]}'"
+        for key in NARROWING
+        if NUMBER.fullmatch(run.params.get(key, ""))
+    )
+    found = find_runs(client, experiment, " and ".join(filter(None, [COMPLETE, same])))
+    others = [each for each in found if each.run_id != run.run_id and "reproduces" not in each.tags]
+    return group_runs([run, *others])[0]
 
 
 def _find_in_experiment(client: Client, experiment: str, target: str) -> Rivals:
     """Return the complete runs with the score identity of the newest one, without reproductions."""
-    runs = find_runs(client, experiment, "tags.outcome = 'complete'")
+    runs = find_runs(client, experiment, COMPLETE)
     scored = [
         run
         for run in runs

@@ -12,24 +12,35 @@ from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.reporting.leaderboard import Board, Row, rank_rows
+from dcgan_sweeps.reporting.leaderboard import (
+    Board,
+    Row,
+    drop_seed,
+    rank_configurations,
+    rank_rows,
+)
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.sweep.result import IDENTITY
 from dcgan_sweeps.tracking.folder import STUDY, TRIAL
 
 
-def rank_trials(trials: Sequence[FrozenTrial], study: str, run_ids: Mapping[int, str]) -> Board:
-    """Return the trials of a study by score; `others` has the identities where there are several.
+def rank_trials(
+    trials: Sequence[FrozenTrial], study: str, run_ids: Mapping[int, str], *, by_run: bool = False
+) -> Board:
+    """Return the configurations of a study by mean score, or its trials by score.
 
     `run_ids` has the MLflow runs that were created after their trials ended, by trial number.
+    Where there are several score identities, `others` has them, and nothing is ranked.
     """
     identities = find_identities(trials)
     rows = tuple(Row("", as_run(trial, study, run_ids), read_score(trial)) for trial in trials)
     varied = tuple(dict.fromkeys(key for row in rows for key in row.run.params))
     if len(identities) > 1:
-        return Board(rows, "", "", varied, others=identities)
+        return Board(rows, "", "", varied, others=identities, by_run=by_run)
     identity, overrides = next(iter(identities.items()), ("", ""))
-    return Board(rank_rows(rows), identity, overrides, varied)
+    ranked, spread = (rank_rows(rows), None) if by_run else rank_configurations(rows)
+    shown = drop_seed(varied, ranked)
+    return Board(ranked, identity, overrides, shown, by_run=by_run, spread=spread)
 
 
 def find_identities(trials: Sequence[FrozenTrial]) -> dict[str, str]:

@@ -19,11 +19,18 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.config import find_conf_dir
-from dcgan_sweeps.metrics import BEST_SCORE
+from dcgan_sweeps.metrics import BEST_SCORE, METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place
-from dcgan_sweeps.reporting.export import make_board_table, render_csv, render_markdown
-from dcgan_sweeps.reporting.leaderboard import Board
+from dcgan_sweeps.reporting.export import (
+    SEED_COLUMNS,
+    make_board_table,
+    make_columns,
+    make_legend,
+    render_csv,
+    render_markdown,
+)
+from dcgan_sweeps.reporting.leaderboard import Board, Row, describe_spread
 from dcgan_sweeps.reporting.optuna_study import compute_importances
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.noise import TRAINING_NOISE
@@ -65,7 +72,8 @@ def conclude(
     best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
     has_space = comparable and not request.confirmation
     importances = compute_importances(live.study, request.settings.seed) if has_space else {}
-    folder.write_text("leaderboard.csv", render_csv(board))
+    every_trial = rank_trials(trials, folder.name, folder.find_run_ids(), by_run=True)
+    folder.write_text("leaderboard.csv", render_csv(every_trial))
     folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
     best_file = None if best is None else record_best(live, best, composers)
     note_board(live.study, board)
@@ -78,7 +86,8 @@ def conclude(
     facts = {"result": f"study {folder.name}: {_say_counts(counts, len(trials), request.total)}"}
     if best is not None:
         address = f", {model.address}" if model is not None and model.address else ""
-        facts["best trial"] = f"trial {best.number}, {SCORE} {best.value:.2f}{address}"
+        of = describe_mean(board.rows[0])
+        facts["best trial"] = f"trial {best.number}, {SCORE} {best.value:.2f}{of}{address}"
     if not request.confirmation:
         facts |= say_certainty(board, trials, request)
     facts |= _name_commands(live, best_file, resume)
@@ -106,6 +115,13 @@ def say_certainty(
     first = f"{tied} of {len(board.rows)} are tied" if tied > 1 else "the first one leads"
     said = f"{first}, as two seeds differ by up to {noise}; to confirm: about {runs} runs"
     return {"ranking": f"{said}, {time} of a slot"}
+
+
+def describe_mean(row: Row) -> str:
+    """Return the mean of the best configuration after the score of its best trial."""
+    if not row.interval or row.score is None:
+        return ""
+    return f" (mean of {row.count} seeds {METRICS[SCORE].show(row.score)})"
 
 
 def _name_commands(live: LiveStudy, best_file: Path | None, resume: str) -> dict[str, str]:
@@ -141,13 +157,26 @@ def note_board(study: optuna.Study, board: Board) -> None:
         warnings.simplefilter("ignore")  # the warning that a part of it is experimental
         from optuna_dashboard import save_note
 
-        save_note(study, render_markdown(board))
+        save_note(study, render_note(board))
+
+
+def render_note(board: Board) -> str:
+    """Return the leaderboard as Markdown, with the meaning of its means where it has any."""
+    legend = make_legend(make_columns(board)) if board.spread is not None else ""
+    lines = [legend, board.tie_rule, *board.notes] if legend else []
+    return "\n\n".join([render_markdown(board), *filter(None, lines)])
 
 
 def print_board(console: Console, folder: StudyFolder, board: Board) -> None:
-    """Print the first rows of the leaderboard, and the reason where it is not ranked."""
+    """Print the first rows of the leaderboard, and the reason where it is not ranked.
+
+    Where rows are means of several seeds, two lines say so.
+    """
     console.print()
     print_table(console, make_board_table(dataclasses.replace(board, rows=board.rows[:MOST_ROWS])))
+    if board.spread is not None:
+        make_say(console)(make_legend(SEED_COLUMNS))
+        make_say(console)(describe_spread(board.spread))
     if board.others:
         make_say(console)(f"not ranked: {describe_mixed(board.others)}")
     left = len(board.rows) - MOST_ROWS
@@ -174,7 +203,7 @@ def record_end(
     metrics = {f"study/{name}": float(count) for name, count in counts.items()}
     names = shorten_keys([*importances])  # the UI cuts long ones off
     metrics |= {f"importance/{names[key]}": value for key, value in importances.items()}
-    tags = {NOTE: render_markdown(board)}
+    tags = {NOTE: render_note(board)}
     if best is not None and best.value is not None:
         # Under another name than that of the trials, so that the UI does not rank it with them.
         metrics[BEST_SCORE] = best.value

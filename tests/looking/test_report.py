@@ -28,8 +28,8 @@ def test_a_study_is_shown_with_what_varies_and_with_its_pruned_trials(gallery):
 def test_every_digit_is_in_json_and_csv(gallery):
     whole = json.loads(gallery.do("report", "study:demo", "--json"))
     rows = [*csv.DictReader(io.StringIO(gallery.do("report", "study:demo", "--csv")))]
-    assert len(whole["runs"]) == len(rows) == TRIALS
-    assert whole["runs"][0]["run_id"] == rows[0]["run_id"] == gallery.best.run_id
+    assert len(whole["configurations"]) == len(rows) == TRIALS
+    assert whole["configurations"][0]["run_id"] == rows[0]["run_id"] == gallery.best.run_id
     assert float(rows[0]["score/fcd"]) == gallery.best.metrics["score/fcd"]
     assert rows[0]["optimizer.lr"] == gallery.best.params["optimizer.lr"]
 
@@ -44,17 +44,19 @@ def test_numbers_are_compared_as_numbers(gallery):
     values = sorted(float(run.params["optimizer.lr"]) for run in gallery.trials)
     middle = (values[2] + values[3]) / 2
     printed = gallery.do("report", "study:demo", "--json", "--where", f"optimizer.lr < {middle}")
-    assert len(json.loads(printed)["runs"]) == 3
+    assert len(json.loads(printed)["configurations"]) == 3
 
 
 def test_an_experiment_has_its_trials_and_runs_and_no_parent(gallery):
-    ids = {each["run_id"] for each in json.loads(gallery.do("report", "--json"))["runs"]}
+    ids = {
+        each["run_id"] for each in json.loads(gallery.do("report", "--by", "run", "--json"))["runs"]
+    }
     complete = {run.run_id for run in gallery.trials if run.outcome == "complete"}
     assert complete < ids
     assert gallery.parent.run_id not in ids
     assert gallery.parent.metrics["study/best_fcd"] == gallery.best.metrics["score/fcd"]
     assert "score/fcd" not in gallery.parent.metrics  # MLflow's UI would rank the study with them
-    whole = json.loads(gallery.do("report", "--all", "--json"))["runs"]
+    whole = json.loads(gallery.do("report", "--all", "--by", "run", "--json"))["runs"]
     assert {run.run_id for run in gallery.trials} < {each["run_id"] for each in whole}
 
 

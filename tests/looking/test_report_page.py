@@ -112,6 +112,42 @@ def test_the_atlas_of_a_grid_is_a_table(open_page, errors, keep, tmp_path):
     assert errors == []
 
 
+def test_a_configuration_lists_its_seeds_on_a_click_by_the_keyboard_and_on_paper(
+    open_page, errors, keep, tmp_path
+):
+    runs = [
+        make_run(n, 300.0 + 60 * lr + 3 * seed, seed=seed, optimizer__lr=lr)
+        for n, (lr, seed) in enumerate(itertools.product((1, 2), (1, 2, 3)))
+    ]
+    runs.append(make_run(9, 500.0, seed=1, optimizer__lr=3))
+    picture = io.BytesIO()
+    Image.new("L", (60, 60), 128).save(picture, "webp")
+    media = {run.run_id: Media(run, {}, {1: picture.getvalue()}) for run in runs}
+    path = tmp_path / "seeds.html"
+    path.write_text(render_board("seeds", rank_runs(runs, Choice()), media))
+    page = open_page(path.as_uri(), width=390)
+    lines = page.locator("#leaderboard tbody tr")
+    assert lines.count() == page.locator("#atlas .thumbnail").count() == 3
+    lines.first.locator("td").first.click()
+    assert lines.count() == 6
+    page.keyboard.press("Enter")  # the button has the focus
+    assert lines.count() == 3
+    page.keyboard.press("Enter")
+    assert page.locator("#leaderboard button[aria-expanded=true]").count() == 1
+    page.locator("#leaderboard tr.seed").nth(1).click()
+    assert page.locator("#run-command").inner_text().endswith(runs[1].run_id)
+    assert "mean fcd 366.00" in page.locator("#run-facts").inner_text()
+    page.keyboard.press("Escape")
+    page.fill("#where", "seed = 2")
+    assert lines.count() == 3  # two configurations, of which one lists the seed
+    page.fill("#where", "")
+    assert page.locator('[data-figure="history"] .mark.dot').count() == len(runs)
+    keep(page, "report_seeds_phone", full_page=True)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert lines.count() == 3 + 6
+    assert errors == []
+
+
 def test_a_page_prints_whole_on_light_paper(address, open_page, keep, tmp_path):
     page = open_page(address, scheme="dark")
     page.emulate_media(media="print")

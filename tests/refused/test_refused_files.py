@@ -74,6 +74,7 @@ def made(tmp_path_factory):
     (generator,) = (each for each in find_models(client, logged) if each.name == "generator")
     places = {
         "id": logged.info.run_id,
+        "blank": client.create_run(client.create_experiment("blank")).info.run_id,
         "run": logged.data.tags["folder"],
         "artifacts": as_path(logged.info.artifact_uri),
         "model": as_path(generator.artifact_location),
@@ -197,7 +198,7 @@ OF_LINES = {
 RESUME = ["run", "resume={id}", "train.epochs=3"]
 REPRODUCE_FILE = ["reproduce", "{run}/config.yaml", "--check-only"]
 REPRODUCE = ["reproduce", "{id}", "--check-only"]
-COMPARE = ["compare", "{id}", "{id}"]
+COMPARE = ["compare", "{id}", "{blank}"]
 
 DAMAGED = [
     *((RESUME, "{run}/run.json", name, f": {words}") for name, words in OF_JSON.items()),
@@ -857,7 +858,7 @@ def test_a_damaged_picture_in_the_store_stops_no_report(made, monkeypatch, capsy
     with contextlib.ExitStack() as stack:
         for path in damaged:
             stack.enter_context(changed(path, lambda path: path.write_bytes(b"")))
-        for words in (["report", "--html", "page.html"], ["compare", "{id}", "{id}"]):
+        for words in (["report", "--html", "page.html"], COMPARE):
             answer = ask(monkeypatch, capsys, made.folder, words[0], *map(made.find, words[1:]))
             assert answer.status == 0, answer
             assert "Traceback" not in answer.err

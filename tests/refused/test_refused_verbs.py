@@ -102,6 +102,7 @@ COMPARE = [
     (["ONE_RUN"] * 7, ["RUN: got 7 runs; allowed: 2 to 6"]),
     (["ONE_RUN", "OTHER_RUN", "nonsense"], ["C: got nonsense"]),
     (["nonsense", "ffffffff"], ["A: got nonsense", "B: got ffffffff"]),
+    (["ONE_RUN", "OTHER_RUN", "ONE_RUN"], ["C: got "]),
     (["ONE_RUN", "study:blank"], ["B: got study:blank; none of its trials has a score"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=3"], ["--step: got 3; allowed: none, since these"]),
     (["ONE_RUN", "TRIAL_RUN", "--step=x"], ["--step: invalid int value: 'x'"]),

@@ -7,11 +7,14 @@ from logged_runs import make_run
 
 from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.reporting.comparison import (
+    Side,
+    compare,
     compare_config,
     compare_provenance,
     compare_scores,
     describe_change,
 )
+from dcgan_sweeps.reporting.media import Media
 
 
 def test_keys_that_can_change_a_result_come_first():
@@ -55,6 +58,41 @@ def test_three_runs_have_a_column_each_with_the_difference_from_the_first():
     assert scores[0].name == "fcd"
     assert scores[0].texts == ("30.00", "31.00 (+3.3%, tied)", "60.00 (+66.7%, worse)")
     assert verdict == "ranked by fcd: 1= A (30.00), 1= B (31.00), 3 C (60.00); = marks ties"
+
+
+def make_sides(*configurations):
+    """Return a side for the first run of each configuration, which are given by their scores."""
+    sides = []
+    for number, scores in enumerate(configurations):
+        runs = [
+            make_run(10 * number + seed, fcd, seed=seed, optimizer__lr=number)
+            for seed, fcd in enumerate(scores)
+        ]
+        sides.append(Side(runs[0], {}, Media(runs[0], {}, {}), runs))
+    return sides
+
+
+def test_where_there_are_seeds_the_means_are_compared():
+    means = compare(make_sides([200.0, 300.0, 310.0], [250.0, 251.0, 252.0])).means
+    assert means.startswith("by mean fcd of the seeds in the store: 1= B (251.00 [")
+    assert "; 1= A (270.00 [" in means
+    assert means.endswith("(df 4, from 2 configurations with several seeds)")
+    assert compare(make_sides([200.0], [300.0])).means == ""
+
+
+def test_means_that_differ_by_more_than_their_seeds_are_not_tied():
+    means = compare(make_sides([300.0, 301.0, 302.0], [310.0, 311.0, 312.0])).means
+    assert "1 A (301.00 [" in means
+    assert "2 B (311.00 [" in means
+
+
+def test_runs_that_are_seeds_of_one_configuration_are_said_to_be():
+    (side,) = make_sides([300.0, 302.0, 304.0])
+    other = dataclasses.replace(side, run=side.repeats[1])
+    means = compare([side, other]).means
+    assert means.startswith("A, B differ in nothing but the seed; mean fcd of the seeds in")
+    assert "A, B (302.00 [" in means
+    assert "3 seeds" in means
 
 
 @pytest.mark.parametrize(

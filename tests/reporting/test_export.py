@@ -59,10 +59,39 @@ def test_keys_that_end_alike_keep_their_groups():
 def test_json_keeps_every_digit():
     whole = json.loads(render_json(BOARD))
     assert whole["identity"] == IDENTITY
-    first = whole["runs"][0]
+    first = whole["configurations"][0]
     assert first["scores"]["fcd"] == 30.123456789
     assert first["params"]["optimizer.lr"] == "0.00012345678"
     assert first["wall_s"] == 5.0
+
+
+def test_a_configuration_is_one_record_with_its_mean_and_its_runs():
+    runs = [make_run(n, 30.0 + n, seed=n, optimizer__lr="1e-3") for n in (1, 2, 3)]
+    board = rank_runs([*runs, make_run(9, 90.0, seed=1, optimizer__lr="2e-3")], Choice())
+    first, other = json.loads(render_json(board))["configurations"]
+    assert (first["mean"], first["seeds"], first["run_id"]) == (32.0, 3, runs[0].run_id)
+    assert first["low"] < 32.0 < first["high"]
+    assert first["run_ids"] == [run.run_id for run in runs]
+    assert "seed" not in first["params"]
+    assert (other["mean"], other["seeds"], other["low"]) == (90.0, 1, None)
+    rows = list(csv.DictReader(io.StringIO(render_csv(board))))
+    assert [row["run_ids"].split() for row in rows] == [first["run_ids"], other["run_ids"]]
+
+
+def test_by_run_a_record_is_one_run():
+    runs = [make_run(n, 30.0 + n, seed=n) for n in (1, 2)]
+    whole = json.loads(render_json(rank_runs(runs, Choice(by_run=True))))
+    assert [each["scores"]["fcd"] for each in whole["runs"]] == [31.0, 32.0]
+    assert "mean" not in whole["runs"][0]
+
+
+def test_the_table_has_the_seeds_where_there_are_several_only():
+    runs = [make_run(n, 30.0 + n, seed=n) for n in (1, 2)]
+    columns = make_columns(rank_runs(runs, Choice()))
+    assert [*columns][:4] == ["rank", "fcd", "interval", "seeds"]
+    assert (columns["fcd"], columns["seeds"]) == (["31.50"], ["2"])
+    assert "interval" not in make_columns(BOARD)
+    assert "seeds" not in make_columns(BOARD)
 
 
 def test_csv_has_a_column_for_each_score_and_parameter():

@@ -61,7 +61,7 @@ def test_every_form_takes_an_odd_param(odd, other):
     board = rank_runs(runs, Choice())
     page = render_board("odd", board, {})
     assert not re.search("[\x1b\u202e\u2028]", page)
-    assert len(json.loads(render_json(board))["runs"]) == 4
+    assert len(json.loads(render_json(board))["configurations"]) == 4
     rows = list(csv.DictReader(io.StringIO(render_csv(board))))
     assert len(rows) == 4
     assert all(len(cells) == 4 for cells in make_columns(board).values())
@@ -99,3 +99,12 @@ def test_scores_of_any_sign_compare(one, other):
 def test_a_report_takes_scores_of_any_size(score):
     runs = [make_run(n, each, a__b=str(n)) for n, each in enumerate([score, 30.0, 40.0, 50.0])]
     render_board("odd", rank_runs(runs, Choice()), {})
+
+
+@pytest.mark.parametrize("score", [0.0, 1e308, 1e-308, -1.0])
+def test_seeds_take_scores_of_any_size(score):
+    scores = [score, score, 30.0, 1e308]
+    runs = [make_run(n, each, seed=n, a__b=n // 2) for n, each in enumerate(scores)]
+    board = rank_runs(runs, Choice())
+    assert len(json.loads(render_json(board))["configurations"]) == 2
+    render_board("odd", board, {})

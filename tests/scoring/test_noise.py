@@ -14,19 +14,19 @@ def test_two_scores_are_tied_up_to_the_noise_of_a_difference():
 
 
 def test_tied_scores_share_the_rank_of_the_first():
-    assert rank_tied([155.8, 160.2, 255.9]) == ["1=", "1=", "3"]
+    assert rank_tied([155.8, 160.2, 255.9], is_tied) == ["1=", "1=", "3"]
 
 
 def test_a_tie_does_not_reach_further_than_the_noise():
     # Each is tied with the next one, and the last is far from the first.
     chain = [100 * 1.08**n for n in range(6)]
-    assert rank_tied(chain) == ["1=", "1=", "3=", "3=", "5=", "5="]
+    assert rank_tied(chain, is_tied) == ["1=", "1=", "3=", "3=", "5=", "5="]
 
 
 @pytest.mark.parametrize("scores", [[], [3.0]])
 def test_few_scores_serve(scores):
-    assert rank_tied(scores) == ["1"][: len(scores)]
+    assert rank_tied(scores, is_tied) == ["1"][: len(scores)]
 
 
 def test_equal_scores_are_tied():
-    assert rank_tied([0.0, 0.0]) == ["1=", "1="]
+    assert rank_tied([0.0, 0.0], is_tied) == ["1=", "1="]

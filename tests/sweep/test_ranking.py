@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 
 import optuna
 import pytest
@@ -72,6 +73,23 @@ def test_what_varies_has_a_column_in_csv_and_markdown(make_trials):
     assert rule.count("---") == heading.count("|") - 1
     assert first.startswith("| 1 | 60.00 | 0 | lr 0 | 1 |")
     assert last.endswith("| failed |")
+
+
+def test_trials_that_differ_in_the_seed_are_one_row_and_the_best_trial_is_of_the_best_mean(
+    make_trials,
+):
+    scores = ([200.0], [400.0], [250.0], [270.0])
+    trials = make_trials(*(("complete", each, ONE) for each in scores))
+    for trial, varied in zip(trials, itertools.product("ab", "12"), strict=True):
+        trial.user_attrs["varied"] = [f"optimizer.lr={varied[0]}", f"seed={varied[1]}"]
+    board = rank_trials(trials, "s", {})
+    assert [(row.name, row.score, row.seeds) for row in board.rows] == [
+        ("s 2", 260.0, "2"),
+        ("s 0", 300.0, "2"),
+    ]
+    assert board.varied == ("optimizer.lr",)
+    by_run = rank_trials(trials, "s", {}, by_run=True)
+    assert [row.name for row in by_run.rows] == ["s 0", "s 2", "s 3", "s 1"]
 
 
 def test_a_score_that_is_not_finite_is_not_ranked(make_trials):

@@ -40,7 +40,11 @@ def test_a_summary_has_the_best_trial_and_the_commands_to_use_next(grid):
     lines = grid[1].rpartition("\n\n")[2].splitlines()
     labels = [line.partition("  ")[0] for line in lines]
     assert labels == ["result", "best trial", "report", "reproduce", "ui", "run best"]
-    assert re.search(r"trial \d, score/fcd \d+\.\d\d, models:/s@best \(version 1\)$", lines[1])
+    best = r"trial \d, score/fcd \d+\.\d\d \(mean of 2 seeds (\d+\.\d\d)\)"
+    named = re.search(rf"{best}, models:/s@best \(version 1\)$", lines[1])
+    assert re.search(rf"^1=? +{named[1]} +\[.*\] +2 ", grid[1], re.M)  # first of the leaderboard
+    parent = open_store(grid[0]).search_runs(["1"], "tags.best_trial != ''")[0]
+    assert f"| {named[1]} | [" in parent.data.tags["mlflow.note.content"]
 
 
 def test_a_pruned_trial_is_pruned_everywhere_and_its_slot_is_free(tmp_path):

@@ -13,7 +13,7 @@ function make(tag, text = "", attributes = {}) {
   return element;
 }
 
-const titles = new Map((content.rows ?? []).map((row) => [row.id, row.title]));
+const titles = new Map([...(content.rows ?? []), ...(content.seeds ?? [])].map((row) => [row.id, row.title]));
 
 function describeRun(id) { return titles.get(id) ?? ""; }
 

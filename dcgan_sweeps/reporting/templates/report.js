@@ -1,10 +1,13 @@
-// content.rows: {id, rank, name, outcome, score, style, title, cells, sort, params, facts}; content.media by id;
+// content.rows: {id, rank, name, outcome, score, style, title, cells, sort, params, facts, seeds}, one for each configuration;
+// its id is that of its best run, and seeds has the ids of its runs if they are several; content.seeds: those runs; content.media by id;
 // content.axes: {metric: label of its horizontal axis}; content.scales: {parameter or score: its axis};
 // content.names: {short name: the full names that it can stand for}.
 const MOST = 1000; // rows in the table, far more than fit on a screen
 const TEXT = new Set(content.left);
 const body = document.querySelector("#leaderboard tbody");
-const rowOf = Object.fromEntries(content.rows.map((row) => [row.id, row]));
+const rowOf = Object.fromEntries([...content.rows, ...content.seeds].map((row) => [row.id, row]));
+const runs = Object.values(rowOf);
+const unfolded = new Set(); // ids of the configurations whose seeds are listed
 
 // The leaderboard can be sorted by a column and filtered.
 let order = { column: null, descending: false };
@@ -26,7 +29,7 @@ function readFilters(text) {
 
 // Returns the key that a name in a filter stands for: a key, or the heading of a column.
 function fullName(name) {
-  const isKey = (key) => content.rows.some((row) => find(row, key) !== undefined);
+  const isKey = (key) => runs.some((row) => find(row, key) !== undefined);
   if (isKey(name)) return name;
   const known = (content.names[name] ?? []).filter(isKey);
   if (known.length > 1) throw new Error(`${name} can be ${known.join(" or ")}`);
@@ -55,17 +58,52 @@ function compare(one, other) {
   return (a < b ? -1 : 1) * (order.descending ? -1 : 1);
 }
 
+// Returns the runs of a configuration that meet the filters.
+function runsOf(row) {
+  const own = row.seeds.length ? row.seeds.map((id) => rowOf[id]) : [row];
+  return own.filter((run) => where.every((filter) => meets(run, filter)));
+}
+
 function shown() {
-  const rows = content.rows.filter((row) => where.every((filter) => meets(row, filter)));
+  const rows = content.rows.filter((row) => runsOf(row).length);
   return order.column ? [...rows].sort(compare) : rows;
+}
+
+function makeLine(row, kind) {
+  const line = make("tr", "", { class: `${kind} ${row.style}`, tabindex: "0", "data-run": row.id });
+  line.append(...content.columns.map((name) => make("td", row.cells[name], TEXT.has(name) ? { class: "text" } : {})));
+  return line;
+}
+
+// Returns the row of several seeds; the button in it, and a click anywhere in it, lists them.
+function makeConfiguration(row, isOpen) {
+  const line = makeLine(row, "run several");
+  line.removeAttribute("tabindex");
+  const button = make("button", `${row.cells.seeds || row.seeds.length} ${isOpen ? "▾" : "▸"}`, { type: "button", "aria-expanded": isOpen, "aria-label": `runs of ${row.title}` });
+  const place = content.columns.indexOf("seeds"); // there is none where all runs are repeats of one seed
+  if (place < 0) line.cells[0].append(button);
+  else line.cells[place].replaceChildren(button);
+  return line;
+}
+
+function unfold(id) {
+  if (!unfolded.delete(id)) unfolded.add(id);
+  showRows();
+  body.querySelector(`.several[data-run="${id}"] button`).focus();
+}
+
+// Opens the run of a row, or lists the seeds of a configuration.
+function choose(line) {
+  if (line.classList.contains("several")) unfold(line.dataset.run);
+  else open(line.dataset.run);
 }
 
 function showRows() {
   const rows = shown();
-  body.replaceChildren(...rows.slice(0, MOST).map((row) => {
-    const line = make("tr", "", { class: `run ${row.style}`, tabindex: "0", "data-run": row.id });
-    line.append(...content.columns.map((name) => make("td", row.cells[name], TEXT.has(name) ? { class: "text" } : {})));
-    return line;
+  body.replaceChildren(...rows.slice(0, MOST).flatMap((row) => {
+    if (!row.seeds.length) return [makeLine(row, "run")];
+    const isOpen = onPaper || unfolded.has(row.id);
+    return [makeConfiguration(row, isOpen), ...(isOpen ? runsOf(row).map((run) => makeLine(run, "run seed")) : [])];
   }));
   byId("shown").textContent = `${rows.length} of ${content.rows.length}${rows.length > MOST ? `, only the first ${MOST} are shown` : ""}`;
   document.querySelectorAll("#leaderboard th").forEach((heading) => {
@@ -95,8 +133,8 @@ byId("where").addEventListener("input", (event) => {
     byId("shown").textContent = error.message;
   }
 });
-body.addEventListener("click", (event) => open(event.target.closest("tr").dataset.run));
-body.addEventListener("keydown", (event) => { if (event.key === "Enter") open(event.target.closest("tr").dataset.run); });
+body.addEventListener("click", (event) => choose(event.target.closest("tr")));
+body.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("tr")) choose(event.target); });
 
 // The atlas is a table where the runs are a grid of two parameters, else a scatter plot of pictures.
 const FEW = 12; // columns of a table at most
@@ -213,7 +251,8 @@ for (const [id, start] of [["across", rate], ["up", second]]) {
   byId(id).value = start;
   byId(id).addEventListener("change", () => showRows());
 }
-for (const event of ["resize", "beforeprint", "afterprint"]) addEventListener(event, () => showAtlas(shown()));
+addEventListener("resize", () => showAtlas(shown()));
+for (const event of ["beforeprint", "afterprint"]) addEventListener(event, showRows);
 for (const element of document.querySelectorAll("[data-figure]")) {
   draw(element, { label: element.closest("section").querySelector("h2").textContent, ...content.figures[element.dataset.figure] });
   element.addEventListener("click", (event) => {
