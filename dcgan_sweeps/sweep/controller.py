@@ -207,7 +207,8 @@ class Controller:
             return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
-        return as_overrides(suggest(fresh, self.request.space))
+        values = suggest(fresh, self.request.space)
+        return as_overrides(values | self.request.list_own_seed(number))
 
     def _choose_distribution(self, key: str) -> Distribution:
         """Return the distribution of a grid's key, which is the same in all trials of a study."""
