@@ -57,12 +57,14 @@ def conclude(
     board = rank_trials(trials, folder.name, folder.find_run_ids())
     counts, comparable = count_states(trials), not board.others
     best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
-    importances = compute_importances(live.study, request.settings.seed) if comparable else {}
+    importances = compute_importances(trials if comparable else [])
     folder.write_text("leaderboard.csv", render_csv(board))
-    folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
+    folder.write_text(
+        "importances.json", json.dumps(dataclasses.asdict(importances), indent=2) + "\n"
+    )
     best_file = None if best is None else record_best(live, best, composers)
     note_board(live.study, board)
-    record_end(live, board, best, counts, importances, stop_reason)
+    record_end(live, board, best, counts, importances.shares, stop_reason)
     model = follow_best(live, best)
     limit_s = request.config.tracking.flush_timeout_s
     live.delivery.flush(limit_s, is_stopped, make_say(console))
