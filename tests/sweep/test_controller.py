@@ -130,6 +130,13 @@ def test_so_many_failures_in_a_row_end_the_study(play, studies):
     assert "too many trials in a row failed" in studies.printed
 
 
+def test_failures_before_a_restart_count_among_those_in_a_row(play):
+    words = ("seed=range(5)", "hydra.sweeper.retries=0", "hydra.sweeper.stop_after_failures=2")
+    play(*words, "hydra.sweeper.n_trials=1", parts={0: [FAILED]}).run()
+    again = play(*words, parts={1: [FAILED]})
+    assert (again.run(), again.states) == ("failures", "FF")
+
+
 def test_a_score_as_low_as_the_target_ends_the_study(play, studies):
     played = play("seed=range(4)", "hydra.sweeper.target_score=98")
     assert played.run() == "target"
