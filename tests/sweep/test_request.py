@@ -73,6 +73,15 @@ def test_a_search_has_a_space_its_default_and_a_total(studies):
     assert (request.defaults["optimizer.lr"], request.total) == (0.001, 5)
 
 
+@pytest.mark.parametrize("experiment", ["baseline", "quick", "tiny"])
+def test_the_wide_search_has_the_default_of_every_experiment_inside_it(studies, experiment):
+    request = studies.read("search=wide", f"experiment={experiment}", "data.limit=1024")
+    defaults = request.defaults
+    assert defaults["optimizer.lr_discriminator"] == defaults["optimizer.lr"]
+    assert {each.key for each in request.space} == defaults.keys()
+    assert len(defaults) == 7
+
+
 def test_an_interval_alone_makes_a_search(studies):
     words = ("model.dropout=interval(0.1,0.5)", "sampler=random", "hydra.sweeper.n_trials=2")
     assert [each.key for each in studies.read(*words).space] == ["model.dropout"]
