@@ -75,7 +75,7 @@ def test_a_search_has_a_space_its_default_and_a_total(studies):
 
 @pytest.mark.parametrize("experiment", ["baseline", "quick", "tiny"])
 def test_the_wide_search_has_the_default_of_every_experiment_inside_it(studies, experiment):
-    request = studies.read("search=wide", f"experiment={experiment}", "data.limit=1024")
+    request = studies.read("search=wide", f"experiment={experiment}")
     defaults = request.defaults
     assert defaults["optimizer.lr_discriminator"] == defaults["optimizer.lr"]
     assert {each.key for each in request.space} == defaults.keys()
