@@ -92,7 +92,8 @@ def list_of(low: float, high: float, shortest: int, longest: int) -> Any:
     count = f"{shortest} to {longest}" if shortest < longest else f"{shortest}"
 
     def test(value: Any) -> bool:
-        return shortest <= len(value) <= longest and all(item in each for item in value)
+        are_numbers = all(type(item) in (int, float) for item in value)
+        return are_numbers and shortest <= len(value) <= longest and all(x in each for x in value)
 
     return _leaf(Allowed(test, f"{count} items, each {each.words}"))
 
@@ -391,6 +392,7 @@ TYPE_NAMES = {
     "int": "a whole number",
     "float": "a number",
     "list[int]": "a list of whole numbers",
+    "list[float]": "a list of numbers",
     "list[str]": "a list of texts",
     "dict[str, Any]": "a mapping",
     "dict[str, str]": "a mapping of texts",
@@ -401,6 +403,7 @@ TYPES: dict[str, Any] = {
     "bool": bool,
     "int": int,
     "float": (int, float),
+    "list[float]": list,
     "list[str]": list,
     "dict[str, Any]": dict,
 }

@@ -35,7 +35,7 @@ from dcgan_sweeps.config import (
     make_schema,
 )
 from dcgan_sweeps.paths import resolve_places, resolve_url
-from dcgan_sweeps.sweep.settings import StudySettings, check_settings
+from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR, PREFIX, StudySettings, check_settings
 
 if TYPE_CHECKING:
     from dcgan_sweeps.sweep.folder import StudyFolder
@@ -208,12 +208,19 @@ def list_sources(master: DictConfig) -> list[Any]:
 
 
 def recompose(loader: Any, master: DictConfig) -> DictConfig:
-    """Compose the configuration of the same overrides from the files of another loader."""
+    """Compose the configuration of the same overrides from the files of another loader.
+
+    Files of an earlier version lack settings that did not exist then.
+    """
     asked = master.hydra.overrides
     overrides = [word for word in [*asked.hydra, *asked.task] if not is_search_path(word)]
     composed: DictConfig = loader.load_configuration(
         config_name=master.hydra.job.config_name, overrides=overrides, run_mode=RunMode.MULTIRUN
     )
+    for key in OmegaConf.missing_keys(composed.hydra.sweeper):
+        current = OmegaConf.select(master, key)
+        value = EARLIER_BEHAVIOUR.get(key.removeprefix(PREFIX), current)
+        OmegaConf.update(composed, key, value)
     return add_study_words(composed)
 
 

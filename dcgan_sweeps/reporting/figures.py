@@ -21,7 +21,9 @@ from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.reporting.leaderboard import Board, Row
 from dcgan_sweeps.reporting.media import Media
 from dcgan_sweeps.reporting.optuna_study import (
-    as_study,
+    SEED,
+    Importances,
+    as_trial,
     choose_distribution,
     choose_scored,
     compute_importances,
@@ -60,9 +62,11 @@ def make_figures(
     `all_media` is {run id: media}.
     """
     trials = read_trials(board)
-    study = as_study(trials.rows, trials.spaces)
-    importances = compute_importances(study, seed=0)
-    params = [*importances, *(key for key in trials.spaces if key not in importances)]
+    importances = compute_importances(
+        [as_trial(row, trials.spaces, read_scores(row, all_media)) for row in trials.rows]
+    )
+    ranked = [*importances.shares]
+    params = [*ranked, *(key for key in trials.spaces if key not in ranked)]
     shown = [all_media[row.run.run_id] for row in board.runs if row.run.run_id in all_media]
     lanes = build_lanes([row.run for row in board.runs])
     found = {
@@ -71,7 +75,7 @@ def make_figures(
         "importances": make_importances(importances),
         "parallel": make_parallel(trials, params[: MOST["parallel"]]),
         "slices": make_slices(trials, params[: MOST["slices"]]),
-        "pair": make_pair(trials, [*importances][:2]),
+        "pair": make_pair(trials, ranked[:2]),
         "timeline": make_timeline(lanes),
     }
     return {name: figure for name, figure in found.items() if figure}, params
@@ -84,7 +88,19 @@ def read_trials(board: Board) -> Trials:
     for key in board.varied:
         space = choose_distribution([row.params.get(key) for row in rows])
         spaces |= {} if space is None else {key: space}
+    if len(spaces) > 1:  # each trial of a search has its own seed, which says nothing
+        spaces.pop(SEED, None)
     return Trials(rows, spaces, board.rows[0].run.run_id if board.has_ranks else "")
+
+
+def read_scores(row: Row, all_media: Mapping[str, Media]) -> Mapping[int, float]:
+    """Return {epoch: score} of a run; only the last one if its media were not read."""
+    run = row.run
+    if run.run_id in all_media:
+        return all_media[run.run_id].curves.get(SCORE, {})
+    asked = run.params.get("train.epochs", "") if run.outcome == "complete" else ""
+    epoch = int(asked) if asked.isdecimal() and len(asked) < 10 else run.scored_epoch
+    return {} if epoch is None or row.score is None else {epoch: row.score}
 
 
 def make_axis(key: str, space: BaseDistribution) -> Axis:
@@ -183,16 +199,18 @@ def make_epochs(all_media: Sequence[Media], best: str) -> Figure | None:
     return {"panels": [panel | {"marks": arrange(marks)}], "legend": legend}
 
 
-def make_importances(importances: Mapping[str, float]) -> Figure | None:
+def make_importances(importances: Importances) -> Figure | None:
     """Return a bar for each importance, with the most important parameter on top."""
-    if not importances:
+    shares = importances.shares
+    if not shares:
         return None
     marks = [
         {"kind": "bar", "x": [0, share], "y": [key], "style": "complete", "title": f"{share:.0%}"}
-        for key, share in importances.items()
+        for key, share in shares.items()
     ]
-    across = {"label": "share of the score's variance", "scale": "linear", "zero": True}
-    down = {"label": "parameter", "scale": "category", "values": [*importances][::-1]}
+    label = f"importance at epoch {importances.epoch} ({importances.trials} trials)"
+    across = {"label": label, "scale": "linear", "zero": True}
+    down = {"label": "parameter", "scale": "category", "values": [*shares][::-1]}
     return {"panels": [{"x": across, "y": down, "marks": marks}]}
 
 

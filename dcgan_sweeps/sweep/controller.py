@@ -77,6 +77,9 @@ class Controller:
         self.study = live.study
         self.launch = launch
         self.view = view
+        self.distributions: dict[str, Distribution] = {}  # of a grid's keys
+        self.last_states: deque[TrialState] = deque(maxlen=self.settings.stop_after_failures)
+        self.best_score = float("inf")
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
         self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
@@ -105,7 +108,11 @@ class Controller:
 
     def _recover(self) -> None:
         """Tell the results of trials that an earlier start finished, and queue the others."""
-        for trial in self.study.get_trials(deepcopy=False):
+        trials = self.study.get_trials(deepcopy=False)
+        for trial in sorted(trials, key=_find_end):
+            if trial.state.is_finished():
+                self._note(trial.state, trial.value)
+        for trial in trials:
             folder = self.folder.find_trial(trial.number)
             if trial.state.is_finished():
                 self.live.follow(folder)
@@ -139,9 +146,9 @@ class Controller:
         """Return the next trial: an unfinished one first, else a new one."""
         if self.unfinished:
             return self.unfinished.popleft()
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        number = len(self.study.get_trials(deepcopy=False))
-        if not waiting:
+        trials = self.study.get_trials(deepcopy=False)
+        number = len(trials)
+        if not any(trial.state == TrialState.WAITING for trial in trials):
             if number >= self.request.total:
                 return None
             point = self._find_point(number)
@@ -201,13 +208,16 @@ class Controller:
         if not self.request.is_search:
             point = self.request.points[number]
             for key, value in point.values.items():
-                suggest_value(trial, key, self._choose_distribution(key))
+                if key not in self.distributions:
+                    self.distributions[key] = self._choose_distribution(key)
+                suggest_value(trial, key, self.distributions[key])
                 if trial.params[key] != value:
                     raise RuntimeError(f"trial {number} has {key}={trial.params[key]}")
             return list(point.overrides)
         self.study.sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
         fresh = optuna.Trial(self.study, trial._trial_id)
-        return as_overrides(suggest(fresh, self.request.space))
+        values = suggest(fresh, self.request.space)
+        return as_overrides(values | self.request.list_own_seed(number))
 
     def _choose_distribution(self, key: str) -> Distribution:
         """Return the distribution of a grid's key, which is the same in all trials of a study."""
@@ -299,26 +309,24 @@ class Controller:
     def _tell(self, number: int, result: TrialResult) -> None:
         state = STATE_OF_OUTCOME[result.outcome]
         # A grid without scores is not ranked, so any value will do.
-        value = result.scores.get(SCORE, float("inf"))
-        self.study.tell(number, value if state == TrialState.COMPLETE else None, state=state)
+        score = result.scores.get(SCORE, float("inf"))
+        value = score if state == TrialState.COMPLETE else None
+        self.study.tell(number, value, state=state)
+        self._note(state, value)
+
+    def _note(self, state: TrialState, value: float | None) -> None:
+        """Count a trial that has ended for the limits of the study."""
+        self.last_states.append(state)
+        if state == TrialState.COMPLETE and value:
+            self.best_score = min(self.best_score, value)
 
     def _apply_policy(self) -> None:
         """Stop the study where its target is met, or where too many trials in a row failed."""
-        told = self.study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        )
-        ended = sorted(
-            ((each.datetime_complete, each) for each in told if each.datetime_complete is not None),
-            key=lambda pair: pair[0],
-        )
-        last = [each for _, each in ended][-self.settings.stop_after_failures :]
-        if len(last) == self.settings.stop_after_failures and all(
-            each.state == TrialState.FAIL for each in last
-        ):
+        failed = [state == TrialState.FAIL for state in self.last_states]
+        if len(failed) == self.settings.stop_after_failures and all(failed):
             self._stop("failures")
         target = self.settings.target_score
-        scores = [each.value for each in told if each.state == TrialState.COMPLETE and each.value]
-        if target is not None and scores and min(scores) <= target:
+        if target is not None and self.best_score <= target:
             self._stop("target")
 
     def _check_limits(self, interrupts: Interrupts) -> None:
@@ -355,9 +363,18 @@ class Controller:
             self._finish(number, result or STOPPED)
 
     def _read(self, number: int) -> FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[number]
+        """Return a trial, without reading all others."""
+        storage = self.study._storage
+        return storage.get_trial(
+            storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        )
 
     def _set(self, number: int, attributes: dict[str, Any]) -> None:
         trial = optuna.Trial(self.study, self._read(number)._trial_id)
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
+
+
+def _find_end(trial: FrozenTrial) -> float:
+    """Return when a trial ended, as a timestamp; 0 if it has not."""
+    return 0.0 if trial.datetime_complete is None else trial.datetime_complete.timestamp()

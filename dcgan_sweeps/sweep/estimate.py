@@ -46,6 +46,9 @@ def _print_space(console: Console, request: StudyRequest) -> None:
     for each in request.space:
         condition = "" if each.condition is None else settings.only_if[each.key]
         rows.append([each.key, each.text, str(request.defaults.get(each.key, "")), condition])
+    if request.has_own_seeds:
+        own = request.list_own_seed(0)["seed"]
+        rows.append(["seed", f"own of each trial, from {own}", str(own), ""])
     console.print(make_table(("key", "domain", "trial 0", "only if"), rows))
 
 

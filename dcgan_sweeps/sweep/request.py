@@ -113,7 +113,27 @@ class StudyRequest:
             **{key: policy[key] for key in of_a_search if self.is_search or key == "pruner"},
             **({"zip": True} if self.settings.zip else {}),
             **({"confirmation": self.confirmation} if self.confirmation else {}),
+            **({"trial_seeds": "own"} if self.has_own_seeds else {}),
         }
+
+    @property
+    def has_own_seeds(self) -> bool:
+        """Whether each trial of a search trains with another seed; not where seeds are searched."""
+        is_own = self.settings.trial_seeds == "own"
+        return self.is_search and is_own and "seed" not in self.swept
+
+    def list_own_seed(self, number: int) -> dict[str, int]:
+        """Return {"seed": seed} of a trial that has its own seed, else {}."""
+        return {"seed": choose_seed(self.config.seed, number)} if self.has_own_seeds else {}
+
+
+def choose_seed(root: int, number: int) -> int:
+    """Return the training seed of a trial in a search that has the seed `root`.
+
+    Trial 7 has 1007 for the root 0, and 4007 for the root 3. Seeds are from 1,000 to 999,999: those
+    below are for single runs, and those above are for confirming runs, which no search may share.
+    """
+    return 1000 + (1000 * (root % 999) + number) % 999_000
 
 
 def read_study_request(

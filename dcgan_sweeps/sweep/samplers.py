@@ -1,4 +1,4 @@
-"""Makes the sampler and the pruner of a search, with the arguments of Optuna's classes.
+"""Makes the sampler and the pruner of a search, with the arguments of their classes.
 
 sampler = make_sampler({"name": "tpe", "n_startup_trials": 6}, seed=0, number=7)
 pruner = make_pruner({"name": "median"})
@@ -23,12 +23,14 @@ from dcgan_sweeps.config import (
     anything,
     describe_allowed,
     is_allowed,
+    list_of,
     number,
     one_of,
     refuse,
     require_none,
 )
 from dcgan_sweeps.randomness import seed_int
+from dcgan_sweeps.sweep.soft_halving import SoftHalvingPruner
 
 SAMPLERS: dict[str, Any] = {
     "tpe": samplers.TPESampler,
@@ -40,6 +42,7 @@ SAMPLERS: dict[str, Any] = {
 PRUNERS: dict[str, Any] = {
     "none": pruners.NopPruner,
     "successive_halving": pruners.SuccessiveHalvingPruner,
+    "soft_halving": SoftHalvingPruner,
     "hyperband": pruners.HyperbandPruner,
     "median": pruners.MedianPruner,
     "patient": pruners.PatientPruner,
@@ -85,10 +88,13 @@ class Arguments:
     n_min_trials: int = number(1)
     patience: int = number(0)
     min_delta: float = number(0)
+    noise: list[float] = list_of(0, 10, 1, 20)
+    tolerance: float = number(0)
+    cap: float = number(0, 1, low_open=True)
 
 
 def find_arguments(kind: Any) -> dict[str, Field[Any]]:
-    """Return {name: field} of the arguments that may be set of one of Optuna's classes."""
+    """Return {name: field} of the arguments that may be set of a sampler's or pruner's class."""
     names = inspect.signature(kind).parameters
     return {leaf.name: leaf for leaf in fields(Arguments) if leaf.name in names}
 

@@ -19,6 +19,7 @@ from dcgan_sweeps.config import (
     anything,
     find_faults,
     number,
+    one_of,
     some_text,
     walk,
 )
@@ -52,6 +53,7 @@ class StudySettings:
     params: dict[str, str] = anything()
     only_if: dict[str, str] = anything()
     zip: bool = anything()
+    trial_seeds: str = one_of("own", "shared")
     retries: int = number(0, 1000)
     stop_after_failures: int = number(1, 1_000_000)
     timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)
@@ -86,6 +88,10 @@ MAY_CHANGE = (
     "skip_finished",
     "dry_run",
 )
+
+
+# What studies did before they had a setting; they are resumed so, and record only other values.
+EARLIER_BEHAVIOUR: Mapping[str, Any] = {"zip": False, "trial_seeds": "shared"}
 
 
 def describe_policy(settings: StudySettings) -> Mapping[str, Any]:

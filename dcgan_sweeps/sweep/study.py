@@ -31,6 +31,7 @@ from dcgan_sweeps.sweep.launch import Launch, StartLauncher
 from dcgan_sweeps.sweep.live_study import LiveStudy, open_live_study
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.samplers import make_pruner
+from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
 from dcgan_sweeps.sweep.summary import conclude
 from dcgan_sweeps.sweep.view import StudyView
@@ -153,8 +154,8 @@ def follow_start(request: StudyRequest, folder: StudyFolder) -> StudyRequest:
     """
     if not folder.has_begun:
         return request
-    not_paired = {"zip": False}  # what is recorded only if it is true
-    before, now = not_paired | folder.read(), not_paired | request.describe()
+    before = {**EARLIER_BEHAVIOUR, **folder.read()}
+    now = {**EARLIER_BEHAVIOUR, **request.describe()}
     may_grow = not request.is_search and is_grown(
         before.get("swept", []), now["swept"], paired=request.settings.zip
     )

@@ -70,14 +70,16 @@ def conclude(
     board = rank_trials(trials, folder.name, folder.find_run_ids())
     counts, comparable = count_states(trials), not board.others
     best = trials[int(board.rows[0].run.tags[TRIAL])] if board.has_ranks else None
-    has_space = comparable and not request.confirmation
-    importances = compute_importances(live.study, request.settings.seed) if has_space else {}
+    # A confirmation varies nothing but its arms.
+    importances = compute_importances(trials if comparable and not request.confirmation else [])
     every_trial = rank_trials(trials, folder.name, folder.find_run_ids(), by_run=True)
     folder.write_text("leaderboard.csv", render_csv(every_trial))
-    folder.write_text("importances.json", json.dumps(importances, indent=2) + "\n")
+    folder.write_text(
+        "importances.json", json.dumps(dataclasses.asdict(importances), indent=2) + "\n"
+    )
     best_file = None if best is None else record_best(live, best, composers)
     note_board(live.study, board)
-    record_end(live, board, best, counts, importances, stop_reason)
+    record_end(live, board, best, counts, importances.shares, stop_reason)
     model = follow_best(live, best)
     limit_s = request.config.tracking.flush_timeout_s
     live.delivery.flush(limit_s, is_stopped, make_say(console))

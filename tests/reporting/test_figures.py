@@ -11,11 +11,12 @@ from dcgan_sweeps.reporting.figures import (
     make_axis,
     make_figures,
     make_history,
+    make_pair,
     read_trials,
 )
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs
 from dcgan_sweeps.reporting.media import POINTS, Media, fit_media, thin
-from dcgan_sweeps.reporting.optuna_study import as_study, choose_distribution, compute_importances
+from dcgan_sweeps.reporting.optuna_study import as_trial, choose_distribution
 
 
 def make_board(count=8):
@@ -33,16 +34,13 @@ def make_board(count=8):
     return rank_runs(runs, Choice())
 
 
-def make_study(board):
-    trials = read_trials(board)
-    return as_study(trials.rows, trials.spaces)
-
-
 def test_runs_become_trials_in_the_order_they_started():
-    study = make_study(make_board())
-    assert [trial.value for trial in study.trials] == [30.0 + 10 * number for number in range(8)]
-    assert [trial.state.name for trial in study.trials][3] == "PRUNED"
-    assert study.best_trial.params["optimizer.lr"] == pytest.approx(1e-4)
+    known = read_trials(make_board())
+    trials = [as_trial(row, known.spaces, {1: 9.0}) for row in known.rows]
+    assert [trial.value for trial in trials] == [30.0 + 10 * number for number in range(8)]
+    assert [trial.state.name for trial in trials][3] == "PRUNED"
+    assert trials[0].params["optimizer.lr"] == pytest.approx(1e-4)
+    assert trials[0].intermediate_values == {1: 9.0}
 
 
 @pytest.mark.parametrize(
@@ -62,15 +60,24 @@ def test_the_range_of_a_parameter_is_that_of_its_values(texts, space):
     assert choose_distribution(texts) == space
 
 
-def test_what_decides_the_score_comes_first():
-    study = make_study(make_board(16))
-    importances = compute_importances(study, seed=0)
-    assert next(iter(importances)) == "optimizer.lr"
-    assert sum(importances.values()) == pytest.approx(1)
+def test_importances_are_of_the_last_epoch_that_enough_runs_have_reached():
+    board = make_board(16)  # four are pruned
+    figures, params = make_figures(board, {})
+    (panel,) = figures["importances"]["panels"]
+    assert panel["x"]["label"] == "importance at epoch 6 (12 trials)"
+    assert params == ["optimizer.lr", "model.dropout"]
+    assert "importances" not in make_figures(make_board(8), {})[0]
+
+
+def test_the_seeds_of_trials_are_no_parameter_beside_others():
+    runs = [make_run(n, 30.0 + n, seed=str(1000 + n), a__b=str(n)) for n in range(3)]
+    assert [*read_trials(rank_runs(runs, Choice())).spaces] == ["a.b"]
+    runs = [make_run(n, 30.0 + n, seed=str(1000 + n)) for n in range(3)]
+    assert [*read_trials(rank_runs(runs, Choice(by_run=True))).spaces] == ["seed"]
 
 
 def test_a_study_of_several_parameters_has_every_figure():
-    board = make_board(12)
+    board = make_board(14)
     all_media = {
         row.run.run_id: Media(row.run, {"score/fcd": {1: 90.0, 2: row.score}}, {})
         for row in board.rows
@@ -90,8 +97,9 @@ def test_a_study_of_several_parameters_has_every_figure():
 
 
 def test_two_parameters_are_not_shown_together_by_less_than_eight_complete_trials():
-    assert "pair" not in make_figures(make_board(9), {})[0]  # two of them are pruned
-    assert "pair" in make_figures(make_board(11), {})[0]
+    keys = ("optimizer.lr", "model.dropout")
+    assert make_pair(read_trials(make_board(9)), keys) is None  # two of them are pruned
+    assert make_pair(read_trials(make_board(11)), keys) is not None
 
 
 def test_a_learning_rate_has_a_logarithmic_axis_and_other_parameters_their_own():

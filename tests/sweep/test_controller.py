@@ -36,6 +36,19 @@ def test_a_search_asks_the_default_first_and_then_its_sampler(play):
     assert len({tuple(each.params.values()) for each in played.trials}) == 4
 
 
+def test_each_trial_of_a_search_trains_with_its_own_seed_also_when_it_is_resumed(play):
+    words = ("search=random", "seed=3", "hydra.sweeper.n_trials=3")
+    dead = play(*words)
+    for _ in range(2):
+        dead.controller._prepare(dead.controller._find_next())
+    again = play(*words)
+    again.run()
+    seeds = [each.user_attrs["varied"][-1] for each in again.trials]
+    assert seeds == ["seed=4000", "seed=4001", "seed=4002"]
+    assert [again.launch.overrides[number][-1] for number in range(3)] == seeds
+    assert [again.live.study.get_trials()[1].params.get("seed")] == [None]  # not searched
+
+
 def test_each_trial_is_given_what_is_fixed_and_what_varies(play):
     played = play("model.dropout=0.2", "seed=5,6")
     played.run()
@@ -115,6 +128,13 @@ def test_so_many_failures_in_a_row_end_the_study(play, studies):
     assert played.run() == "failures"
     assert played.states == "FCFF"
     assert "too many trials in a row failed" in studies.printed
+
+
+def test_failures_before_a_restart_count_among_those_in_a_row(play):
+    words = ("seed=range(5)", "hydra.sweeper.retries=0", "hydra.sweeper.stop_after_failures=2")
+    play(*words, "hydra.sweeper.n_trials=1", parts={0: [FAILED]}).run()
+    again = play(*words, parts={1: [FAILED]})
+    assert (again.run(), again.states) == ("failures", "FF")
 
 
 def test_a_score_as_low_as_the_target_ends_the_study(play, studies):

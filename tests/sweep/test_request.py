@@ -7,7 +7,7 @@ from played import Studies
 
 from dcgan_sweeps.config import RequestError
 from dcgan_sweeps.sweep.overrides import Domain
-from dcgan_sweeps.sweep.request import list_points
+from dcgan_sweeps.sweep.request import choose_seed, list_points
 
 SEARCH = ("search=random", "hydra.sweeper.n_trials=5")
 
@@ -73,6 +73,15 @@ def test_a_search_has_a_space_its_default_and_a_total(studies):
     assert (request.defaults["optimizer.lr"], request.total) == (0.001, 5)
 
 
+@pytest.mark.parametrize("experiment", ["baseline", "quick", "tiny"])
+def test_the_wide_search_has_the_default_of_every_experiment_inside_it(studies, experiment):
+    request = studies.read("search=wide", f"experiment={experiment}")
+    defaults = request.defaults
+    assert defaults["optimizer.lr_discriminator"] == defaults["optimizer.lr"]
+    assert {each.key for each in request.space} == defaults.keys()
+    assert len(defaults) == 7
+
+
 def test_an_interval_alone_makes_a_search(studies):
     words = ("model.dropout=interval(0.1,0.5)", "sampler=random", "hydra.sweeper.n_trials=2")
     assert [each.key for each in studies.read(*words).space] == ["model.dropout"]
@@ -90,6 +99,30 @@ def test_a_key_whose_condition_can_never_hold_is_not_searched(studies):
     assert keys == {"optimizer.lr", "model.latent_dim"}
 
 
+def test_no_two_trials_of_a_search_have_the_same_seed_nor_that_of_another_purpose():
+    assert [choose_seed(3, number) for number in (0, 1, 12)] == [4000, 4001, 4012]
+    for root in (0, 998, 999, 2**32 - 1):
+        seeds = {choose_seed(root, number) for number in range(20_000)}
+        assert len(seeds) == 20_000
+        assert min(seeds) >= 1000
+        assert max(seeds) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("words", "has_own"),
+    [
+        (SEARCH, True),
+        ((*SEARCH, "hydra.sweeper.trial_seeds=shared"), False),
+        ((*SEARCH, "seed=range(9)"), False),  # it is searched itself
+        (("train.epochs=1,2",), False),
+    ],
+)
+def test_the_trials_of_a_search_have_their_own_seeds(studies, words, has_own):
+    request = studies.read(*words)
+    assert request.list_own_seed(7) == ({"seed": 1007} if has_own else {})
+    assert ("trial_seeds" in request.describe()) == has_own
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
@@ -101,6 +134,7 @@ def test_a_key_whose_condition_can_never_hold_is_not_searched(studies):
         ((*SEARCH, "score=none,fcd"), "score: got none,fcd; the trials need a score/fcd"),
         (("seed=1,-1",), "seed: got -1"),
         (("no.such=1,2",), "no.such"),
+        ((*SEARCH, "hydra.sweeper.trial_seeds=x"), "trial_seeds: got x; allowed: own, shared"),
         (("seed=1,2", "train.epochs=-1"), "train.epochs: got -1"),
         (("seed=shuffle(1,2)",), "shuffle(...) would have another order"),
         (("seed=range(0,10000000)",), "it has 10,000,000 values; allowed: 1 to 100,000"),
@@ -140,7 +174,14 @@ def test_how_a_study_is_done_is_no_part_of_what_it_is(studies, search):
 
 @pytest.mark.parametrize(
     "word",
-    ["hydra.sweeper.seed=1", "model.dropout=0.2", "train.epochs=3", "sampler=qmc", "seed=4"],
+    [
+        "hydra.sweeper.seed=1",
+        "model.dropout=0.2",
+        "train.epochs=3",
+        "sampler=qmc",
+        "seed=4",
+        "hydra.sweeper.trial_seeds=shared",
+    ],
 )
 def test_another_space_or_policy_is_another_study(studies, search, word):
     assert studies.read(*SEARCH, word).describe() != search

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import optuna
@@ -37,6 +38,9 @@ def ask(options, seed, count):
 SAMPLERS = {name: options for name, options in read_options("sampler").items() if name != "gp"}
 
 
+SOFT = read_options("pruner")["soft_halving"]
+
+
 @pytest.mark.parametrize("options", SAMPLERS.values(), ids=SAMPLERS)
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_sampler_made_anew_asks_no_point_twice_and_can_be_repeated(options):
@@ -66,6 +70,11 @@ def test_every_pruner_of_conf_can_be_made_and_asked(options):
             {"name": "hyperband", "min_resource": 4, "max_resource": 3},
             "max_resource: got 3; allowed: at least 4",
         ),
+        ({**SOFT, "noise": 0.1}, "noise: got 0.1; allowed: a list of numbers, 1 to 20 items"),
+        ({**SOFT, "noise": ["a"]}, "noise: got ['a']; allowed"),
+        ({**SOFT, "noise": []}, "noise: got []; allowed"),
+        ({**SOFT, "tolerance": -1}, "tolerance: got -1; allowed"),
+        ({**SOFT, "cap": 0.2}, "soft_halving refuses its arguments: `cap` is 0.2"),
         ({"name": "medain"}, "got medain; allowed: none, successive_halving"),
         ({"name": "median", "warmup": 3}, "there is no such argument; allowed: n_startup"),
         ({"name": "median", "n_min_trials": True}, "n_min_trials: got True; allowed"),
@@ -76,7 +85,7 @@ def test_every_pruner_of_conf_can_be_made_and_asked(options):
     ],
 )
 def test_a_pruner_that_cannot_work_is_refused(options, problem):
-    with pytest.raises(RequestError, match=problem):
+    with pytest.raises(RequestError, match=re.escape(problem)):
         make_pruner(options)
 
 
