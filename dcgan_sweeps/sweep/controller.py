@@ -45,6 +45,7 @@ from dcgan_sweeps.sweep.trial import (
     wait_for_end,
 )
 from dcgan_sweeps.sweep.view import StudyView
+from dcgan_sweeps.sweep.warm_start import read_earlier, suggest_after
 from dcgan_sweeps.tracking.outcome import Outcome
 
 STATE_OF_OUTCOME = {
@@ -80,6 +81,7 @@ class Controller:
         self.distributions: dict[str, Distribution] = {}  # of a grid's keys
         self.last_states: deque[TrialState] = deque(maxlen=self.settings.stop_after_failures)
         self.best_score = float("inf")
+        self.earlier = read_earlier(live.request)
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
         self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
@@ -157,10 +159,18 @@ class Controller:
         return self.study.ask().number
 
     def _find_point(self, number: int) -> Any:
-        """Return the point that a trial has by its number: of a grid, or the search's defaults."""
+        """Return the point that a new trial has before it is asked, None if the sampler is asked.
+
+        It is that of a grid, the search's defaults, or one after the trials of another study.
+        """
         if not self.request.is_search:
             return self.request.points[number].values
-        return self.request.defaults if number == 0 else None
+        if number == 0:
+            return self.request.defaults
+        if not self.earlier:
+            return None
+        sampler = make_sampler(self.settings.sampler, self.settings.seed, number)
+        return suggest_after(self.study, self.earlier, sampler, self.request.space)
 
     def _prepare(self, number: int) -> tuple[list[str], Config] | None:
         """Return the overrides and the configuration of a trial, None where it is finished."""

@@ -112,6 +112,7 @@ class StudyRequest:
             ],
             **{key: policy[key] for key in of_a_search if self.is_search or key == "pruner"},
             **({"zip": True} if self.settings.zip else {}),
+            **({"warm_start": self.settings.warm_start} if self.settings.warm_start else {}),
             **({"confirmation": self.confirmation} if self.confirmation else {}),
             **({"trial_seeds": "own"} if self.has_own_seeds else {}),
         }

@@ -53,6 +53,7 @@ class StudySettings:
     params: dict[str, str] = anything()
     only_if: dict[str, str] = anything()
     zip: bool = anything()
+    warm_start: Optional[str] = some_text()
     trial_seeds: str = one_of("own", "shared")
     retries: int = number(0, 1000)
     stop_after_failures: int = number(1, 1_000_000)
@@ -91,7 +92,11 @@ MAY_CHANGE = (
 
 
 # What studies did before they had a setting; they are resumed so, and record only other values.
-EARLIER_BEHAVIOUR: Mapping[str, Any] = {"zip": False, "trial_seeds": "shared"}
+EARLIER_BEHAVIOUR: Mapping[str, Any] = {
+    "zip": False,
+    "trial_seeds": "shared",
+    "warm_start": None,
+}
 
 
 def describe_policy(settings: StudySettings) -> Mapping[str, Any]:

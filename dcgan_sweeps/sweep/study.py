@@ -35,6 +35,7 @@ from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR
 from dcgan_sweeps.sweep.storage import open_storage, require_storage, storage_failures
 from dcgan_sweeps.sweep.summary import conclude
 from dcgan_sweeps.sweep.view import StudyView
+from dcgan_sweeps.sweep.warm_start import read_earlier
 from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
@@ -59,6 +60,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
     request = follow_start(request, folder)
+    earlier = read_earlier(request)
     if settings.storage is not None:
         require_storage(settings.storage)
     if settings.dry_run:
@@ -66,6 +68,8 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         return OK
     require_tracker(request.config.tracking)
     say(f"study {folder.name}: {request.total} trials, {describe_slots(request, slots)}")
+    if earlier:
+        say(f"warm start: the sampler knows {len(earlier)} trials of {settings.warm_start}")
     say(f"resume with: {say_how_to_go_on(request, folder.name)}")
     is_new = not folder.root.exists()
     with folder.lock(), catch_interrupts() as interrupts:
