@@ -113,7 +113,8 @@ def say_certainty(
     seconds = [each.duration.total_seconds() for each in ended if each.duration is not None]
     runs = (1 + request.settings.confirmation.finalists) * USUAL_LOOK
     time = format_duration(runs * statistics.median(seconds))
-    noise = f"{2**0.5 * TRAINING_NOISE:.0%}"
+    spread = TRAINING_NOISE if board.spread is None else board.spread.sd
+    noise = f"{2**0.5 * spread:.0%}"
     first = f"{tied} of {len(board.rows)} are tied" if tied > 1 else "the first one leads"
     said = f"{first}, as two seeds differ by up to {noise}; to confirm: about {runs} runs"
     return {"ranking": f"{said}, {time} of a slot"}

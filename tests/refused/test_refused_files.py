@@ -632,7 +632,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_taken(untracked):
     checkpoint = read_checkpoint(path)
     facts = {key: value for key, value in checkpoint.facts.items() if key != "version"}
     newer = dataclasses.replace(checkpoint, step=25, facts=facts)
-    damaged = write_checkpoint(path.parent, newer)
+    damaged = write_checkpoint(path.parent, newer, 2)
     damaged.write_bytes(b"PK")
     said = []
     spec = build_longer(untracked, said.append)
@@ -663,7 +663,7 @@ def test_a_run_of_an_earlier_version_goes_on(untracked):
     facts["signature"] = facts.pop("config_hash")
     path.unlink()
     facts.pop("version")
-    write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts))
+    write_checkpoint(path.parent, dataclasses.replace(checkpoint, facts=facts), 2)
     spec = build_longer(untracked, [].append)
     spec.resume_point.lock.close()
     assert spec.resume_point.checkpoint.step == 20

@@ -39,7 +39,10 @@ def test_a_grid_has_each_point_once_in_hydras_order(grid):
 def test_a_summary_has_the_best_trial_and_the_commands_to_use_next(grid):
     lines = grid[1].rpartition("\n\n")[2].splitlines()
     labels = [line.partition("  ")[0] for line in lines]
-    assert labels == ["result", "best trial", "report", "reproduce", "ui", "run best"]
+    commands = ["report", "reproduce", "ui", "confirm", "run best"]
+    assert labels == ["result", "best trial", "ranking", *commands]
+    assert re.search(r"to confirm: about 12 runs, .* of a slot$", lines[2])
+    assert "python -m dcgan_sweeps.confirm study:s" in lines[6]
     best = r"trial \d, score/fcd \d+\.\d\d \(mean of 2 seeds (\d+\.\d\d)\)"
     named = re.search(rf"{best}, models:/s@best \(version 1\)$", lines[1])
     assert re.search(rf"^1=? +{named[1]} +\[.*\] +2 ", grid[1], re.M)  # first of the leaderboard

@@ -1,6 +1,6 @@
 """Confirms the best configurations of a study in a study of its own, and returns the exit code.
 
-status = run_confirmation(request, configs, start_launcher)
+status = run_confirmation(source, request, configs, start_launcher)
 
 Its trials are points (arm, seed). After each look it asks for the seeds of the next one, until
 the sequential test ends. Every decision follows from the trials, so a restart makes the same ones.
