@@ -165,6 +165,9 @@ def test_a_page_prints_whole_on_light_paper(address, open_page, keep, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     cut = "all => all.filter((each) => each.scrollWidth > each.clientWidth).length"
     assert page.locator(".wide, .scatter").evaluate_all(cut) == 0
+    edges = "all => all.map((each) => each.getBoundingClientRect()).map((r) => [r.left, r.right])"
+    cells = page.locator(".ranks tbody tr").first.locator("td").evaluate_all(edges)
+    assert all(end <= begin + 1 for (_, end), (begin, _) in itertools.pairwise(cells))
     assert not page.locator("#theme, #where, #across, .screen").filter(visible=True).count()
     assert page.locator("[data-figure] svg .mark").first.is_visible()
     keep(page, "report_print", full_page=True)
