@@ -22,7 +22,7 @@ Confirmation = Mapping[str, Any]
 
 
 def read_confirmation(client: Client, experiment: str, study: str) -> Confirmation | None:
-    """Return what the newest confirmation of a study has shown, None if there is none.
+    """Return the record of the newest confirmation of a study, None if there is none.
 
     Raises RequestError for a study that does not exist, and for a damaged file.
     """

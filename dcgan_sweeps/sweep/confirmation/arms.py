@@ -137,7 +137,7 @@ def read_overrides(
     compose: Compose,
     fixed: Sequence[str],
 ) -> tuple[str, ...]:
-    """Return what the logged configuration of a trial has beyond the study's fixed overrides.
+    """Return the overrides that the logged configuration of a trial adds to the fixed ones.
 
     A search file may have set values that no override names, so the configuration is read.
     """

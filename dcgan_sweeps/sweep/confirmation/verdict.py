@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Result:
-    """What a confirmation has shown so far; it has no verdict if it was stopped."""
+    """The result of a confirmation so far; it has no verdict if it was stopped."""
 
     live: LiveStudy
     source: StudyFolder
