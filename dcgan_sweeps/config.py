@@ -167,6 +167,7 @@ class Train:
     fake_batch_norm: str = one_of("inference", "batch")
     generator_batch_norm: str = one_of("inference", "batch")
     discriminator_loss: str = one_of("mean", "sum")
+    ema: Optional[float] = number(0, 0.999999, low_open=True)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ COMPARED = (
 # Keys, or groups of keys, that change a result by rounding only; they are never params.
 NOT_COMPARED = ("runner", "score.batch_size", "train.steps_per_call")
 
+# Keys that earlier versions did not have, with the values that they stand for there.
+ADDED = {"train.ema": None}
+
 # Names of keys and values in earlier versions, and their current names.
 RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
@@ -116,9 +119,14 @@ def _is_under(key: str, names: tuple[str, ...]) -> bool:
 def compute_config_hash(flat_config: Mapping[str, Any]) -> str:
     """Return the config hash of {dotted key: value}, 16 hex digits.
 
-    Keys that cannot change a result are left out.
+    Keys that cannot change a result are left out, and those that change nothing since they have the
+    value of a version that did not know them.
     """
-    hashed = {key: value for key, value in flat_config.items() if is_hashed(key)}
+    hashed = {
+        key: value
+        for key, value in flat_config.items()
+        if is_hashed(key) and not (key in ADDED and value == ADDED[key])
+    }
     hashed = rename_logged(hashed, NAMES_IN_CONFIG_HASH)
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -143,11 +151,12 @@ def choose_params(flat_config: Mapping[str, Any]) -> dict[str, Any]:
 def read_logged(nested: Mapping[str, Any]) -> Config:
     """Return a logged configuration as a Config of the current schema.
 
-    A key that was not logged takes its current default if it cannot change the result. Raises
-    RequestError with a fault for every other key that is missing, unknown or not allowed.
+    A key that was not logged takes its value in ADDED, or its current default if it cannot change
+    the result. Raises RequestError with a fault for every other key that is missing, unknown or not
+    allowed.
     """
     require_single_keys(nested)
-    logged = rename_logged(flatten_nested(nested))
+    logged = ADDED | rename_logged(flatten_nested(nested))
     leaves = {key: leaf for key, _, leaf in walk(Config())}
     faults = []
     for number, key in enumerate(sorted(set(logged) - set(leaves))):

@@ -78,6 +78,8 @@ METRICS = {metric.name: metric for metric in (
            "fcd of uniform noise; fcd_share is 1 there."),
     Metric("score/fcd_untrained", "", ".2f", "", "", "start",
            "fcd of the generator before its first step."),
+    Metric("score/fcd_raw", "", ".2f", "", "lower", "extra",
+           "fcd of the raw generator with train.ema; fcd is that of the averaged one."),
     Metric("score/kid", "", ".3f", "", "lower", "extra",
            "Kernel distance, unbiased; 0 for equal distributions."),
     Metric("score/kid_error", "", ".3f", "", "", "extra",

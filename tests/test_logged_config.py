@@ -10,6 +10,7 @@ import pytest
 
 from dcgan_sweeps.config import Config, RequestError, compose, flatten
 from dcgan_sweeps.logged_config import (
+    ADDED,
     COMPARED,
     choose_params,
     compute_config_hash,
@@ -73,11 +74,23 @@ def test_what_an_earlier_version_logged_is_read_under_the_names_of_this_one():
 
 def test_a_configuration_keeps_the_hash_that_an_earlier_version_gave_it():
     flat = flatten(compose("config", [], Config))
-    before = {key: value for key, value in flat.items() if is_hashed(key)} | {
+    before = {key: value for key, value in flat.items() if is_hashed(key) and key not in ADDED} | {
         "model.name": "article"
     }
     digest = hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()
     assert config_hash() == digest[:16]
+
+
+@pytest.mark.parametrize(("key", "value"), ADDED.items())
+def test_a_key_that_an_earlier_version_did_not_have_has_the_value_that_changes_nothing(key, value):
+    logged = nested()
+    group, name = key.split(".")
+    del logged[group][name]
+    assert flatten(read_logged(logged))[key] == value
+
+
+def test_a_key_of_a_later_version_is_hashed_where_it_changes_something():
+    assert config_hash() != config_hash("train.ema=0.99")
 
 
 def test_a_key_that_is_given_twice_is_refused():

@@ -17,6 +17,7 @@ from processes import PROGRAM, TINY, call, list_runs, open_store, start, stop_in
 from dcgan_sweeps.gan.sampling import to_u8
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.runs.logged_run import read_run
+from dcgan_sweeps.tracking.checkpoints import read_newest
 
 pytestmark = pytest.mark.slow
 
@@ -172,6 +173,26 @@ def test_scoring_and_tracking_change_no_bit_of_the_weights(finished, run_module,
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(tmp_path.glob("mlruns/mlflow.db"))
     for a, b in zip(final_generator(finished[0]), final_generator(tmp_path), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_the_averaged_generator_is_scored_pictured_and_logged_beside_the_raw_one(
+    finished, run_module, tmp_path
+):
+    words = ["train.ema=0.9", "score.extra_metrics=last", "train.checkpoint_every=1"]
+    done = run_module("dcgan_sweeps.run", *TINY, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = find_only_run(open_store(tmp_path))
+    raw = find_only_run(finished[2])
+    assert run.data.params["train.ema"] == "0.9"
+    metrics = read_run(open_store(tmp_path), run.info.run_id, "TARGET").metrics
+    assert metrics["score/fcd_raw"] == raw.data.metrics["score/fcd"]
+    assert metrics["score/fcd"] != metrics["score/fcd_raw"]
+    assert list(tmp_path.glob("mlruns/runs/*/score/averaged.png"))
+    (folder,) = tmp_path.glob("mlruns/runs/*/checkpoints")
+    arrays = read_newest(folder, print).arrays
+    average = [arrays[name] for name in sorted(arrays) if name.startswith("average/")]
+    for a, b in zip(final_generator(tmp_path), average, strict=True):
         assert np.array_equal(a, b)
 
 

@@ -58,7 +58,8 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
     images = load_images(config.data, say)
     train_rows = choose_rows(config, images)
     say(f"data: {len(train_rows):,} images of {images.name} ({shorten_home(images.source)})")
-    gan = build_gan(config.model, config.seed, device.precision)
+    averaged = config.train.ema is not None
+    gan = build_gan(config.model, config.seed, device.precision, averaged=averaged)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
     return Components(config, device, images, train_rows, gan, scorer)
 

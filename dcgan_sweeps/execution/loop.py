@@ -25,9 +25,9 @@ from dcgan_sweeps.execution.display import (
 )
 from dcgan_sweeps.execution.live_progress import Report
 from dcgan_sweeps.execution.live_run import EpochEnd, LiveRun
-from dcgan_sweeps.execution.scoring import Look, measure_bounds, score_epoch
+from dcgan_sweeps.execution.scoring import Look, make_look, measure_bounds, score_epoch
 from dcgan_sweeps.execution.spec import Stop, is_examined, is_scored
-from dcgan_sweeps.gan.sampling import Latents, make_image_sampler
+from dcgan_sweeps.gan.sampling import Latents
 from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
 from dcgan_sweeps.gan.training import Block, Epoch, train
@@ -71,10 +71,7 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
     """
     config, components, recorder = live.config, live.components, live.recorder
     training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
-    look = Look(
-        make_image_sampler(components.gan.generator, config.score.batch_size),
-        _draw_grid_latents(config),
-    )
+    look = make_look(components.gan, config.score.batch_size, _draw_grid_latents(config))
     display = live.display
     checkpoint = live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
     if checkpoint is not None:

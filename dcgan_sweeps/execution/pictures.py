@@ -24,6 +24,12 @@ def draw_walks(seed: int, latent_dim: int) -> Latents:
     return interpolate(starts, ends, STEPS)
 
 
+def draw_averaged(averaged_u8: ImagesU8, raw_u8: ImagesU8) -> ImagesU8:
+    """Return images (n, 28, 28) of the averaged generator, each beside that of the raw one."""
+    pairs = np.stack([averaged_u8, raw_u8], axis=1).reshape(-1, *raw_u8.shape[1:])
+    return add_caption(draw_grid(pairs, 2 * COLUMNS), "in each pair: averaged, then raw generator")
+
+
 def draw_pictures(
     images: Images, train_rows: Indices, fakes_u8: ImagesU8, seen: Examination, walks_u8: ImagesU8
 ) -> dict[str, ImagesU8]:

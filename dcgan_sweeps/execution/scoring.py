@@ -14,25 +14,40 @@ from rich.console import Console
 
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.display import EXTRA_METRICS, SCORING, RunDisplay
-from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
+from dcgan_sweeps.execution.pictures import draw_averaged, draw_pictures, draw_walks
 from dcgan_sweeps.execution.spec import is_examined, is_scored
-from dcgan_sweeps.gan.sampling import ImagesU8, Latents
+from dcgan_sweeps.gan.networks import Gan
+from dcgan_sweeps.gan.sampling import ImagesU8, Latents, make_image_sampler
 from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores, Track
 from dcgan_sweeps.terminal import make_extra_metrics_table, make_say
 from dcgan_sweeps.tracking.recorder import Recorder
 
+Sample = Callable[[Latents], ImagesU8]
+
 
 @dataclass(frozen=True)
 class Look:
-    """The sampler of the generator, and the fixed latents of the sample grid."""
+    """The sampler of the generator, and the fixed latents of the sample grid.
 
-    sample: Callable[[Latents], ImagesU8]
+    With train.ema the generator is the averaged one; `sample_raw` is then that of the raw one.
+    """
+
+    sample: Sample
     grid_latents: Latents
+    sample_raw: Sample | None
 
     @property
     def latent_dim(self) -> int:
         return int(self.grid_latents.shape[1])
+
+
+def make_look(gan: Gan, batch_size: int, grid_latents: Latents) -> Look:
+    """Return the look at a generator in training, which draws `batch_size` images at a time."""
+    sample = make_image_sampler(gan.result, batch_size)
+    if gan.average is None:
+        return Look(sample, grid_latents, None)
+    return Look(sample, grid_latents, make_image_sampler(gan.generator, batch_size))
 
 
 def measure_bounds(scorer: Scorer, look: Look, track: Track) -> dict[str, float]:
@@ -71,17 +86,22 @@ def score_epoch(
             say = make_say(display.console)
             examination = scorer.examine(fakes, components.train_rows, say)
             metrics = name_metrics(scorer, fakes, examination)
+            if look.sample_raw is not None:
+                raw = scorer.draw(look.sample_raw, look.latent_dim, display.track)
+                metrics["score/fcd_raw"] = scorer.score(raw).fcd
         extra_metrics_s = time.perf_counter() - begin
         recorder.add_scores(epoch, {**metrics, "scoring/companions_s": extra_metrics_s})
         show_extra_metrics(display.console, {**scores, **metrics}, fcd_s, extra_metrics_s)
         if epoch == components.config.train.epochs:
             with display.stage("drawing pictures"):
                 walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
-                recorder.add_score_pictures(
-                    draw_pictures(
-                        scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
-                    )
+                pictures = draw_pictures(
+                    scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
                 )
+                if look.sample_raw is not None:
+                    drawn = (sample(look.grid_latents) for sample in (look.sample, look.sample_raw))
+                    pictures["averaged"] = draw_averaged(*drawn)
+                recorder.add_score_pictures(pictures)
     return scores
 
 

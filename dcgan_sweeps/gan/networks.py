@@ -35,10 +35,19 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Gan:
-    """A generator and a discriminator; training changes their weights in place."""
+    """A generator and a discriminator; training changes their weights in place.
+
+    `average` is the averaged copy of the generator, None without train.ema.
+    """
 
     generator: keras.Sequential
     discriminator: keras.Sequential
+    average: keras.Sequential | None = None
+
+    @property
+    def result(self) -> keras.Sequential:
+        """The generator that is scored, pictured and logged."""
+        return self.generator if self.average is None else self.average
 
 
 @dataclass(frozen=True)
@@ -87,9 +96,16 @@ def _require_small_zip(path: Path) -> None:
         raise ValueError(f"unpacked it has {size:,} bytes; allowed: at most {LARGEST:,}")
 
 
-def build_gan(model: Model, seed: int, precision: str) -> Gan:
-    """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy."""
-    return Gan(build_generator(model, seed, precision), build_discriminator(model, seed, precision))
+def build_gan(model: Model, seed: int, precision: str, *, averaged: bool = False) -> Gan:
+    """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy.
+
+    With `averaged` they have a copy of the generator for its average.
+    """
+    return Gan(
+        build_generator(model, seed, precision),
+        build_discriminator(model, seed, precision),
+        build_generator(model, seed, precision) if averaged else None,
+    )
 
 
 def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:

@@ -24,7 +24,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def read_state(training: Training) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights, BatchNormalization averages, optimizer moments and the step."""
+    """Return the weights, also those of the averaged generator, optimizer moments and the step."""
     return {name: np.asarray(each.numpy()) for name, each in _name_variables(training).items()}
 
 
@@ -43,9 +43,11 @@ def restore_state(training: Training, arrays: Arrays) -> None:
 
 
 def _name_variables(training: Training) -> dict[str, tf.Variable]:
+    gan = training.gan
     groups = {
-        "generator": [each.value for each in training.gan.generator.weights],
-        "discriminator": [each.value for each in training.gan.discriminator.weights],
+        "generator": [each.value for each in gan.generator.weights],
+        "discriminator": [each.value for each in gan.discriminator.weights],
+        "average": [each.value for each in gan.average.weights] if gan.average is not None else [],
         "generator_adam": training.generator_adam.state,
         "discriminator_adam": training.discriminator_adam.state,
         "step": [training.step],

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from dcgan_sweeps.config import Optimizer, Train
 from dcgan_sweeps.gan.adam import Adam
+from dcgan_sweeps.gan.average import move_average
 from dcgan_sweeps.gan.forward import discriminate, generate
 from dcgan_sweeps.gan.networks import Gan
 from dcgan_sweeps.randomness import seed_pair
@@ -55,6 +56,9 @@ def train_step(training: Training, real_u8: tf.Tensor) -> tf.Tensor:
     step = training.step.assign_add(1)
     loss_discriminator, real, fake = step_discriminator(training, real_u8, step)
     loss_generator = step_generator(training, step)
+    gan, decay = training.gan, training.train.ema
+    if gan.average is not None and decay is not None:
+        move_average(gan.average, gan.generator, decay, step)
     return tf.stack([loss_discriminator, loss_generator, real, fake])
 
 
