@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from benchmarks.curves.bank import Bank, read_bank
 from benchmarks.curves.collect import make_row, read_table, write_table
 from benchmarks.curves.noise import correlate_seeds, measure_luck, split_variance
 from benchmarks.curves.replay import read_options, search
-from benchmarks.curves.train import DEFAULT, draw_configurations, list_runs
+from benchmarks.curves.spaces import SPACES
+from dcgan_sweeps.config import Config, compose, find_conf_dir, flatten
 
 NOISE, SIGNAL = 0.08, 0.2
+FCD = SPACES["fcd"]
 
 
 def make_bank(random, *, shared=0.0, count=200, seeds=8):
@@ -20,29 +23,41 @@ def make_bank(random, *, shared=0.0, count=200, seeds=8):
     own = random.normal(0, NOISE * (1 - shared) ** 0.5, (count, seeds, 1))
     common = random.normal(0, NOISE * shared**0.5, (1, seeds, 1))
     scores = np.repeat(means + own + common, 6, axis=2) + np.linspace(0.5, 0, 6)
-    return Bank(((1e-3, 0.3, 100),) * count, tuple(range(seeds)), scores, scores)
+    return Bank((FCD.default,) * count, tuple(range(seeds)), scores, scores)
 
 
 def test_the_runs_are_those_of_32_configurations_and_the_default():
-    runs = list(list_runs(draw_configurations()))
+    runs = list(FCD.list_runs())
     assert len(set(runs)) == len(runs) == 33 * 4 + 8
-    assert sum(run[:3] == DEFAULT for run in runs) == 12
-    assert all(1e-4 <= lr <= 4e-3 and 0 <= dropout <= 0.6 for lr, dropout, _, _ in runs)
-    assert all(16 <= latent_dim <= 256 for _, _, latent_dim, _ in runs)
+    assert sum(run[:3] == FCD.default for run in runs) == 12
+    assert all(1e-4 <= float(lr) <= 4e-3 and 0 <= float(dropout) <= 0.6 for lr, dropout, *_ in runs)
+    assert all(16 <= int(latent_dim) <= 256 for _, _, latent_dim, _ in runs)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=list(SPACES))
+def test_the_runs_of_a_space_are_requests_of_its_search(space):
+    for values in list(space.list_runs())[:20]:
+        pairs = zip((*space.keys, "seed"), values, strict=True)
+        words = [f"{key}={value}" for key, value in pairs]
+        flat = flatten(compose("config", [*space.settings, *words], Config))
+        assert tuple(str(flat[key]) for key in space.keys) == values[:-1]
+    chosen = OmegaConf.load(find_conf_dir() / "search" / f"{space.name}.yaml")
+    searched = {*OmegaConf.load(find_conf_dir() / "search" / "fcd.yaml").hydra.sweeper.params}
+    assert {*space.keys} <= searched | {*chosen.hydra.sweeper.params}
 
 
 def test_a_table_comes_back_as_arrays(tmp_path):
     path = tmp_path / "curves.csv"
-    known = {"lr": "0.001", "dropout": "0.3", "latent_dim": "100"}
+    known = dict(zip(FCD.columns, FCD.default, strict=True))
     rows = [
         make_row({**known, "seed": str(seed)}, epoch, "shipped", np.e**seed, 1.0)
         for seed in (1, 0)
         for epoch in (2, 1)
     ]
-    write_table(path, rows)
+    write_table(path, FCD, rows)
     assert [row["epoch"] for row in read_table(path)] == ["1", "2", "1", "2"]
-    bank = read_bank(path, "shipped")
-    assert bank.configurations == (DEFAULT,)
+    bank = read_bank(FCD, "shipped", path)
+    assert bank.configurations == (FCD.default,)
     assert bank.log_fcd[0, :, 1] == pytest.approx([0, 1], abs=1e-4)
     assert bank.means == pytest.approx([0.5], abs=1e-4)
 
@@ -64,7 +79,7 @@ def test_the_part_of_the_noise_that_a_seed_has_in_common_is_found(shared):
 def test_the_best_of_equal_configurations_looks_better_than_it_is():
     random = np.random.default_rng(2)
     scores = random.normal(5, NOISE, (40, 8, 6))
-    promised, true = measure_luck(Bank((DEFAULT,) * 40, tuple(range(8)), scores, scores))
+    promised, true = measure_luck(Bank((FCD.default,) * 40, tuple(range(8)), scores, scores))
     assert promised > 0.1
     assert true < promised / 2
 

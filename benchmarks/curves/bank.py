@@ -1,6 +1,6 @@
-"""Reads the bank of learning curves as arrays.
+"""Reads a bank of learning curves as arrays.
 
-bank = read_bank(TABLE, "shipped")
+bank = read_bank(SPACES["fcd"], "shipped")
 bank.log_fcd[c, s, e]     # of configuration c, seed s, after epoch e + 1; NaN where there is none
 """
 
@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.curves.collect import TABLE as TABLE
-from benchmarks.curves.collect import read_table
-from benchmarks.curves.train import DEFAULT, Configuration
+from benchmarks.curves.collect import Row, read_table
+from benchmarks.curves.spaces import Configuration, Space
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,11 +33,19 @@ class Bank:
         return np.asarray(np.nanmean(self.log_fcd[:, :, -1], axis=1))
 
 
-def read_bank(table: Path, classifier: str) -> Bank:
+def list_classifiers(space: Space, table: Path | None = None) -> list[str]:
+    """Return the names of the classifiers of a table."""
+    return sorted({row["classifier"] for row in read_table(table or space.table)})
+
+
+def read_bank(space: Space, classifier: str, table: Path | None = None) -> Bank:
     """Return the scores of a classifier; a configuration without a finished run is left out."""
-    rows = [row for row in read_table(table) if row["classifier"] == classifier]
-    found = {name(row) for row in rows}
-    configurations = (DEFAULT, *sorted(found - {DEFAULT}))
+
+    def name(row: Row) -> Configuration:
+        return tuple(row[column] for column in space.columns)
+
+    rows = [row for row in read_table(table or space.table) if row["classifier"] == classifier]
+    configurations = tuple(dict.fromkeys([space.default, *map(name, rows)]))
     seeds = tuple(sorted({int(row["seed"]) for row in rows}))
     epochs = max(int(row["epoch"]) for row in rows)
     shape = (len(configurations), len(seeds), epochs)
@@ -52,8 +59,3 @@ def read_bank(table: Path, classifier: str) -> Bank:
         for key, array in scores.items():
             array[place] = np.log(float(row[key]))
     return Bank(configurations, seeds, scores["fcd"], scores["fcd_test"])
-
-
-def name(row: dict[str, str]) -> Configuration:
-    """Return the configuration of a row."""
-    return float(row["lr"]), float(row["dropout"]), int(row["latent_dim"])

@@ -1,8 +1,9 @@
-"""Writes the table of the bank of curves: `python -m benchmarks.curves.collect --dir FOLDER`.
+"""Writes the table of a bank of curves: `python -m benchmarks.curves.collect --dir FOLDER`.
 
 Reads the runs that benchmarks.curves.train has finished, and adds the scores of their generators
-by the shipped classifier, and by others: `--classifier blur=FOLDER`. All classifiers score the same
-images. Rows that the table has already are kept, so the command can be repeated as the bank grows.
+by other classifiers than the shipped one: `--classifier blur=FOLDER`. With `--raw` it adds those of
+the raw generators where the runs have scored averaged ones. All classifiers score the same images.
+Rows that the table has already are kept, so the command can be repeated as the bank grows.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import argparse
 import csv
 import dataclasses
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.curves.train import STUDY
-from dcgan_sweeps.config import Config, compose
+from benchmarks.curves.spaces import SPACES, Space
+from dcgan_sweeps.config import Config, compose, flatten
 from dcgan_sweeps.datasets.images import Images, ImagesU8, load_images
 from dcgan_sweeps.device import set_up_device
-from dcgan_sweeps.gan.networks import build_gan
+from dcgan_sweeps.gan.networks import build_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.logged_config import read_logged
 from dcgan_sweeps.scoring.extra_metrics import Set
@@ -31,65 +33,89 @@ from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
 from dcgan_sweeps.tracking.documents import read_mapping
 from dcgan_sweeps.tracking.folder import RunFolder
 
-TABLE = Path(__file__).with_name("curves.csv")
-SHIPPED = "shipped"
-KEYS = ("lr", "dropout", "latent_dim", "seed", "epoch", "classifier")
-COLUMNS = (*KEYS, "fcd", "fcd_test")
+SHIPPED, RAW = "shipped", "raw"
+OF_A_SCORE = ("seed", "epoch", "classifier", "fcd", "fcd_test")
 Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A scorer, and the name of the weights in a checkpoint that it scores."""
+
+    scorer: Scorer
+    weights: str
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.curves.collect", description=__doc__)
     parser.add_argument("--dir", default="mlruns", help="folder of the study (mlruns)")
+    parser.add_argument("--space", choices=SPACES, default="fcd")
     parser.add_argument("--classifier", action="append", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--raw", action="store_true")
+    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    rows = {name_row(row): row for row in read_table(options.table)}
-    folders = StudyFolder.at(Path(options.dir), STUDY).list_trials()
+    space = SPACES[options.space]
+    table = options.table or space.table
+    rows = {name_row(row): row for row in read_table(table)}
+    folders = StudyFolder.at(Path(options.dir), space.study).list_trials()
     ended = [folder for folder in folders if read_result(folder) is not None]
     for folder in ended:
-        rows |= {name_row(row): row for row in read_curve(folder)}
-    write_table(options.table, rows.values())
+        rows |= {name_row(row): row for row in read_curve(space, folder)}
+    write_table(table, space, rows.values())
     others = dict(each.split("=", 1) for each in options.classifier)
-    if not others:
+    if not others and not options.raw:
         return
-    config = compose("config", ["score.extra_metrics=never"], Config)
+    config = compose("config", ["score.extra_metrics=never", *space.settings], Config)
     set_up_device(config.runner)
     images = load_images(config.data, print)
-    scorers = {name: make_scorer(config, images, folder) for name, folder in others.items()}
+    result = "average" if config.train.ema else "generator"
+    judges = {
+        name: Judge(make_scorer(config, images, each), result) for name, each in others.items()
+    }
+    if options.raw:
+        judges[RAW] = Judge(make_scorer(config, images, None), "generator")
     for folder in track(ended, "runs scored"):
-        for row in score_run(folder, scorers, rows.keys()):
+        for row in score_run(space, folder, judges, rows.keys()):
             rows[name_row(row)] = row
-        write_table(options.table, rows.values())
+        write_table(table, space, rows.values())
 
 
 def read_table(path: Path) -> list[Row]:
-    """Return the rows of the table; none if there is no table."""
+    """Return the rows of a table; none if there is no table."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:
         return [*csv.DictReader(line for line in file if not line.startswith("#"))]
 
 
-def write_table(path: Path, rows: Iterable[Row]) -> None:
+def write_table(path: Path, space: Space, rows: Iterable[Row]) -> None:
     """Write the rows in order, below the commands that made them."""
-    ordered = sorted(rows, key=lambda row: (row["classifier"], *map(float, name_row(row)[:5])))
+    words = f"--space {space.name}"
     with path.open("w", newline="") as file:
-        file.write("# python -m benchmarks.curves.train && python -m benchmarks.curves.collect\n")
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        commands = [f"python -m benchmarks.curves.{each} {words}" for each in ("train", "collect")]
+        file.write(f"# {' && '.join(commands)}\n")
+        writer = csv.DictWriter(file, (*space.columns, *OF_A_SCORE), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(ordered)
+        writer.writerows(sorted(rows, key=order_row))
+
+
+def order_row(row: Row) -> tuple[str, list[tuple[float, str]]]:
+    """Return the key by which the rows of a table are sorted: numbers by their size."""
+    texts = [row[key] for key in row if key not in OF_A_SCORE[2:]]
+    numbers = [(float(text), "") if text[:1].isdigit() else (0.0, text) for text in texts]
+    return row["classifier"], numbers
 
 
 def name_row(row: Row) -> tuple[str, ...]:
     """Return what identifies a row."""
-    return tuple(row[key] for key in KEYS)
+    return tuple(row[key] for key in row if key not in OF_A_SCORE[3:])
 
 
-def describe(config: Config) -> Row:
+def describe(space: Space, config: Config) -> Row:
     """Return the configuration and the seed of a run, as columns."""
-    values = (config.optimizer.lr, config.model.dropout, config.model.latent_dim, config.seed)
-    return dict(zip(KEYS, map(str, values), strict=False))
+    flat = flatten(config)
+    keys = zip((*space.columns, "seed"), (*space.keys, "seed"), strict=True)
+    return {column: str(flat[key]) for column, key in keys}
 
 
 def read_config(folder: RunFolder) -> Config:
@@ -97,9 +123,9 @@ def read_config(folder: RunFolder) -> Config:
     return read_logged(read_mapping(folder.root / "config.yaml"))
 
 
-def read_curve(folder: RunFolder) -> Iterator[Row]:
+def read_curve(space: Space, folder: RunFolder) -> Iterator[Row]:
     """Return a row for each score that a run has logged."""
-    known = describe(read_config(folder))
+    known = describe(space, read_config(folder))
     for record in folder.read_records():
         if "score/fcd" in record:
             scores = record["score/fcd"], record["score/fcd_test"]
@@ -112,35 +138,40 @@ def make_row(known: Row, epoch: int, classifier: str, fcd: float, fcd_test: floa
     return {**known, "epoch": str(epoch), "classifier": classifier, **scores}
 
 
-def make_scorer(config: Config, images: Images, folder: str) -> Scorer:
-    """Return the scorer with the classifier in a folder."""
+def make_scorer(config: Config, images: Images, folder: str | None) -> Scorer:
+    """Return the scorer with the classifier in a folder; None: the shipped one."""
     return prepare_scorer(dataclasses.replace(config.score, classifier=folder), images)
 
 
 def score_run(
-    folder: RunFolder, scorers: Mapping[str, Scorer], known_rows: Container[tuple[str, ...]]
+    space: Space,
+    folder: RunFolder,
+    judges: Mapping[str, Judge],
+    known_rows: Container[tuple[str, ...]],
 ) -> Iterator[Row]:
-    """Return a row for each checkpoint of a run and each classifier, unless it is known."""
+    """Return a row for each checkpoint of a run and each judge, unless it is known."""
     config = read_config(folder)
-    known = describe(config)
-    gan = build_gan(config.model, config.seed, "float32")
-    sample = make_image_sampler(gan.generator, config.score.batch_size)
+    known = describe(space, config)
+    generator = build_generator(config.model, config.seed, "float32")
+    sample = make_image_sampler(generator, config.score.batch_size)
     steps = int(config.data.limit or 60_000) // config.train.batch_size
     for path in reversed(list_checkpoints(folder.checkpoints)):
         checkpoint = read_checkpoint(path)
         epoch = checkpoint.step // steps
         wanted = {
-            name: scorer
-            for name, scorer in scorers.items()
+            name: judge
+            for name, judge in judges.items()
             if name_row(make_row(known, epoch, name, 0, 0)) not in known_rows
         }
-        if checkpoint.step % steps or not wanted:
+        if checkpoint.step % steps:
             continue
-        names = sorted(name for name in checkpoint.arrays if name.startswith("generator/"))
-        gan.generator.set_weights([checkpoint.arrays[name] for name in names])
-        images_u8 = draw_images(next(iter(wanted.values())), sample, config.model.latent_dim)
-        for name, scorer in wanted.items():
-            yield make_row(known, epoch, name, *score_images(scorer, images_u8))
+        for weights in sorted({judge.weights for judge in wanted.values()}):
+            names = sorted(each for each in checkpoint.arrays if each.startswith(f"{weights}/"))
+            generator.set_weights([checkpoint.arrays[name] for name in names])
+            scorers = {n: each.scorer for n, each in wanted.items() if each.weights == weights}
+            images_u8 = draw_images(next(iter(scorers.values())), sample, config.model.latent_dim)
+            for name, scorer in scorers.items():
+                yield make_row(known, epoch, name, *score_images(scorer, images_u8))
 
 
 def draw_images(scorer: Scorer, sample: Sampler, latent_dim: int) -> ImagesU8:

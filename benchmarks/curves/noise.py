@@ -1,8 +1,9 @@
 """Measures how much a score says about a configuration: `python -m benchmarks.curves.noise`.
 
-Prints, for each classifier of the bank of curves, the spread over seeds after each epoch, how far
-an early score predicts the last one, the ratio of signal to noise, and what luck does to the best
-of 20. docs/search.md has these tables.
+Prints, for each classifier of a bank of curves, the spread over seeds after each epoch, how far an
+early score predicts the last one, the ratio of signal to noise, the same for means over several
+epochs, and what luck does to the best of 20. `--pictures FOLDER` draws the curves and the ratios.
+docs/search.md has these tables and pictures.
 """
 
 from __future__ import annotations
@@ -10,26 +11,36 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
 
-from benchmarks.curves.bank import TABLE, Bank, Floats, read_bank
-from benchmarks.curves.collect import SHIPPED, read_table
+from benchmarks.curves.bank import Bank, Floats, list_classifiers, read_bank
+from benchmarks.curves.collect import SHIPPED
+from benchmarks.curves.spaces import SPACES
 
+mpl.use("Agg")
 TRIALS = 20
 REPLAYS = 2000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.curves.noise", description=__doc__)
-    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--space", choices=SPACES, default="fcd")
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--pictures", type=Path, help="folder for the pictures")
     options = parser.parse_args()
-    names = sorted({row["classifier"] for row in read_table(options.table)})
-    banks = {name: read_bank(options.table, name) for name in names}
+    space = SPACES[options.space]
+    banks = {
+        name: read_bank(space, name, options.table)
+        for name in list_classifiers(space, options.table)
+    }
     for name, bank in banks.items():
         count = int(np.isfinite(bank.log_fcd[:, :, -1]).sum())
         print(f"\n## {name}: {len(bank.configurations)} configurations, {count} runs\n")
         print_epochs(bank)
+        print_windows(bank)
         default = bank.log_fcd[0, :, -1]
         spread = np.nanstd(default, ddof=1)
         print(f"\nspread of the default: {spread:.1%} over {np.isfinite(default).sum()} seeds")
@@ -40,6 +51,8 @@ def main() -> None:
         )
     if len(banks) > 1:
         print_agreement(banks)
+    if options.pictures is not None:
+        draw_curves(banks[SHIPPED], options.pictures / f"{space.study}.png")
 
 
 def print_epochs(bank: Bank) -> None:
@@ -55,6 +68,19 @@ def print_epochs(bank: Bank) -> None:
         ratio = signal / noise
         cells = (f"{noise**0.5:.1%}", f"{signal**0.5:.1%}", f"{ratio:.1f}", f"{ranks:.2f}")
         print(f"| {epoch + 1} | {' | '.join(cells)} |")
+
+
+def print_windows(bank: Bank) -> None:
+    """Print the spreads and their ratio for the mean of the log scores of the last epochs."""
+    print(
+        "\n| mean of the last | spread between seeds | between configurations | signal to noise |"
+    )
+    print("|---|---|---|---|")
+    epochs = bank.log_fcd.shape[2]
+    for count in range(1, epochs + 1):
+        noise, signal = split_variance(bank.log_fcd[:, :, epochs - count :].mean(axis=2))
+        cells = (f"{noise**0.5:.1%}", f"{signal**0.5:.1%}", f"{signal / noise:.1f}")
+        print(f"| {count} | {' | '.join(cells)} |")
 
 
 def known(*arrays: Floats) -> list[Floats]:
@@ -121,6 +147,24 @@ def print_agreement(banks: dict[str, Bank]) -> None:
         cells = [f"{spearmanr(bank.means, other.means).statistic:.2f}" for other in banks.values()]
         shipped = " (shipped)" if name == SHIPPED else ""
         print(f"| {name}{shipped} | {' | '.join(cells)} |")
+
+
+def draw_curves(bank: Bank, path: Path) -> None:
+    """Draw the scores of every run, by epoch, and the spreads between seeds and configurations."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    epochs = np.arange(1, bank.log_fcd.shape[2] + 1)
+    for place, curves in reversed([*enumerate(bank.log_fcd)]):
+        color, width = ("tab:red", 1.4) if place == 0 else ("0.75", 0.6)
+        left.plot(epochs, np.exp(curves).T, color=color, linewidth=width)
+    left.set(xlabel="epoch", ylabel="score/fcd", yscale="log", title="every run; red: the default")
+    spreads = [split_variance(bank.log_fcd[:, :, epoch - 1]) for epoch in epochs]
+    for index, name in enumerate(("between seeds", "between configurations")):
+        values = [100 * each[index] ** 0.5 for each in spreads]
+        right.plot(epochs, values, "o-", label=name)
+    right.set(xlabel="epoch", ylabel="standard deviation of log(fcd), %", title="spread")
+    right.set_ylim(bottom=0)
+    right.legend()
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":

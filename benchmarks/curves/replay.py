@@ -18,7 +18,8 @@ import numpy as np
 import optuna
 from omegaconf import OmegaConf
 
-from benchmarks.curves.bank import TABLE, Bank, read_bank
+from benchmarks.curves.bank import Bank, read_bank
+from benchmarks.curves.spaces import SPACES
 from dcgan_sweeps.config import find_conf_dir
 from dcgan_sweeps.sweep.confirmation.sequential_test import Rules, Verdict, assess
 from dcgan_sweeps.sweep.samplers import make_pruner
@@ -41,12 +42,13 @@ class Search:
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.curves.replay", description=__doc__)
-    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--space", choices=SPACES, default="fcd")
+    parser.add_argument("--table", type=Path)
     parser.add_argument("--classifier", default="shipped")
     parser.add_argument("--replays", type=int, default=500)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    bank = read_bank(options.table, options.classifier)
+    bank = read_bank(SPACES[options.space], options.classifier, options.table)
     print_searches(bank, options.replays)
     print_confirmations(bank, options.replays)
 

@@ -1,9 +1,9 @@
-"""Trains the runs of the bank of learning curves: `python -m benchmarks.curves.train --dir FOLDER`.
+"""Trains the runs of a bank of learning curves: `python -m benchmarks.curves.train --dir FOLDER`.
 
-One study of paired lists: the default and 32 other configurations with four seeds each, which all
-share, and the default with eight more. Each run is scored after every epoch and keeps all its
+One study of paired lists: the default and other configurations with some seeds each, which all
+share, and the default with more. Each run is scored after every epoch and keeps all its
 checkpoints, so that other classifiers can score its generators. The command prints the study's own
-command, and resumes a study that was interrupted.
+command, and resumes a study that was interrupted. `--space wide` trains those of search=wide.
 """
 
 from __future__ import annotations
@@ -11,15 +11,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator
 
-from scipy.stats import qmc
+from benchmarks.curves.spaces import SPACES
 
-CONFIGURATIONS = 32  # beside the default
-SHARED_SEEDS = range(4)
-SEEDS_OF_DEFAULT = range(12)
-DEFAULT = (1e-3, 0.3, 100)
-STUDY = "curves"
 SETTINGS = (
     "data.limit=8000",
     "train.epochs=6",
@@ -29,43 +23,24 @@ SETTINGS = (
     "tracking.offline=true",
     "hydra.sweeper.zip=true",
     "hydra.sweeper.stop_after_failures=1000",
-    f"hydra.sweeper.study_name={STUDY}",
 )
-Configuration = tuple[float, float, int]  # learning rate, dropout, latent size
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.curves.train", description=__doc__)
     parser.add_argument("--dir", default="mlruns", help="folder of the study (mlruns)")
+    parser.add_argument("--space", choices=SPACES, default="fcd")
     options = parser.parse_args()
-    rows = list(list_runs(draw_configurations()))
+    space = SPACES[options.space]
+    columns = zip(*space.list_runs(), strict=True)
     lists = [
-        f"{key}={','.join(map(str, values))}"
-        for key, values in zip(
-            ("optimizer.lr", "model.dropout", "model.latent_dim", "seed"),
-            zip(*rows, strict=True),
-            strict=True,
-        )
+        f"{key}={','.join(values)}"
+        for key, values in zip((*space.keys, "seed"), columns, strict=True)
     ]
-    command = ["dcgan_sweeps.run", "-m", *SETTINGS, *lists, f"tracking.dir={options.dir}"]
-    sys.exit(subprocess.run([sys.executable, "-m", *command]).returncode)
-
-
-def draw_configurations() -> list[Configuration]:
-    """Return points of the search space of search=fcd, evenly spread by a Sobol sequence."""
-    points = qmc.Sobol(3, seed=0).random(CONFIGURATIONS)
-    return [
-        (float(f"{1e-4 * 40**x:.3g}"), round(0.6 * y, 2), round(16 * 16**z)) for x, y, z in points
-    ]
-
-
-def list_runs(configurations: list[Configuration]) -> Iterator[tuple[float, float, int, int]]:
-    """Return the configuration and seed of each run; a part of them has whole seeds."""
-    for seed in SHARED_SEEDS:
-        for each in (DEFAULT, *configurations):
-            yield (*each, seed)
-    for seed in SEEDS_OF_DEFAULT[len(SHARED_SEEDS) :]:
-        yield (*DEFAULT, seed)
+    places = [f"tracking.dir={options.dir}", f"hydra.sweeper.study_name={space.study}"]
+    words = [*SETTINGS, *space.settings, *lists, *places]
+    command = [sys.executable, "-m", "dcgan_sweeps.run", "-m", *words]
+    sys.exit(subprocess.run(command).returncode)
 
 
 if __name__ == "__main__":
