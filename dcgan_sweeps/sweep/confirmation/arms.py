@@ -1,11 +1,12 @@
 """Chooses the configurations that a confirmation compares: the finalists and the reference.
 
 arms = choose_arms(source, trials, fixed, settings, compose)
-arms[0].name, arms[0].overrides    # "default", ()
+arms[0].name, arms[0].overrides    # "default", ("optimizer.lr=0.001",)
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,18 @@ def choose_arms(
     if not finalists:
         problem = f"got {source.name}; it has no scored configuration beside the reference"
         raise refuse("study", problem)
-    return (reference, *finalists.values())
+    return spell_out((reference, *finalists.values()), base)
+
+
+def spell_out(arms: Sequence[Arm], base: Mapping[str, str]) -> tuple[Arm, ...]:
+    """Return the arms with a value of each key that one of them overrides, for their tables."""
+    keys = dict.fromkeys(word.partition("=")[0] for arm in arms for word in arm.overrides)
+    spelled = []
+    for arm in arms:
+        own = {word.partition("=")[0]: word for word in arm.overrides}
+        words = tuple(own.get(key) or write_override(key, base[key]) for key in keys)
+        spelled.append(dataclasses.replace(arm, overrides=words))
+    return tuple(spelled)
 
 
 def rank_by_estimate(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -164,11 +176,16 @@ def as_texts(flat: Mapping[str, Any]) -> dict[str, str]:
 
 def find_overrides(texts: Mapping[str, str], base: Mapping[str, str]) -> tuple[str, ...]:
     """Return the overrides that turn the configuration `base` into another one."""
-    words = {"None": "null", "True": "true", "False": "false"}
     return tuple(
-        f"{key}={words.get(texts[key], texts[key]).replace(', ', ',')}"
+        write_override(key, texts[key])
         for key in base
         if texts.get(key, base[key]) != base[key]
         and is_hashed(key)
         and not key.startswith(NOT_ITS_OWN)
     )
+
+
+def write_override(key: str, text: str) -> str:
+    """Return the override that gives a key the value that MLflow logs as `text`."""
+    words = {"None": "null", "True": "true", "False": "false"}
+    return f"{key}={words.get(text, text).replace(', ', ',')}"
