@@ -19,7 +19,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator

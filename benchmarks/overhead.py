@@ -22,7 +22,7 @@ from pathlib import Path
 
 import optuna
 
-from dcgan_sweeps.config import Runner
+from dcgan_sweeps.config.schema import Runner
 from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.processes import Processes
 from dcgan_sweeps.sweep.storage import open_storage

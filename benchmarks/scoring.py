@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator

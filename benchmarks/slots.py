@@ -12,7 +12,8 @@ import statistics
 import time
 from multiprocessing.connection import Connection
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.tracking.provenance import describe_machine
 
 

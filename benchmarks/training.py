@@ -11,7 +11,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.batches import draw_batches
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dcgan_sweeps.command import compose_run
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.place import DIR, EXPERIMENT, read_variable
 from dcgan_sweeps.reporting.export import make_frame
 from dcgan_sweeps.reporting.leaderboard import Choice, rank_runs

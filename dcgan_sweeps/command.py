@@ -44,16 +44,9 @@ from dcgan_sweeps.composition.command_line import (
 )
 from dcgan_sweeps.composition.grammar import find_key
 from dcgan_sweeps.composition.keys import describe_error
-from dcgan_sweeps.config import (
-    SCHEMAS,
-    Fault,
-    RequestError,
-    find_conf_dir,
-    freeze,
-    refuse,
-    register_schemas,
-    require_none,
-)
+from dcgan_sweeps.config.compose import SCHEMAS, find_conf_dir, register_schemas
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.nodes import freeze
 from dcgan_sweeps.interrupt import leave_closed_terminal, list_stops
 from dcgan_sweeps.paths import resolve_places, shorten_path
 from dcgan_sweeps.place import VARIABLES, read_variable

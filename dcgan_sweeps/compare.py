@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from dcgan_sweeps.command import OK, Parser, answer
-from dcgan_sweeps.config import Fault, RequestError, refuse
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import CURVES
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.reporting.comparison import (

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dcgan_sweeps.command import Parser, print_faults, run_command
-from dcgan_sweeps.config import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.run import run
 from dcgan_sweeps.sweep.confirmation.command import OF_A_CONFIRMATION
 from dcgan_sweeps.sweep.folder import StudyFolder

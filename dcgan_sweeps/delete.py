@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import FAILURE, OK, Parser, WorkFailed, answer, started
-from dcgan_sweeps.config import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.place import add_place, say_variables
 
 if TYPE_CHECKING:

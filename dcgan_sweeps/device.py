@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import Runner, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Runner
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere, the first with bfloat16 matrix units
 # The defaults of Keras, which a keras.json in the user's home folder could change.

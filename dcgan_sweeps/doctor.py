@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 
 from dcgan_sweeps.command import FAILURE, OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request, expand_files
-from dcgan_sweeps.config import Config, RequestError
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.place import say_variables
 from dcgan_sweeps.terminal import make_console, make_say, make_table, print_facts, print_table

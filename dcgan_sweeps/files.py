@@ -10,7 +10,7 @@ import codecs
 import os
 from pathlib import Path
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 
 
 def read_text(path: Path, largest: int, name: str | None = None) -> str:

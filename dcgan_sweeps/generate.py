@@ -10,7 +10,7 @@ import sys
 
 from dcgan_sweeps.command import OK, Parser, answer
 from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.terminal import make_console, make_say

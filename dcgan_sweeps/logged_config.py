@@ -16,19 +16,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_sweeps.config import (
-    Config,
-    Fault,
-    describe_allowed,
-    escape_values,
-    flatten,
-    flatten_nested,
-    freeze,
-    make_node,
-    read_defaults,
-    require_none,
-    walk,
-)
+from dcgan_sweeps.config.compose import read_defaults
+from dcgan_sweeps.config.faults import Fault, require_none
+from dcgan_sweeps.config.fields import describe_allowed
+from dcgan_sweeps.config.flat import flatten, flatten_nested, walk
+from dcgan_sweeps.config.nodes import escape_values, freeze, make_node
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys for which the nearest key is named

@@ -15,7 +15,7 @@ from typing import Any
 
 import platformdirs
 
-from dcgan_sweeps.config import Fault, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
 
 # Group and key of every setting that is a path; tracking.uri may contain the path of SQLite's file.
 PATHS = (("tracking", "dir"), ("data", "dir"), ("score", "classifier"))

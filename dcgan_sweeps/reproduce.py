@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import FAILURE, OK, USAGE, Parser, answer
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.execution.components import prepare
 from dcgan_sweeps.execution.spec import RunSpec, restore_runner
 from dcgan_sweeps.logged_config import replace_keys

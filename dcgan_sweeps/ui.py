@@ -18,7 +18,7 @@ from types import FrameType
 from typing import IO
 
 from dcgan_sweeps.command import Parser, answer, started
-from dcgan_sweeps.config import Fault, RequestError, refuse
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.runs.logged_run import RUN_ID, read_run

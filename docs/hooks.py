@@ -17,7 +17,8 @@ from pathlib import Path
 import yaml
 from mkdocs.structure.files import File
 
-from dcgan_sweeps.config import Config, describe_allowed
+from dcgan_sweeps.config.fields import describe_allowed
+from dcgan_sweeps.config.schema import Config
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"

@@ -13,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dcgan_sweeps.config import Runner
+from dcgan_sweeps.config.schema import Runner
 
 
 class SlotsLauncher(Launcher):

@@ -25,15 +25,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.command import OF_THE_STUDY, OK, StudyEnded
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import (
-    Config,
-    Fault,
-    RequestError,
-    escape_lookups,
-    find_conf_dir,
-    freeze,
-    make_schema,
-)
+from dcgan_sweeps.config.compose import find_conf_dir
+from dcgan_sweeps.config.faults import Fault, RequestError
+from dcgan_sweeps.config.nodes import escape_lookups, freeze, make_schema
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.paths import resolve_places, resolve_url
 from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR, PREFIX, StudySettings, check_settings
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from processes import call
 
-from dcgan_sweeps.config import Config, Runner, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config, Runner
 from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
 from dcgan_sweeps.datasets.sources import find_source
 from dcgan_sweeps.device import Device, set_up_device

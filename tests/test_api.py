@@ -106,7 +106,7 @@ def test_a_run_without_a_tracker_is_read_from_its_folder(tmp_path):
 def test_a_wrong_request_is_one_clear_error(trained, call, fault):
     folder, _ = trained
     code = f"""
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 try:
     {call}
 except RequestError as error:

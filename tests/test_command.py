@@ -10,7 +10,7 @@ import pytest
 from dcgan_sweeps.command import Parser, run_command
 from dcgan_sweeps.composition.command_line import compose_request, find_request_faults
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import flatten
+from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.place import add_place, name_place
 
 

@@ -4,7 +4,10 @@ import dataclasses
 
 import pytest
 
-from dcgan_sweeps.config import ClassifierConfig, Config, RequestError, compose, flatten
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import ClassifierConfig, Config
 
 
 def test_the_default_is_the_documented_run():

@@ -11,7 +11,9 @@ from benchmarks.curves.collect import make_row, read_table, write_table
 from benchmarks.curves.noise import correlate_seeds, measure_luck, split_variance
 from benchmarks.curves.replay import read_options, search
 from benchmarks.curves.spaces import SPACES
-from dcgan_sweeps.config import Config, compose, find_conf_dir, flatten
+from dcgan_sweeps.config.compose import compose, find_conf_dir
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 
 NOISE, SIGNAL = 0.08, 0.2
 FCD = SPACES["fcd"]

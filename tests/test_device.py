@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from dcgan_sweeps.config import RequestError, Runner
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import Runner
 from dcgan_sweeps.device import choose_jit, choose_precision, read_keras, set_up_device
 
 AMPERE, TURING = {"compute_capability": (8, 0)}, {"compute_capability": (7, 5)}
@@ -46,7 +47,7 @@ def test_what_was_chosen_is_one_line_with_reasons(device):
 
 ON_ONE_THREAD = """
 from threadpoolctl import threadpool_info
-from dcgan_sweeps.config import Runner
+from dcgan_sweeps.config.schema import Runner
 from dcgan_sweeps.device import set_up_device
 
 set_up_device(Runner("cpu", "float32", "off", 1, True))
@@ -64,7 +65,7 @@ def test_linear_algebra_has_the_threads_that_were_asked_for():
 
 
 AS_KERAS_COMES = """
-from dcgan_sweeps.config import Runner
+from dcgan_sweeps.config.schema import Runner
 from dcgan_sweeps.device import read_keras, set_up_device
 
 set_up_device(Runner("cpu", "float32", "off", 1, True))

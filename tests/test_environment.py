@@ -12,7 +12,8 @@ from shelf import make_shelf
 
 from dcgan_sweeps.command import read_bytes
 from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets import sources
 from dcgan_sweeps.place import name_place, name_variables, say_variables
 from dcgan_sweeps.scoring import cache

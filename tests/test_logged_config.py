@@ -8,7 +8,10 @@ import time
 
 import pytest
 
-from dcgan_sweeps.config import Config, RequestError, compose, flatten
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.logged_config import (
     ADDED,
     COMPARED,

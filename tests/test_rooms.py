@@ -38,7 +38,7 @@ FLOORS = [
 ]
 NEIGHBOURS = ({"datasets", "tracking"}, {"gan", "scoring"}, {"reproduction", "sweep"})
 MAY_IMPORT = {
-    "hydra": {"config.py", "composition", "command.py", "sweep/job.py", "sweep/overrides.py"},
+    "hydra": {"config", "composition", "command.py", "sweep/job.py", "sweep/overrides.py"},
     "mlflow": {"tracking", "runs", "ui.py"},
     "optuna": {"sweep", "dashboard.py", "reporting/optuna_study.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},

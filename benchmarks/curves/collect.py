@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.curves.spaces import SPACES, Space
-from dcgan_sweeps.config import Config, compose, flatten
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import Images, ImagesU8, load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from benchmarks.curves.bank import Bank, read_bank
 from benchmarks.curves.spaces import SPACES
-from dcgan_sweeps.config import find_conf_dir
+from dcgan_sweeps.config.compose import find_conf_dir
 from dcgan_sweeps.sweep.confirmation.sequential_test import Rules, Verdict, assess
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.terminal import track

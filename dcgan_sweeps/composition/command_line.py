@@ -51,14 +51,9 @@ from dcgan_sweeps.composition.own_files import (
     read_entries,
 )
 from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary
-from dcgan_sweeps.config import (
-    Fault,
-    RequestError,
-    find_conf_dir,
-    freeze,
-    refuse,
-    require_none,
-)
+from dcgan_sweeps.config.compose import find_conf_dir
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.nodes import freeze
 from dcgan_sweeps.files import read_text
 from dcgan_sweeps.paths import resolve_places
 

@@ -26,7 +26,9 @@ from dcgan_sweeps.composition.grammar import (
 from dcgan_sweeps.composition.keys import describe_error, find_nearest, show_value
 from dcgan_sweeps.composition.own_files import is_own
 from dcgan_sweeps.composition.vocabulary import Vocabulary
-from dcgan_sweeps.config import SCHEMAS, Fault, find_dangling
+from dcgan_sweeps.config.compose import SCHEMAS
+from dcgan_sweeps.config.faults import Fault
+from dcgan_sweeps.config.nodes import find_dangling
 from dcgan_sweeps.logged_config import find_renamed
 
 MOST_WORDS = 1000  # more than there are keys; Hydra parses a thousand in a few seconds

@@ -23,7 +23,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from dcgan_sweeps.composition.keys import describe_error
-from dcgan_sweeps.config import escape_lookups
+from dcgan_sweeps.config.nodes import escape_lookups
 
 MOST_VALUES = 100_000  # values of one range; nobody starts more trials
 LONGEST_WORD = 100_000  # characters, for which Hydra's parser needs a second

@@ -17,15 +17,11 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_sweeps.config import (
-    SCHEMAS,
-    Fault,
-    describe_allowed,
-    find_conf_dir,
-    flatten_nested,
-    make_schema,
-    walk,
-)
+from dcgan_sweeps.config.compose import SCHEMAS, find_conf_dir
+from dcgan_sweeps.config.faults import Fault
+from dcgan_sweeps.config.fields import describe_allowed
+from dcgan_sweeps.config.flat import flatten_nested, walk
+from dcgan_sweeps.config.nodes import make_schema
 from dcgan_sweeps.logged_config import find_renamed
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # registered when Hydra loads its plugins

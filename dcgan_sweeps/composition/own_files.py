@@ -20,7 +20,8 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf._utils import get_yaml_loader
 
 from dcgan_sweeps.composition.keys import Keys, describe_error
-from dcgan_sweeps.config import Fault, find_conf_dir, refuse
+from dcgan_sweeps.config.compose import find_conf_dir
+from dcgan_sweeps.config.faults import Fault, refuse
 from dcgan_sweeps.files import read_text
 
 LARGEST = 100_000  # bytes; YAML is parsed at about 100 kB a second

@@ -21,7 +21,8 @@ from hydra.errors import HydraException
 from dcgan_sweeps.composition.grammar import Unreadable, find_key, read_override, show_got
 from dcgan_sweeps.composition.keys import Keys, describe_error, read_keys
 from dcgan_sweeps.composition.own_files import find_own_file, parse_file
-from dcgan_sweeps.config import Fault, RequestError, find_conf_dir, refuse, register_schemas
+from dcgan_sweeps.config.compose import find_conf_dir, register_schemas
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config.faults import Fault, RequestError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Data, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Data
 from dcgan_sweeps.datasets import idx
 from dcgan_sweeps.datasets.idx import DataError
 from dcgan_sweeps.datasets.sources import Source, fetch, find_source, list_sources

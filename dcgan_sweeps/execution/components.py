@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.config import Config, Conflict, RequestError, Runner
+from dcgan_sweeps.config.faults import Conflict, RequestError
+from dcgan_sweeps.config.schema import Config, Runner
 from dcgan_sweeps.paths import shorten_home
 from dcgan_sweeps.terminal import make_say
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Config, flatten
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.display import CHECKPOINT, RunDisplay
 from dcgan_sweeps.execution.spec import RunSpec, Stop

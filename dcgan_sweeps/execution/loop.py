@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.batches import Indices, draw_batches
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.display import (

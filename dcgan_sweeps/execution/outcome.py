@@ -18,7 +18,8 @@ from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK, started
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Tracking, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_progress import reporting
 from dcgan_sweeps.execution.live_run import EpochEnd, Judge, LiveRun

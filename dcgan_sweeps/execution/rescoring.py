@@ -19,7 +19,8 @@ from rich.console import Console
 
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import Config, Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import Indices, choose_subset, load_images
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError, Tracking, flatten, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config, Tracking
 from dcgan_sweeps.execution.spec import (
     ResumePoint,
     RunSpec,

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, Fault, RequestError, Runner, find_faults
+from dcgan_sweeps.config.checks import find_faults
+from dcgan_sweeps.config.faults import Fault, RequestError
+from dcgan_sweeps.config.schema import Config, Runner
 from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.folder import TRIAL, RunFolder

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from dcgan_sweeps.config import flatten
+from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.device import read_keras
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.live_progress import PROGRESS_FILE

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcgan_sweeps.config import Optimizer
+from dcgan_sweeps.config.schema import Optimizer
 
 # Loss scaling as in Keras's LossScaleOptimizer; only float16 needs it, as its gradients underflow.
 FIRST_SCALE, GROW_AFTER = 2.0**15, 2000

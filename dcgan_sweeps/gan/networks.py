@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from dcgan_sweeps.config import Model
+from dcgan_sweeps.config.schema import Model
 from dcgan_sweeps.randomness import seed_int
 
 IMAGE_SHAPE = (28, 28, 1)

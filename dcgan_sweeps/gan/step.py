@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from dcgan_sweeps.config import Optimizer, Train
+from dcgan_sweeps.config.schema import Optimizer, Train
 from dcgan_sweeps.gan.adam import Adam
 from dcgan_sweeps.gan.average import move_average
 from dcgan_sweeps.gan.forward import discriminate, generate

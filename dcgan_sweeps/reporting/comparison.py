@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.metrics import METRICS, OWN, SCORE, Metric
 from dcgan_sweeps.reporting.export import show_interval

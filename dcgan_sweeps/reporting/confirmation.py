@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.runs.logged_run import name_artifact, read_artifact
 from dcgan_sweeps.runs.selection import find_parent
 from dcgan_sweeps.tracking.documents import LARGEST_TEXT, parse_mapping

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.logged_config import is_hashed
 from dcgan_sweeps.metrics import SCORE
 from dcgan_sweeps.runs.configurations import (

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import Config, flatten, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import (

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.reproduction.target import Original
 from dcgan_sweeps.tracking.provenance import find_tree
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Fault, RequestError
+from dcgan_sweeps.config.faults import Fault, RequestError
 from dcgan_sweeps.metrics import METRICS, OWN
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.terminal import NUMBER

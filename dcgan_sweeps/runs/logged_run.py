@@ -21,7 +21,7 @@ from mlflow.entities import LoggedModel, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE

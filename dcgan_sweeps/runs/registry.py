@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.tracking.present import list_models, name_source
 
 MODELS = "models:/"  # how the address of a registered model begins

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.metrics import OWN, SCORE
 from dcgan_sweeps.runs.logged_run import LoggedRun
 

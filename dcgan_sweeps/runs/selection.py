@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Fault, RequestError, refuse
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.metrics import METRICS, SCORE
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES
 from dcgan_sweeps.runs.configurations import average, average_group, find_lowest, group_runs

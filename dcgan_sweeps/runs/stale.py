@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.runs.logged_run import LoggedRun, find_running
 from dcgan_sweeps.tracking.folder import OWNERS, RunFolder

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from dcgan_sweeps.command import FAILURE, OK, Parser, answer, started
 from dcgan_sweeps.composition.command_line import compose_request
-from dcgan_sweeps.config import Config, Fault, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.terminal import make_console, make_say, make_table
 

@@ -18,7 +18,8 @@ from dcgan_sweeps.command import (
     describe_refusal,
     run_command,
 )
-from dcgan_sweeps.config import ClassifierConfig, flatten_nested
+from dcgan_sweeps.config.flat import flatten_nested
+from dcgan_sweeps.config.schema import ClassifierConfig
 from dcgan_sweeps.datasets.images import Images, load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.terminal import format_duration, make_console, make_say, print_facts

@@ -17,7 +17,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Score, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Score
 from dcgan_sweeps.datasets.images import Images, ImagesU8, Indices, split_holdout
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.scoring.cache import FEW, Arrays, load_arrays, name_arrays

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Score, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Score
 from dcgan_sweeps.datasets.images import HOLDOUT_SEED
 from dcgan_sweeps.paths import resolve_folder
 

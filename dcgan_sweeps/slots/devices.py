@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pynvml
 
-from dcgan_sweeps.config import Runner, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Runner
 from dcgan_sweeps.slots.slots import Devices, Gpu, Slots, divide
 
 MIB = 2**20

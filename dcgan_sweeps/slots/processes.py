@@ -24,7 +24,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.slots.slots import Slot, widen
 
 PRELOAD = ["dcgan_sweeps.sweep.preload"]

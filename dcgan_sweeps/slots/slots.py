@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 
 # Memory per slot of a shared GPU that driver and libraries use in addition to TensorFlow's limit.
 RESERVE_MIB = 600

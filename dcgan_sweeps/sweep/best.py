@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.composition.grammar import quote
-from dcgan_sweeps.config import flatten
+from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.launch import Composers
 

@@ -21,7 +21,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.config import Config, RequestError
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.launch import Launch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.runs.logged_run import LoggedRun, find_runs
 from dcgan_sweeps.slots.slots import Slots
 from dcgan_sweeps.sweep.progress import count_steps

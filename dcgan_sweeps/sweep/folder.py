@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.paths import STUDY_NAME, STUDY_NAMES, resolve_folder
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.documents import read_mapping

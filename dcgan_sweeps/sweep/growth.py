@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.request import StudyRequest, combine
 from dcgan_sweeps.sweep.space import describe_values

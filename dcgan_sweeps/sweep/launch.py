@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config.schema import Config
 
 
 class Composers(Protocol):

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from dcgan_sweeps.config import Fault, require_none
+from dcgan_sweeps.config.faults import Fault, require_none
 
 Number = int | float
 MOST_POINTS = 100_000  # values of a key, and trials of a grid

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dcgan_sweeps.config import Fault, RequestError, Tracking, read_defaults, refuse
+from dcgan_sweeps.config.compose import read_defaults
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import MASK
 from dcgan_sweeps.sweep.folder import STUDY_FILE, StudyFolder

@@ -30,7 +30,7 @@ with quiet_import():
     import_stores()
     for name in IMPORTED:
         importlib.import_module(name)
-    from dcgan_sweeps.config import read_defaults
+    from dcgan_sweeps.config.compose import read_defaults
     from dcgan_sweeps.tracking.models import read_installed_modules
     from dcgan_sweeps.tracking.provenance import list_packages
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
 

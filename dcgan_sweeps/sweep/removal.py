@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.selection import STUDY, Place, find_of_study, find_run

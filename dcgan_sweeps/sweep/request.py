@@ -16,16 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dcgan_sweeps.composition.command_line import find_request_faults
-from dcgan_sweeps.config import (
-    Config,
-    Conflict,
-    Fault,
-    RequestError,
-    flatten,
-    refuse,
-    require_none,
-    walk,
-)
+from dcgan_sweeps.config.faults import Conflict, Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.flat import flatten, walk
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.execution.components import choose_rows
 from dcgan_sweeps.place import name_variables

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.execution.spec import OUT_OF_MEMORY
 from dcgan_sweeps.metrics import EPOCH_SCORES
 from dcgan_sweeps.metrics import SCORE as SCORE  # what a study minimizes

@@ -18,16 +18,14 @@ from typing import Any, Optional
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
-from dcgan_sweeps.config import (
-    Fault,
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
+from dcgan_sweeps.config.fields import (
     anything,
     describe_allowed,
     is_allowed,
     list_of,
     number,
     one_of,
-    refuse,
-    require_none,
 )
 from dcgan_sweeps.randomness import seed_int
 from dcgan_sweeps.sweep.soft_halving import SoftHalvingPruner

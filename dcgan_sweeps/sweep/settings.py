@@ -12,17 +12,11 @@ from typing import Any, Optional
 
 from omegaconf import MISSING
 
-from dcgan_sweeps.config import (
-    MINUTES_A_YEAR,
-    Fault,
-    RequestError,
-    anything,
-    find_faults,
-    number,
-    one_of,
-    some_text,
-    walk,
-)
+from dcgan_sweeps.config.checks import find_faults
+from dcgan_sweeps.config.faults import Fault, RequestError
+from dcgan_sweeps.config.fields import anything, number, one_of, some_text
+from dcgan_sweeps.config.flat import walk
+from dcgan_sweeps.config.schema import MINUTES_A_YEAR
 
 PREFIX = "hydra.sweeper."
 

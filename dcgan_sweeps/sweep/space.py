@@ -14,7 +14,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from dcgan_sweeps.config import Fault, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.terminal import shorten_keys, shorten_value
 

@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.tracking.address import read_database, show_address
 from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError

@@ -18,7 +18,7 @@ from rich.console import Console
 from dcgan_sweeps.command import FAILURE, INTERRUPTED, OK
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.composition.keys import show_value
-from dcgan_sweeps.config import Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import build_slots

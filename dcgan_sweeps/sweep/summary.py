@@ -18,7 +18,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
-from dcgan_sweeps.config import find_conf_dir
+from dcgan_sweeps.config.compose import find_conf_dir
 from dcgan_sweeps.metrics import BEST_SCORE, METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dcgan_sweeps.config import Config
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.execution.display import SPEED, TRAINING
 from dcgan_sweeps.execution.live_progress import LiveProgress, read_live_progress
 from dcgan_sweeps.metrics import METRICS

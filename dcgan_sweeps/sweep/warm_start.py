@@ -19,7 +19,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.ranking import find_identities

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from dcgan_sweeps.config import RequestError, refuse
+from dcgan_sweeps.config.faults import RequestError, refuse
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_secrets
 

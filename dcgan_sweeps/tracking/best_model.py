@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.tracking.address import is_database
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RunFolder
 from dcgan_sweeps.tracking.mirror import is_delivered

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Fault, RequestError, refuse
+from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.files import write_whole
 
 Array = npt.NDArray[Any]

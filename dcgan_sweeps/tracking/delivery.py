@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.place import name_place
 from dcgan_sweeps.terminal import format_duration
 from dcgan_sweeps.tracking.courier import Courier, Deliverable

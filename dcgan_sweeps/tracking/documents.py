@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.files import read_text
 
 LARGEST = 1_000_000  # bytes of a file of settings or facts; the longest we write has 20,000

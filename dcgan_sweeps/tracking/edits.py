@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_sweeps.config import flatten_nested
+from dcgan_sweeps.config.flat import flatten_nested
 from dcgan_sweeps.secrets import MASK, mask_nested
 from dcgan_sweeps.tracking.folder import RUN_FILE, RunFolder
 

@@ -21,7 +21,8 @@ from typing import IO, Any
 
 import yaml
 
-from dcgan_sweeps.config import Tracking, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.files import read_text, write_whole
 from dcgan_sweeps.paths import resolve_folder
 from dcgan_sweeps.secrets import mask_nested, mask_secrets

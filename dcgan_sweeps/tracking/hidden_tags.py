@@ -14,7 +14,7 @@ import json
 from collections.abc import Container, Mapping
 from typing import Any
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 
 Point = tuple[int, float]  # the step and the value of a metric
 

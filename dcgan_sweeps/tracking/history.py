@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 
 Series = Mapping[int, float]
 Digests = Mapping[int, str]

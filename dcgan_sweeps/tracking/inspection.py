@@ -24,7 +24,7 @@ from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
 from urllib3.exceptions import ResponseError
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.paths import shorten_path
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.address import (

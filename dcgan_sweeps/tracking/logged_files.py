@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcgan_sweeps.config import Config, Fault, flatten, refuse
+from dcgan_sweeps.config.faults import Fault, refuse
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.files import read_text
 from dcgan_sweeps.logged_config import compute_config_hash, read_logged, rename_logged
 from dcgan_sweeps.secrets import MASK

@@ -40,7 +40,7 @@ from mlflow.utils.mlflow_tags import (
 )
 from PIL import Image
 
-from dcgan_sweeps.config import Tracking
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.metrics import SCORE, UNCHARTED, is_tabled
 from dcgan_sweeps.tracking.edits import CONFIG, LOGGED, OVERRIDES
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, STUDY, TRIAL, RunFolder

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Run
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import refuse
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 

@@ -17,7 +17,8 @@ from typing import Any, Optional
 
 import psutil
 
-from dcgan_sweeps.config import Fault, describe_allowed, is_allowed, require_none
+from dcgan_sweeps.config.faults import Fault, require_none
+from dcgan_sweeps.config.fields import describe_allowed, is_allowed
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.secrets import mask_secrets
 

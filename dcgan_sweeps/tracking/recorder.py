@@ -18,7 +18,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from dcgan_sweeps.config import Tracking, flatten_nested
+from dcgan_sweeps.config.flat import flatten_nested
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.tracking.checkpoints import Arrays, Checkpoint, read_grids, write_checkpoint
 from dcgan_sweeps.tracking.edits import (

@@ -23,7 +23,8 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from dcgan_sweeps.config import Fault, Tracking, refuse
+from dcgan_sweeps.config.faults import Fault, refuse
+from dcgan_sweeps.config.schema import Tracking
 from dcgan_sweeps.paths import require_folder, resolve_folder
 from dcgan_sweeps.tracking.address import find_file, read_address, show_address, write_sqlite
 from dcgan_sweeps.tracking.inspection import (

@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.execution.components import Components, choose_rows
 from dcgan_sweeps.execution.outcome import execute, go_on

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from processes import open_store
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.execution.outcome import require_same_score
 from dcgan_sweeps.execution.spec import ResumePoint, Stop, build_spec
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.execution.live_progress import PROGRESS_FILE
 from dcgan_sweeps.execution.resume import build_resumed_spec
 from dcgan_sweeps.execution.spec import Stop

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.execution.spec import (
     build_spec,
     is_examined,

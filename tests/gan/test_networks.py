@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.gan.networks import LayerRow, build_gan, count_parameters, tabulate_layers
 
 DCGAN28 = compose("config", [], Config).model

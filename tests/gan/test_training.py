@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.batches import draw_batches
 from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import Diverged, make_image_sampler, to_u8

@@ -30,7 +30,9 @@ from refusals import ask, require_refusal
 
 from dcgan_sweeps import run
 from dcgan_sweeps.command import Request
-from dcgan_sweeps.config import Config, RequestError, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.execution.resume import build_resumed_spec
 from dcgan_sweeps.execution.spec import ResumePoint, RunSpec
 from dcgan_sweeps.execution.start import open_record

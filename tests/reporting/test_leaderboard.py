@@ -6,7 +6,7 @@ import itertools
 import pytest
 from logged_runs import IDENTITY, make_run
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.reporting.leaderboard import Choice, find_varied, rank_runs
 from dcgan_sweeps.runs.filters import read_filters
 

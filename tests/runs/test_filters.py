@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from logged_runs import make_run
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.runs.filters import meets, read_filters, refuse_unknown
 
 RUN = make_run(1, 30.0, optimizer__lr="1e-3", data__name="fashion_mnist", data__limit="None")

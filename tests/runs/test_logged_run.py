@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from logged_runs import make_run as make_trial
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.runs.logged_run import find_finished, read_run
 from dcgan_sweeps.tracking.hidden_tags import pack_config
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store

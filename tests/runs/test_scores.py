@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.runs.logged_run import LoggedRun
 from dcgan_sweeps.runs.scores import (
     choose_identity,

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.scoring.classifier.network import (
     build_classifier,
     decode_weights,

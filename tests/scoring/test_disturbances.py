@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.disturbances import DISTURBANCES, Real
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.scoring.fcd import prepare_scorer
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from drawer import draw_in_order
 
-from dcgan_sweeps.config import Config, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.scoring.extra_metrics import EXAMPLES, NEIGHBOURS
 from dcgan_sweeps.scoring.fcd import prepare_scorer
 

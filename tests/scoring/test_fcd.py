@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawer import draw_in_order
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.datasets.images import draw_synthetic, split_holdout
 from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
 from dcgan_sweeps.scoring.fcd import prepare_scorer
@@ -17,7 +17,8 @@ from dcgan_sweeps.scoring.reference import draw_noise
 
 @pytest.fixture(scope="module")
 def scorer(fashion):
-    from dcgan_sweeps.config import Config, compose
+    from dcgan_sweeps.config.compose import compose
+    from dcgan_sweeps.config.schema import Config
 
     return prepare_scorer(compose("config", ["score.count=2000"], Config).score, fashion)
 

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from dcgan_sweeps.config import Config, RequestError, compose
+from dcgan_sweeps.config.compose import compose
+from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.scoring.identity import SHIPPED, WEIGHTS_FILE, Identity, identify
 
 IDENTITY = Identity(classifier="c" * 64, data="d" * 64, count=10_000, seed=0)

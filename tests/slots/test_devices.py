@@ -8,7 +8,7 @@ from unittest import mock
 import pynvml
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.slots import devices
 from dcgan_sweeps.slots.devices import choose_visible, read_devices, read_gpus
 from dcgan_sweeps.slots.slots import Gpu

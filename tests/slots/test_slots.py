@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.slots.slots import RESERVE_MIB, Devices, Gpu, divide
 
 CORES = range(16)

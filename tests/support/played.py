@@ -10,7 +10,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 
-from dcgan_sweeps.config import find_conf_dir, register_schemas
+from dcgan_sweeps.config.compose import find_conf_dir, register_schemas
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.live_study import open_live_study
 from dcgan_sweeps.sweep.request import read_study_request

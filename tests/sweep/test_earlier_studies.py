@@ -10,7 +10,8 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 
-from dcgan_sweeps.config import RequestError, find_conf_dir, register_schemas
+from dcgan_sweeps.config.compose import find_conf_dir, register_schemas
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR
 from hydra_plugins.dcgan_sweeps_study import add_study_words, read_settings, recompose
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.growth import is_grown
 
 GRID = [["optimizer.lr", ["1e-4", "2e-4"]], ["seed", ["0", "1"]]]

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.runs.selection import Place
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.removal import plan_removal

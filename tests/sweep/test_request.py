@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from played import Studies
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.overrides import Domain
 from dcgan_sweeps.sweep.request import choose_seed, list_points
 

@@ -10,7 +10,8 @@ import optuna
 import pytest
 import yaml
 
-from dcgan_sweeps.config import RequestError, find_conf_dir
+from dcgan_sweeps.config.compose import find_conf_dir
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.samplers import PRUNERS as PRUNER_CLASSES
 from dcgan_sweeps.sweep.samplers import SAMPLERS as SAMPLER_CLASSES
 from dcgan_sweeps.sweep.samplers import Arguments, find_arguments, make_pruner, make_sampler

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.storage import (
     FileLock,
     drop_cut_off_line,

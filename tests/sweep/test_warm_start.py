@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.storage import open_storage
 from dcgan_sweeps.sweep.trial import compute_identity

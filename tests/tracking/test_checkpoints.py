@@ -6,7 +6,7 @@ import resource
 import numpy as np
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.tracking import checkpoints
 from dcgan_sweeps.tracking.checkpoints import (
     Checkpoint,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.files import decode, read_text
 from dcgan_sweeps.tracking.documents import (
     LARGEST,

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.tracking import inspection, store
 from dcgan_sweeps.tracking.store import connect, find_store
 

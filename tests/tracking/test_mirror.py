@@ -13,7 +13,7 @@ import pytest
 from mlflow.models import Model
 from tally import compare_folder
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.runs.logged_run import read_run, read_series
 from dcgan_sweeps.runs.registry import find_registered
 from dcgan_sweeps.tracking import best_model

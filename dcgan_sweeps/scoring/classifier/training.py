@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from dcgan_sweeps.config import ClassifierConfig
+from dcgan_sweeps.config.schema import ClassifierConfig
 from dcgan_sweeps.datasets.images import Images, split_holdout
 from dcgan_sweeps.randomness import seed_int, stream
 from dcgan_sweeps.scoring.classifier.network import Classifier, build_classifier

@@ -14,7 +14,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from dcgan_sweeps.config import Config, flatten, refuse
+from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.logged_config import is_hashed, read_logged
 from dcgan_sweeps.runs.selection import find_run
 from dcgan_sweeps.sweep.confirmation.smoothing import SEED_KEY, find_spaces, smooth_scores

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.command import FAILURE, OK
-from dcgan_sweeps.config import Fault, refuse, require_none
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.slots.devices import build_slots

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from played import Launch
 
-from dcgan_sweeps.config import RequestError
+from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.sweep.confirmation.study import (
     do_rounds,
