@@ -69,6 +69,7 @@ RENAMED = {
     "hydra.sweeper.parallel": "hydra.sweeper.n_jobs",
     "hydra.sweeper.space": "hydra.sweeper.params",
     "score.companions": "score.extra_metrics",
+    "features": "hidden",
     "model=article": "model=dcgan28",
     "model.name=article": "model.name=dcgan28",
     "train=article": "train=default",

@@ -71,7 +71,7 @@ def test_the_console_command_hands_the_rest_on():
 
 
 def test_the_classifier_command_trains_tracks_and_writes_what_run_takes(run_module, tmp_path):
-    words = ["data=synthetic", "data.count=900", "epochs=2", "filters=[4,4]", "features=8"]
+    words = ["data=synthetic", "data.count=900", "epochs=2", "filters=[4,4]", "hidden=8"]
     done = run_module("dcgan_sweeps.score.classifier", *words, fresh=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("accuracy", "sha256", "time", "run"):

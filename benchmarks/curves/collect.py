@@ -1,9 +1,9 @@
 """Writes the table of a bank of curves: `python -m benchmarks.curves.collect --dir FOLDER`.
 
-Reads the runs that benchmarks.curves.train has finished, and adds the scores of their generators
-by other classifiers than the shipped one: `--classifier blur=FOLDER`. With `--raw` it adds those of
-the raw generators where the runs have scored averaged ones. All classifiers score the same images.
-Rows that the table has already are kept, so the command can be repeated as the bank grows.
+Scores the generators that benchmarks.curves.train has kept, by the shipped classifier, and by
+others: `--classifier blur=FOLDER`. Where the runs have averaged their generators, those are scored,
+and the raw ones by the shipped classifier. All classifiers score the same images. Rows that the
+table has already are kept, so the command can be repeated as the bank grows.
 """
 
 from __future__ import annotations
@@ -53,29 +53,22 @@ def main() -> None:
     parser.add_argument("--dir", default="mlruns", help="folder of the study (mlruns)")
     parser.add_argument("--space", choices=SPACES, default="fcd")
     parser.add_argument("--classifier", action="append", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--raw", action="store_true")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     space = SPACES[options.space]
     table = options.table or space.table
     rows = {name_row(row): row for row in read_table(table)}
-    folders = StudyFolder.at(Path(options.dir), space.study).list_trials()
-    ended = [folder for folder in folders if read_result(folder) is not None]
-    for folder in ended:
-        rows |= {name_row(row): row for row in read_curve(space, folder)}
-    write_table(table, space, rows.values())
-    others = dict(each.split("=", 1) for each in options.classifier)
-    if not others and not options.raw:
-        return
+    trials = StudyFolder.at(Path(options.dir), space.study).list_trials()
+    ended = [folder for folder in trials if read_result(folder) is not None]
     config = compose("config", ["score.extra_metrics=never", *space.settings], Config)
     set_up_device(config.runner)
     images = load_images(config.data, print)
+    folders = {SHIPPED: None, **dict(each.split("=", 1) for each in options.classifier)}
+    scorers = {name: make_scorer(config, images, each) for name, each in folders.items()}
     result = "average" if config.train.ema else "generator"
-    judges = {
-        name: Judge(make_scorer(config, images, each), result) for name, each in others.items()
-    }
-    if options.raw:
-        judges[RAW] = Judge(make_scorer(config, images, None), "generator")
+    judges = {name: Judge(scorer, result) for name, scorer in scorers.items()}
+    if config.train.ema:
+        judges[RAW] = Judge(scorers[SHIPPED], "generator")
     for folder in track(ended, "runs scored"):
         for row in score_run(space, folder, judges, rows.keys()):
             rows[name_row(row)] = row
@@ -123,15 +116,6 @@ def describe(space: Space, config: Config) -> Row:
 def read_config(folder: RunFolder) -> Config:
     """Return the logged configuration of a run."""
     return read_logged(read_mapping(folder.root / "config.yaml"))
-
-
-def read_curve(space: Space, folder: RunFolder) -> Iterator[Row]:
-    """Return a row for each score that a run has logged."""
-    known = describe(space, read_config(folder))
-    for record in folder.read_records():
-        if "score/fcd" in record:
-            scores = record["score/fcd"], record["score/fcd_test"]
-            yield make_row(known, record["epoch"], SHIPPED, *scores)
 
 
 def make_row(known: Row, epoch: int, classifier: str, fcd: float, fcd_test: float) -> Row:

@@ -135,5 +135,5 @@ class ClassifierConfig:
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)
     filters: list[int] = list_of(1, 65_536, 1, 5)  # 28 pixels can be halved four times
-    features: int = number(2, 4096)
+    hidden: int = number(2, 4096)
     distort: bool = anything()

@@ -31,7 +31,7 @@ from dcgan_sweeps.paths import resolve_folder
 SHIPPED = Path(__file__).resolve().parent / "classifier" / "shipped"
 WEIGHTS_FILE = "classifier.npz"
 PREPROCESSING = "u8 / 127.5 - 1, float32"
-TAP = "last hidden layer after its ReLU"
+TAP = "spatial means of the last convolution after its ReLU, with a root mean square of 1"
 # The errors that NumPy raises for a file that is not an npz of arrays.
 DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 # Increased whenever a generator would get another score for a reason that no field states.

@@ -44,8 +44,12 @@ def scale(images_u8: tf.Tensor) -> tf.Tensor:
     return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
 
 
-def build_classifier(filters: list[int], features: int, dropout: float, seed: int) -> keras.Model:
-    """Return the network, which maps images (n, 28, 28, 1) from -1 to 1 to (features, logits)."""
+def build_classifier(filters: list[int], hidden: int, dropout: float, seed: int) -> keras.Model:
+    """Return the network, which maps images (n, 28, 28, 1) from -1 to 1 to (features, logits).
+
+    The features are the spatial means of the last convolution, as in Inception's last pooling
+    layer, divided by their root mean square. docs/score.md says why.
+    """
     inputs = keras.Input((28, 28, 1))
     outputs = inputs
     for index, count in enumerate(filters):
@@ -54,12 +58,16 @@ def build_classifier(filters: list[int], features: int, dropout: float, seed: in
         outputs = layers.Conv2D(
             count, 3, padding="same", activation="relu", kernel_initializer=_glorot(seed + index)
         )(outputs)
+    means = layers.UnitNormalization()(layers.GlobalAveragePooling2D()(outputs))
+    features = layers.Rescaling(filters[-1] ** 0.5)(means)
     outputs = layers.Dropout(dropout, seed=seed)(layers.Flatten()(outputs))
-    tap = layers.Dense(features, activation="relu", kernel_initializer=_glorot(seed + 10))(outputs)
-    logits = layers.Dense(10, kernel_initializer=_glorot(seed + 11))(
-        layers.Dropout(dropout, seed=seed + 1)(tap)
+    outputs = layers.Dense(hidden, activation="relu", kernel_initializer=_glorot(seed + 10))(
+        outputs
     )
-    return keras.Model(inputs, [tap, logits], name="classifier")
+    logits = layers.Dense(10, kernel_initializer=_glorot(seed + 11))(
+        layers.Dropout(dropout, seed=seed + 1)(outputs)
+    )
+    return keras.Model(inputs, [features, logits], name="classifier")
 
 
 def _glorot(seed: int) -> keras.Initializer:

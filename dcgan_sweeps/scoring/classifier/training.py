@@ -34,7 +34,7 @@ class ClassifierEpoch:
 def build_for(config: ClassifierConfig) -> keras.Model:
     """Return the untrained network of a configuration."""
     seed = seed_int(config.seed, "classifier/weights")
-    return build_classifier(config.filters, config.features, config.dropout, seed)
+    return build_classifier(config.filters, config.hidden, config.dropout, seed)
 
 
 def train_classifier(
@@ -42,7 +42,8 @@ def train_classifier(
 ) -> Iterator[ClassifierEpoch]:
     """Train `model` in place, and yield the result of each epoch.
 
-    Training uses AdamW, cosine decay, random horizontal flips, and distortions if configured.
+    Training uses AdamW, cosine decay, random horizontal flips and, if configured, distortions
+    of half of the images.
     """
     chosen, _ = split_holdout(len(images.train_u8))
     train, labels = scale(images.train_u8[chosen]), images.train_labels[chosen]
@@ -61,8 +62,11 @@ def train_classifier(
         random = stream(config.seed, "classifier/batches", number)
         order = random.permutation(len(train))
         shown = flip_some(train[order], random)
+        if config.distort:
+            half = random.random(len(shown)) < 0.5
+            shown[half] = distort(shown[half], random)
         history = probabilities.fit(
-            distort_some(shown, random) if config.distort else shown,
+            shown,
             labels[order],
             batch_size=config.batch_size,
             shuffle=False,
@@ -87,7 +91,7 @@ def flip_some(
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
 
 
-def distort_some(
+def distort(
     images: npt.NDArray[np.float32], random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Return `images` (n, h, w, 1) from -1 to 1, shifted, blurred and with noise.
