@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from benchmarks.curves.spaces import SPACES, Space
@@ -31,7 +32,7 @@ from dcgan_sweeps.scoring.fcd import Fakes, Sampler, Scorer, prepare_scorer
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import read_result
 from dcgan_sweeps.terminal import track
-from dcgan_sweeps.tracking.checkpoints import list_checkpoints, read_checkpoint
+from dcgan_sweeps.tracking.checkpoints import read_checkpoint
 from dcgan_sweeps.tracking.documents import read_mapping
 from dcgan_sweeps.tracking.folder import RunFolder
 
@@ -135,29 +136,44 @@ def score_run(
     judges: Mapping[str, Judge],
     known_rows: Container[tuple[str, ...]],
 ) -> Iterator[Row]:
-    """Return a row for each checkpoint of a run and each judge, unless it is known."""
+    """Return a row for each scored epoch of a run and each judge, unless it is known."""
     config = read_config(folder)
     known = describe(space, config)
-    generator = build_generator(config.model, config.seed, "float32")
-    sample = make_image_sampler(generator, config.score.batch_size)
-    steps = int(config.data.limit or 60_000) // config.train.batch_size
-    for path in reversed(list_checkpoints(folder.checkpoints)):
-        checkpoint = read_checkpoint(path)
-        epoch = checkpoint.step // steps
+    for epoch in range(1, config.train.epochs + 1):
         wanted = {
             name: judge
             for name, judge in judges.items()
             if name_row(make_row(known, epoch, name, 0, 0)) not in known_rows
         }
-        if checkpoint.step % steps:
-            continue
         for weights in sorted({judge.weights for judge in wanted.values()}):
-            names = sorted(each for each in checkpoint.arrays if each.startswith(f"{weights}/"))
-            generator.set_weights([checkpoint.arrays[name] for name in names])
+            generator = set_weights(folder, config, epoch, weights)
+            sample = make_image_sampler(generator, config.score.batch_size)
             scorers = {n: each.scorer for n, each in wanted.items() if each.weights == weights}
             images_u8 = draw_images(next(iter(scorers.values())), sample, config.model.latent_dim)
             for name, scorer in scorers.items():
                 yield make_row(known, epoch, name, *score_images(scorer, images_u8))
+
+
+def find_run(
+    space: Space, folders: Iterable[RunFolder], run: tuple[str, ...]
+) -> tuple[RunFolder, Config]:
+    """Return the folder and the configuration of the run with these values and seed."""
+    for folder in folders:
+        config = read_config(folder)
+        if tuple(describe(space, config).values()) == run:
+            return folder, config
+    raise LookupError(f"{space.study} has no run {run}")
+
+
+def set_weights(folder: RunFolder, config: Config, epoch: int, weights: str) -> keras.Sequential:
+    """Return a generator with the weights of a run after an epoch: "generator" or "average"."""
+    generator = build_generator(config.model, config.seed, "float32")
+    step = epoch * (int(config.data.limit or 60_000) // config.train.batch_size)
+    (path,) = folder.checkpoints.glob(f"step_{step:09d}_*.npz")
+    arrays = read_checkpoint(path).arrays
+    names = sorted(each for each in arrays if each.startswith(f"{weights}/"))
+    generator.set_weights([arrays[name] for name in names])
+    return generator
 
 
 def draw_images(scorer: Scorer, sample: Sampler, latent_dim: int) -> ImagesU8:
