@@ -23,6 +23,7 @@ from benchmarks.curves.spaces import SPACES
 mpl.use("Agg")
 TRIALS = 20
 REPLAYS = 2000
+TICKS = (20, 30, 40, 60, 100, 150)
 
 
 def main() -> None:
@@ -157,6 +158,8 @@ def draw_curves(bank: Bank, path: Path) -> None:
         color, width = ("tab:red", 1.4) if place == 0 else ("0.75", 0.6)
         left.plot(epochs, np.exp(curves).T, color=color, linewidth=width)
     left.set(xlabel="epoch", ylabel="score/fcd", yscale="log", title="every run; red: the default")
+    left.set_yticks(TICKS, map(str, TICKS))
+    left.minorticks_off()
     spreads = [split_variance(bank.log_fcd[:, :, epoch - 1]) for epoch in epochs]
     for index, name in enumerate(("between seeds", "between configurations")):
         values = [100 * each[index] ** 0.5 for each in spreads]
