@@ -36,8 +36,8 @@ def test_a_key_that_one_run_lacks_is_told():
     ("fcd", "verdict"),
     [
         (30.0, "equal: both have fcd 30.00"),
-        (31.0, "tied: the fcd differs by 3.3%, within the 11% of two seeds"),
-        (60.0, "00000000 is better: the fcd differs by 66.7%, more than 11%"),
+        (31.0, "tied: the fcd differs by 3.3%, within the 21% of two seeds"),
+        (60.0, "00000000 is better: the fcd differs by 66.7%, more than 21%"),
     ],
 )
 def test_scores_are_tied_within_the_noise(fcd, verdict):

@@ -19,7 +19,7 @@ def test_tied_scores_share_the_rank_of_the_first():
 
 def test_a_tie_does_not_reach_further_than_the_noise():
     # Each is tied with the next one, and the last is far from the first.
-    chain = [100 * 1.08**n for n in range(6)]
+    chain = [100 * 1.15**n for n in range(6)]
     assert rank_tied(chain, is_tied) == ["1=", "1=", "3=", "3=", "5=", "5="]
 
 
