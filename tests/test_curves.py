@@ -7,7 +7,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.curves.bank import Bank, read_bank
+from benchmarks.curves.blind import COUNT, LETTERS, RANKINGS, choose
 from benchmarks.curves.collect import make_row, read_table, write_table
+from benchmarks.curves.features import equalise, whiten
 from benchmarks.curves.noise import correlate_seeds, measure_luck, split_variance
 from benchmarks.curves.replay import read_options, search
 from benchmarks.curves.spaces import SPACES
@@ -93,3 +95,27 @@ def test_a_search_without_pruning_trains_all_and_one_with_pruning_less():
     pruned = search(bank, read_options("successive_halving", 6), seed=0)
     assert pruned.epochs < 80
     assert pruned.third_lost > 0
+
+
+def test_the_generators_that_are_ranked_by_eye_differ_within_a_set_and_stay_the_same():
+    for number, ranking in enumerate(RANKINGS):
+        chosen = choose(FCD, number)
+        assert sorted(ranking) == [*LETTERS]
+        assert len({run for run, _ in chosen}) == COUNT
+        assert {run[-1] for run, _ in chosen} == {str(number)}
+        assert chosen == choose(FCD, number)
+
+
+def test_whitened_features_have_the_identity_as_covariance_and_equal_ones_the_same_size():
+    random = np.random.default_rng(4)
+    features = random.normal(size=(5000, 4)) @ np.diag([1.0, 2, 3, 0.5]) + 5
+    covariance = np.cov(whiten(features)(features).T)
+    np.testing.assert_allclose(covariance, np.eye(4), atol=1e-9)
+    sizes = (equalise(features)(features) ** 2).mean(axis=1)
+    np.testing.assert_allclose(sizes, 1, rtol=1e-9)
+
+
+def test_the_table_in_git_is_one_of_the_bank():
+    bank = read_bank(FCD, "shipped")
+    assert {*bank.configurations} == {*FCD.list_configurations()}
+    assert np.isfinite(bank.log_fcd[:, 0]).all()
