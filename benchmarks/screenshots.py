@@ -47,6 +47,9 @@ def main() -> None:
         page.select_option("#across", options.across)
         page.select_option("#up", options.up)
         save(page.locator("#atlas"), "atlas")
+        confirmation = page.locator("figure:has([data-figure=confirmation])")
+        if confirmation.count():
+            save(confirmation, "confirmation")
         page.locator("#leaderboard tbody tr").first.click()
         save(page, "report_trial")
         look_at_mlflow(page, address, best.run_id)
