@@ -21,7 +21,7 @@ from dcgan_sweeps.config.faults import Fault, require_none
 from dcgan_sweeps.config.fields import describe_allowed
 from dcgan_sweeps.config.flat import flatten, flatten_nested, walk
 from dcgan_sweeps.config.nodes import escape_values, freeze, make_node
-from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.config.schema import ADDED, Config
 from dcgan_sweeps.paths import PATH_KEYS
 
 NAMED = 20  # unknown keys for which the nearest key is named
@@ -60,9 +60,6 @@ COMPARED = (
 
 # Keys, or groups of keys, that change a result by rounding only; they are never params.
 NOT_COMPARED = ("runner", "score.batch_size", "train.steps_per_call")
-
-# Keys that earlier versions did not have, with the values that they stand for there.
-ADDED = {"train.ema": None}
 
 # Names of keys and values in earlier versions, and their current names.
 RENAMED = {

@@ -11,9 +11,8 @@ import pytest
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.flat import flatten
-from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.config.schema import ADDED, Config
 from dcgan_sweeps.logged_config import (
-    ADDED,
     COMPARED,
     choose_params,
     compute_config_hash,

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dcgan_sweeps.config.checks import find_conflicts, find_faults
 from dcgan_sweeps.config.faults import Fault, RequestError
 from dcgan_sweeps.config.flat import flatten, flatten_nested
-from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.config.schema import ADDED, Config
 
 
 def make_node(nested: Mapping[str, Any]) -> DictConfig:
@@ -59,15 +59,18 @@ def _thaw(node: DictConfig) -> None:
 def freeze(composed: DictConfig) -> Any:
     """Return the checked frozen dataclass of a composed configuration.
 
-    Raises RequestError with every key that is unknown, missing or out of range.
+    A missing key of ADDED gets its value there, since the files of an earlier version lack it.
+    Raises RequestError with every other key that is unknown, missing or out of range.
     """
     known = flatten(composed._metadata.object_type())
     written: Any = OmegaConf.to_container(composed, resolve=False)
     unknown = [key for key in flatten_nested(written) if key not in known]  # from +key=value
     faults = [Fault(key, "there is no such key") for key in unknown] + find_dangling(composed)
     if not faults:
-        missing = sorted(OmegaConf.missing_keys(composed))
-        faults += [Fault(key, "has no value") for key in missing]
+        missing = OmegaConf.missing_keys(composed)
+        for key in missing & ADDED.keys():
+            OmegaConf.update(composed, key, ADDED[key])
+        faults += [Fault(key, "has no value") for key in sorted(missing - ADDED.keys())]
     if faults:
         raise RequestError(faults)
     config = OmegaConf.to_object(composed)

@@ -15,6 +15,10 @@ MOST_EPOCHS = 1_000_000
 MOST_IMAGES = 10_000_000
 MINUTES_A_YEAR = 527_040
 
+# Keys that earlier versions did not have, with the values that stand for their behaviour: logged
+# configurations and the files of studies of these versions lack them.
+ADDED = {"train.ema": None, "tracking.keep_checkpoints": 2}
+
 # Optional[...] and list[...] are written in the form that OmegaConf understands.
 
 

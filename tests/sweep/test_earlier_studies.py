@@ -9,9 +9,13 @@ import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
+from omegaconf import OmegaConf, open_dict
 
 from dcgan_sweeps.config.compose import find_conf_dir, register_schemas
 from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.nodes import freeze
+from dcgan_sweeps.config.schema import ADDED
 from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR
 from hydra_plugins.dcgan_sweeps_study import add_study_words, read_settings, recompose
 
@@ -33,6 +37,24 @@ def test_a_setting_that_its_files_lack_has_the_value_of_its_time_or_else_todays(
     settings = read_settings(recompose(then, master))
     assert {key: getattr(settings, key) for key in EARLIER_BEHAVIOUR} == EARLIER_BEHAVIOUR
     assert settings.retries == read_settings(master).retries
+
+
+def test_a_key_that_its_files_lack_has_the_value_that_changes_nothing(tmp_path):
+    register_schemas()
+    conf = tmp_path / "conf"
+    shutil.copytree(find_conf_dir(), conf)
+    for key in ADDED:
+        group, name = key.split(".")
+        for file in (conf / group).glob("*.yaml"):
+            text = re.sub(rf"^{name}:.*\n", "", file.read_text(), flags=re.MULTILINE)
+            file.write_text(text)
+    loader = ConfigLoaderImpl(create_config_search_path(str(conf)))
+    composed = loader.load_configuration("config", [], RunMode.RUN)
+    with open_dict(composed):
+        del composed["hydra"]
+    assert OmegaConf.missing_keys(composed) == ADDED.keys()
+    flat = flatten(freeze(composed))
+    assert {key: flat[key] for key in ADDED} == ADDED
 
 
 def test_a_search_without_seeds_of_its_trials_keeps_the_shared_seed(play):
