@@ -70,7 +70,7 @@ def look_at_mlflow(page: Page, address: str, best: str) -> None:
         slider.press("ArrowRight")
     page.wait_for_timeout(1500)
     page.get_by_text("Model metrics").last.evaluate("each => each.scrollIntoView()")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(3000)  # the grid of the last epoch is fetched only now
     save(page, "mlflow_samples")
 
 

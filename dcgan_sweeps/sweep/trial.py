@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
 
 END_S = 10  # to wait for a trial of an earlier start that is still running
+LONGEST_NAME = (
+    50  # characters; a picture in the MLflow UI is centred below the whole name of its run
+)
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
 
 
@@ -126,8 +129,12 @@ def build_trial_spec(
 
 
 def name_trial(number: int, varied: Sequence[str]) -> str:
-    """Return the name of a trial's run: its number, and its own overrides."""
-    return f"{number}: {shorten(varied)}"
+    """Return the name of a trial's run: its number, and as many of its own overrides as fit."""
+    words = shorten(varied)
+    if len(words) > LONGEST_NAME:
+        first = words[:LONGEST_NAME]
+        words = f"{first.rpartition(' ')[0] or first} ..."
+    return f"{number}: {words}"
 
 
 def make_tags(folder: StudyFolder, number: int) -> dict[str, str]:

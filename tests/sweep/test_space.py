@@ -16,6 +16,7 @@ from dcgan_sweeps.sweep.space import (
     shorten,
     suggest,
 )
+from dcgan_sweeps.sweep.trial import name_trial
 
 WHOLE = frozenset({"model.latent_dim"})
 
@@ -124,3 +125,11 @@ def test_each_value_counts_once_and_the_later_word_wins():
     asked = read_overrides(["a=1,2,2", "b=3", "a=5,6,5", "c=1"], None)
     assert asked.swept["a"].unique.texts == ("5", "6")
     assert asked.fixed == ("b=3", "c=1")
+
+
+def test_the_name_of_a_run_has_as_many_overrides_as_fit():
+    words = ["optimizer.lr=0.002214", "model.dropout=0.1528", "model.latent_dim=35"]
+    assert name_trial(3, words) == "3: lr=0.002214 dropout=0.1528 latent_dim=35"
+    more = ["optimizer.beta_1=0.1579", "train.batch_size=32"]
+    assert name_trial(3, [*words, *more]) == "3: lr=0.002214 dropout=0.1528 latent_dim=35 ..."
+    assert name_trial(3, ["tracking.dir=" + 80 * "x"]) == f"3: dir={46 * 'x'} ..."
