@@ -54,8 +54,8 @@ REQUESTS = [
         [f"{PRUNER}.reduction_factor: got 1; allowed"],
     ),
     (
-        ["search=fcd", f"{PRUNER}.min_early_stopping_rate=-1"],
-        [f"{PRUNER}.min_early_stopping_rate: g"],
+        ["search=fcd", f"{PRUNER}.tolerance=-1"],
+        [f"{PRUNER}.tolerance: got -1; allowed: a number, at least 0"],
     ),
     (
         ["search=fcd", "pruner=hyperband", f"{PRUNER}.max_resource=0"],
