@@ -39,7 +39,7 @@ def main() -> None:
     )
 
     def score() -> Fakes:
-        fakes = scorer.draw(sample, config.model.latent_dim)
+        fakes = scorer.draw(sample, config.model.latent_dim, iter)
         scorer.score(fakes)
         return fakes
 
