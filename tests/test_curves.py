@@ -10,7 +10,12 @@ from benchmarks.curves.bank import Bank, read_bank
 from benchmarks.curves.blind import COUNT, LETTERS, RANKINGS, choose
 from benchmarks.curves.collect import make_row, read_table, write_table
 from benchmarks.curves.features import equalise, whiten
-from benchmarks.curves.noise import correlate_seeds, measure_luck, split_variance
+from benchmarks.curves.noise import (
+    correlate_seeds,
+    measure_luck,
+    measure_median_spread,
+    split_variance,
+)
 from benchmarks.curves.replay import read_options, search
 from benchmarks.curves.spaces import SPACES
 from dcgan_sweeps.config.compose import compose, find_conf_dir
@@ -71,6 +76,10 @@ def test_noise_and_signal_are_told_apart():
     noise, signal = split_variance(bank.log_fcd[:, :, -1])
     assert noise**0.5 == pytest.approx(NOISE, rel=0.05)
     assert signal**0.5 == pytest.approx(SIGNAL, rel=0.15)
+    scores = bank.log_fcd[:, :, -1].copy()
+    scores[::10, 0] += 2  # a run in ten configurations each collapses
+    assert measure_median_spread(scores) == pytest.approx(NOISE, rel=0.1)
+    assert split_variance(scores)[0] ** 0.5 > 2 * NOISE
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.5])

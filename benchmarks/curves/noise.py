@@ -42,9 +42,11 @@ def main() -> None:
         print(f"\n## {name}: {len(bank.configurations)} configurations, {count} runs\n")
         print_epochs(bank)
         print_windows(bank)
+        median = measure_median_spread(bank.log_fcd[:, :, -1])
+        print(f"\nspread between the seeds of a configuration, median: {median:.1%}")
         default = bank.log_fcd[0, :, -1]
         spread = np.nanstd(default, ddof=1)
-        print(f"\nspread of the default: {spread:.1%} over {np.isfinite(default).sum()} seeds")
+        print(f"spread of the default: {spread:.1%} over {np.isfinite(default).sum()} seeds")
         print(f"correlation of configurations that share a seed: {correlate_seeds(bank):.2f}")
         promised, true = measure_luck(bank)
         print(
@@ -104,6 +106,15 @@ def split_variance(scores: Floats) -> tuple[float, float]:
     means = np.nanmean(scores[several], axis=1)
     between = float(np.var(means, ddof=1)) - noise * float(np.mean(1 / counts[several]))
     return noise, max(between, 0.0)
+
+
+def measure_median_spread(scores: Floats) -> float:
+    """Return the median of the standard deviations within the configurations.
+
+    Runs that collapse, which are few, decide on the mean of the variances, and not on this.
+    """
+    several = np.isfinite(scores).sum(axis=1) > 1
+    return float(np.median(np.nanstd(scores[several], axis=1, ddof=1)))
 
 
 def correlate_seeds(bank: Bank) -> float:
