@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
 
 END_S = 10  # to wait for a trial of an earlier start that is still running
-LONGEST_NAME = (
-    50  # characters; a picture in the MLflow UI is centred below the whole name of its run
-)
+# Characters of a name's overrides: the MLflow UI centres pictures below the whole name of a run.
+LONGEST_NAME = 50
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
 
 
