@@ -89,6 +89,8 @@ def print_agreement(rows: list[Row], chosen: list[Generator], ranking: str) -> N
     for classifier in sorted({row["classifier"] for row in rows}):
         mine = [row for row in rows if row["classifier"] == classifier]
         found = {(name_run(row), int(row["epoch"])): float(row["fcd"]) for row in mine}
+        if not found.keys() >= {*chosen}:
+            continue  # it has not scored every epoch
         scores[classifier] = [found[each] for each in chosen]
         agreement = spearmanr(places, scores[classifier]).statistic
         print(f"{classifier}: rank correlation {agreement:.2f} with the ranking by eye")

@@ -1,7 +1,7 @@
 """Writes the table of a bank of curves: `python -m benchmarks.curves.collect --dir FOLDER`.
 
 Scores the generators that benchmarks.curves.train has kept, by the shipped classifier, and by
-others: `--classifier blur=FOLDER`. Where the runs have averaged their generators, those are scored,
+others: `--classifier blur=FOLDER`, which may score fewer epochs: `--epochs 3,6`. Where the runs have averaged their generators, those are scored,
 and the raw ones by the shipped classifier. All classifiers score the same images. Rows that the
 table has already are kept, so the command can be repeated as the bank grows.
 """
@@ -43,10 +43,11 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Judge:
-    """A scorer, and the name of the weights in a checkpoint that it scores."""
+    """A scorer, the name of the weights in a checkpoint that it scores, and after which epochs."""
 
     scorer: Scorer
     weights: str
+    epochs: Container[int]
 
 
 def main() -> None:
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--dir", default="mlruns", help="folder of the study (mlruns)")
     parser.add_argument("--space", choices=SPACES, default="fcd")
     parser.add_argument("--classifier", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--epochs", help="which the other classifiers score, as 3,6 (all)")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     space = SPACES[options.space]
@@ -67,9 +69,12 @@ def main() -> None:
     folders = {SHIPPED: None, **dict(each.split("=", 1) for each in options.classifier)}
     scorers = {name: make_scorer(config, images, each) for name, each in folders.items()}
     result = "average" if config.train.ema else "generator"
-    judges = {name: Judge(scorer, result) for name, scorer in scorers.items()}
+    every = range(1, config.train.epochs + 1)
+    some = [int(each) for each in options.epochs.split(",")] if options.epochs else every
+    judges = {name: Judge(scorer, result, some) for name, scorer in scorers.items()}
+    judges[SHIPPED] = Judge(scorers[SHIPPED], result, every)
     if config.train.ema:
-        judges[RAW] = Judge(scorers[SHIPPED], "generator")
+        judges[RAW] = Judge(scorers[SHIPPED], "generator", every)
     for folder in track(ended, "runs scored"):
         for row in score_run(space, folder, judges, rows.keys()):
             rows[name_row(row)] = row
@@ -143,7 +148,8 @@ def score_run(
         wanted = {
             name: judge
             for name, judge in judges.items()
-            if name_row(make_row(known, epoch, name, 0, 0)) not in known_rows
+            if epoch in judge.epochs
+            and name_row(make_row(known, epoch, name, 0, 0)) not in known_rows
         }
         for weights in sorted({judge.weights for judge in wanted.values()}):
             generator = set_weights(folder, config, epoch, weights)

@@ -1,8 +1,9 @@
 """Measures how much a score says about a configuration: `python -m benchmarks.curves.noise`.
 
-Prints, for each classifier of a bank of curves, the spread over seeds after each epoch, how far an
-early score predicts the last one, the ratio of signal to noise, the same for means over several
-epochs, and what luck does to the best of 20. `--pictures FOLDER` draws the curves and the ratios.
+Prints, for each classifier that has scored every epoch of a bank of curves, the spread over seeds
+after each epoch, how far an early score predicts the last one, the ratio of signal to noise, the
+same for means over several epochs, and what luck does to the best of 20; and for all classifiers
+the ratio after the last epoch, and how they agree. `--pictures FOLDER` draws curves and spreads.
 docs/search.md has these tables and pictures.
 """
 
@@ -38,24 +39,28 @@ def main() -> None:
         for name in list_classifiers(space, options.table)
     }
     for name, bank in banks.items():
-        count = int(np.isfinite(bank.log_fcd[:, :, -1]).sum())
-        print(f"\n## {name}: {len(bank.configurations)} configurations, {count} runs\n")
-        print_epochs(bank)
-        print_windows(bank)
-        median = measure_median_spread(bank.log_fcd[:, :, -1])
-        print(f"\nspread between the seeds of a configuration, median: {median:.1%}")
-        default = bank.log_fcd[0, :, -1]
-        spread = np.nanstd(default, ddof=1)
-        print(f"spread of the default: {spread:.1%} over {np.isfinite(default).sum()} seeds")
-        print(f"correlation of configurations that share a seed: {correlate_seeds(bank):.2f}")
-        promised, true = measure_luck(bank)
-        print(
-            f"best of {TRIALS} by one seed: looks {promised:.1%} below the default, is {true:.1%}"
-        )
-    if len(banks) > 1:
-        print_agreement(banks)
+        if np.isfinite(bank.log_fcd).any(axis=(0, 1)).all():
+            print_bank(name, bank)
+    print_ratios(banks)
+    print_agreement(banks)
     if options.pictures is not None:
         draw_curves(banks[SHIPPED], options.pictures / f"{space.study}.png")
+
+
+def print_bank(name: str, bank: Bank) -> None:
+    """Print what the scores of one classifier say."""
+    count = int(np.isfinite(bank.log_fcd[:, :, -1]).sum())
+    print(f"\n## {name}: {len(bank.configurations)} configurations, {count} runs\n")
+    print_epochs(bank)
+    print_windows(bank)
+    median = measure_median_spread(bank.log_fcd[:, :, -1])
+    print(f"\nspread between the seeds of a configuration, median: {median:.1%}")
+    default = bank.log_fcd[0, :, -1]
+    spread = np.nanstd(default, ddof=1)
+    print(f"spread of the default: {spread:.1%} over {np.isfinite(default).sum()} seeds")
+    print(f"correlation of configurations that share a seed: {correlate_seeds(bank):.2f}")
+    promised, true = measure_luck(bank)
+    print(f"best of {TRIALS} by one seed: looks {promised:.1%} below the default, is {true:.1%}")
 
 
 def print_epochs(bank: Bank) -> None:
@@ -149,6 +154,15 @@ def measure_luck(bank: Bank) -> tuple[float, float]:
         promised.append(1 - np.exp(drawn[best] - drawn[0]))
         true.append(1 - np.exp(means[best] - means[0]))
     return float(np.mean(promised)), float(np.mean(true))
+
+
+def print_ratios(banks: dict[str, Bank]) -> None:
+    """Print the spreads after the last epoch, and their ratio, for each classifier."""
+    print("\n| classifier | spread between seeds | between configurations | signal to noise |")
+    print("|---|---|---|---|")
+    for name, bank in banks.items():
+        noise, signal = split_variance(bank.log_fcd[:, :, -1])
+        print(f"| {name} | {noise**0.5:.1%} | {signal**0.5:.1%} | {signal / noise:.1f} |")
 
 
 def print_agreement(banks: dict[str, Bank]) -> None:

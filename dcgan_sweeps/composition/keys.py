@@ -146,6 +146,8 @@ def describe_error(error: BaseException) -> str:
             continue
         if "integer string conversion" in str(cause):
             return "a whole number with too many digits"
+        if "is not in struct" in str(cause):
+            return "there is no such key"
         first, *others = str(cause).strip().split("\n")
         return f"{first} {others[0].strip()}" if first.endswith(":") and others else first
     return type(error).__name__

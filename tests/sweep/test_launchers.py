@@ -69,7 +69,7 @@ def test_hydras_own_sweeper_can_still_be_chosen(tmp_path):
         (["-m", "search=fcd", "sampler=tpee"], "sampler: got tpee; allowed: cmaes, gp, qmc"),
         (
             ["-m", "search=fcd", "hydra.sweeper.sampler.n=3"],
-            "hydra.sweeper.sampler.n: Key 'n' is not in struct",
+            "hydra.sweeper.sampler.n: there is no such key",
         ),
         (
             ["-m", "search=fcd", "+hydra.sweeper.sampler.n=3"],
