@@ -1,9 +1,10 @@
 """Writes the table of a bank of curves: `python -m benchmarks.curves.collect --dir FOLDER`.
 
 Scores the generators that benchmarks.curves.train has kept, by the shipped classifier, and by
-others: `--classifier blur=FOLDER`, which may score fewer epochs: `--epochs 3,6`. Where the runs have averaged their generators, those are scored,
-and the raw ones by the shipped classifier. All classifiers score the same images. Rows that the
-table has already are kept, so the command can be repeated as the bank grows.
+others: `--classifier blur=FOLDER`, which may score fewer epochs: `--epochs 3,6`. Where the runs
+have averaged their generators, those are scored, and the raw ones by the shipped classifier. All
+classifiers score the same images. Rows that the table has already are kept, so the command can be
+repeated as the bank grows.
 """
 
 from __future__ import annotations
