@@ -136,6 +136,20 @@ def check_data(config: Config) -> str:
     return "; ".join([f"Fashion-MNIST, verified, from {images.source}", *said])
 
 
+def check_parts(config: Config) -> str:
+    from dcgan_sweeps.config.parts import ENTRY_POINTS, find_entries, find_origin, find_part
+
+    found: dict[str, list[str]] = {}
+    for group in ENTRY_POINTS:
+        for name in find_entries(group):
+            find_part(group, name)
+            origin = find_origin(group, name)
+            package = f"{origin.package} {origin.version}" if origin else "an unknown package"
+            found.setdefault(package, []).append(f"{group}={name}")
+    words = [f"{package}: {', '.join(parts)}" for package, parts in found.items()]
+    return "; ".join(words) or "no other package brings parts"
+
+
 def check_classifier(config: Config) -> str:
     from dcgan_sweeps.scoring.classifier.network import load_classifier
     from dcgan_sweeps.scoring.identity import find_classifier_dir
@@ -258,6 +272,7 @@ CHECKS: dict[str, tuple[Callable[[Config], str], str]] = {
         check_data,
         "run python -m dcgan_sweeps.data, or set data.dir=FOLDER with the four IDX files",
     ),
+    "parts": (check_parts, "install another version of the package that is named, or remove it"),
     "classifier": (
         check_classifier,
         "set score.classifier=null for the shipped one, or train one with"

@@ -20,7 +20,15 @@ from dcgan_sweeps.config.compose import read_defaults
 from dcgan_sweeps.config.faults import Fault, require_none
 from dcgan_sweeps.config.fields import describe_allowed
 from dcgan_sweeps.config.flat import flatten, flatten_nested, walk
-from dcgan_sweeps.config.nodes import escape_values, freeze, make_node
+from dcgan_sweeps.config.nodes import (
+    choose_parts,
+    escape_values,
+    freeze,
+    make_empty,
+    make_node,
+    make_schema,
+)
+from dcgan_sweeps.config.parts import KINDS
 from dcgan_sweeps.config.schema import ADDED, Config
 from dcgan_sweeps.paths import PATH_KEYS
 
@@ -147,8 +155,11 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
     allowed.
     """
     require_single_keys(nested)
-    logged = ADDED | rename_logged(flatten_nested(nested))
-    leaves = {key: leaf for key, _, leaf in walk(Config())}
+    renamed = rename_logged(flatten_nested(nested))
+    named = {group: {"name": renamed.get(f"{group}.name")} for group in KINDS}
+    parts = choose_parts(named)
+    leaves = {key: leaf for key, _, leaf in walk(make_empty(Config, parts))}
+    logged = {key: value for key, value in ADDED.items() if key in leaves} | renamed
     faults = []
     for number, key in enumerate(sorted(set(logged) - set(leaves))):
         # Finding the nearest key takes a millisecond, too long for a file of 100,000 such keys.
@@ -166,13 +177,16 @@ def read_logged(nested: Mapping[str, Any]) -> Config:
         Fault(key, f"was logged as {logged[key]}; allowed: a value that needs no interpolation")
         for key in sorted(lookups)
     ]
-    node = make_node(dataclasses.asdict(read_defaults()))
-    for key in sorted(set(leaves) & set(logged) - lookups):
+    node = make_schema(make_empty(Config, parts))
+    others = {key: value for key, value in flatten_defaults().items() if not is_hashed(key)}
+    for key, value in sorted((others | logged).items()):
+        if key not in leaves or key in lookups:
+            continue
         try:
-            OmegaConf.update(node, key, escape_values(logged[key]))
+            OmegaConf.update(node, key, escape_values(value))
         except (OmegaConfBaseException, OverflowError):  # OverflowError: an int beyond any float
             allowed = describe_allowed(leaves[key])
-            faults.append(Fault(key, f"was logged as {logged[key]}; allowed now: {allowed}"))
+            faults.append(Fault(key, f"was logged as {value}; allowed now: {allowed}"))
     require_none(faults)
     config: Config = freeze(node)
     return config

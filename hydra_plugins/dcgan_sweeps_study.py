@@ -28,6 +28,7 @@ from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config.compose import find_conf_dir
 from dcgan_sweeps.config.faults import Fault, RequestError
 from dcgan_sweeps.config.nodes import escape_lookups, freeze, make_schema
+from dcgan_sweeps.config.parts import PROVIDER, list_conf_folders
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.paths import resolve_places, resolve_url
 from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR, PREFIX, StudySettings, check_settings
@@ -278,6 +279,8 @@ class Jobs:
         for element in path.get_path():
             if element.provider == "main":
                 element.path = f"file://{find_conf_dir()}"
+        for package, folder in list_conf_folders():
+            path.prepend(f"{PROVIDER}{package}", f"file://{folder}", "schema")
         if config_dir is not None:
             path.prepend("command-line", f"file://{config_dir}", "schema")
         loader = ConfigLoaderImpl(config_search_path=path)
@@ -297,7 +300,8 @@ def copy_loader(loader: Any, conf: Path) -> ConfigLoaderImpl:
     """
     search_path = copy.deepcopy(loader.get_search_path())
     elements = search_path.get_path()
-    elements[:] = [each for each in elements if each.provider != "command-line"]
+    copied = ("command-line", PROVIDER)
+    elements[:] = [each for each in elements if not str(each.provider).startswith(copied)]
     for element in elements:
         if element.provider == "main":
             element.path = f"file://{conf}"

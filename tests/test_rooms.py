@@ -27,7 +27,7 @@ VERBS = {
 }
 FLOORS = [
     {"config", "randomness", "interrupt", "metrics", "terminal", "logged_config"}
-    | {"paths", "files", "secrets"},
+    | {"paths", "files", "secrets", "parts"},
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},
@@ -72,7 +72,9 @@ def test_a_file_imports_only_what_its_room_may(path):
         assert allowed is None or any(place.startswith(each) for each in allowed), module
 
 
-@pytest.mark.parametrize("plugin", ["dcgan_sweeps_slots", "dcgan_sweeps_study"])
+@pytest.mark.parametrize(
+    "plugin", ["dcgan_sweeps_slots", "dcgan_sweeps_study", "dcgan_sweeps_parts"]
+)
 def test_hydra_scans_its_plugins_without_loading_optuna(plugin):
     code = f"import hydra_plugins.{plugin}; import sys; print('optuna' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

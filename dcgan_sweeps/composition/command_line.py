@@ -45,10 +45,10 @@ from dcgan_sweeps.composition.grammar import (
 )
 from dcgan_sweeps.composition.own_files import (
     Entry,
+    Files,
     find_entry_fault,
-    is_own,
     place_faults,
-    read_entries,
+    read_files,
 )
 from dcgan_sweeps.composition.vocabulary import Vocabulary, open_loader, read_vocabulary
 from dcgan_sweeps.config.compose import find_conf_dir
@@ -147,25 +147,26 @@ def read_line(asked: argparse.Namespace, config_name: str, loader: Any) -> Comma
 def _read_words(words: Sequence[str], vocabulary: Vocabulary) -> CommandLine:
     if len(words) > MOST_WORDS:
         raise RequestError(find_word_faults(words, vocabulary))
-    kept = [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
     faults: list[Fault] = []
-    entries: dict[str, Entry] = {}
+    files = Files({}, [])
     refused: list[Fault] = []
     try:
-        entries = _read_own(kept, vocabulary)
+        files = _read_files(words, vocabulary)
+        vocabulary = vocabulary.with_parts(files.parts)
     except RequestError as error:
-        faults += error.faults
+        faults += place_faults(error.faults, files.entries)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         refused = explain(error) or [Fault("defaults", str(error))]  # a malformed defaults list
+    kept = [keep_text(word) if _is_text(word, vocabulary) else word for word in words]
     # Without -m, whether this is a sweep is known only after composition.
-    says_mode = "hydra.mode" in {*map(find_key, kept), *entries}
+    says_mode = "hydra.mode" in {*map(find_key, kept), *files.entries}
     vocabulary = dataclasses.replace(vocabulary, is_sweep=vocabulary.is_sweep or says_mode)
-    found = [find_entry_fault(entry, vocabulary.keys) for entry in entries.values()]
+    found = [find_entry_fault(entry, vocabulary.keys) for entry in files.entries.values()]
     faults += [fault for fault in found if fault is not None]
     faults += find_word_faults(kept, vocabulary)
     if faults or refused:
-        raise RequestError(faults or refused)
-    return CommandLine(vocabulary.config_name, tuple(kept), vocabulary, entries)
+        raise RequestError(list(dict.fromkeys(faults)) or refused)
+    return CommandLine(vocabulary.config_name, tuple(kept), vocabulary, files.entries)
 
 
 def _is_text(word: str, vocabulary: Vocabulary) -> bool:
@@ -176,15 +177,17 @@ def _is_text(word: str, vocabulary: Vocabulary) -> bool:
     return vocabulary.keys.is_text(key) or vocabulary.is_group(key)
 
 
-def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
-    """Return the values in the user's own files; raises RequestError and Hydra's exceptions."""
-    if not any(map(is_own, vocabulary.repository.get_sources())):
-        return {}
+def _read_files(words: Sequence[str], vocabulary: Vocabulary) -> Files:
+    """Return what the files say that these overrides choose.
+
+    Raises RequestError, and Hydra's exceptions.
+    """
     fixed: list[Override] = []
     swept: list[list[Override]] = []
     for word in words:
+        text = keep_text(word) if vocabulary.is_group(find_key(word)) else word
         try:
-            override = read_override(word, vocabulary.loader)
+            override = read_override(text, vocabulary.loader)
             values = list_values(override, MOST_TRIED) if override.is_sweep_override() else []
         except (Unreadable, HydraException):
             continue  # reported as a fault of the override itself
@@ -194,7 +197,7 @@ def _read_own(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Entry]:
         elif vocabulary.is_group(key):
             swept += [[read_override(f"{key}={quote(str(each))}")] for each in values]
     choices = [fixed, *([*fixed, *each] for each in swept)]
-    return read_entries(vocabulary.repository, vocabulary.config_name, choices)
+    return read_files(vocabulary.repository, vocabulary.config_name, choices)
 
 
 @contextlib.contextmanager

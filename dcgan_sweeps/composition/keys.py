@@ -1,15 +1,16 @@
 """The keys of a configuration, including Hydra's own, and the values that each allows.
 
-keys = read_keys("config", groups=["optimizer"])
+keys = read_keys("config", ["optimizer"], [{"model": "dcgan28"}])
 keys.find_fault("optimizer.lr", 5)  # the Fault: got 5.0; allowed: a number, above 0, at most 1
 keys.is_text("tracking.dir")        # True
 """
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -21,7 +22,8 @@ from dcgan_sweeps.config.compose import SCHEMAS, find_conf_dir
 from dcgan_sweeps.config.faults import Fault
 from dcgan_sweeps.config.fields import describe_allowed
 from dcgan_sweeps.config.flat import flatten_nested, walk
-from dcgan_sweeps.config.nodes import make_schema
+from dcgan_sweeps.config.nodes import make_empty, make_schema
+from dcgan_sweeps.config.parts import BUILT_IN, KINDS, Part, find_part, list_names
 from dcgan_sweeps.logged_config import find_renamed
 
 STUDY_SCHEMA = "hydra/sweeper/study_schema.yaml"  # registered when Hydra loads its plugins
@@ -34,17 +36,22 @@ class Keys:
     """All keys of a configuration.
 
     `leaves` are the fields of our schemas, `node` is used to try values, `names` are all keys and
-    groups, and `folders` are Hydra's output folders as conf/ sets them.
+    groups, and `folders` are Hydra's output folders as conf/ sets them. `others` are the keys with
+    the other parts that a sweep chooses from; a key has to be known with one of them.
     """
 
     leaves: Mapping[str, Field[Any]]
     node: DictConfig
     names: Sequence[str]
     folders: Mapping[str, Any]
+    others: tuple[Keys, ...] = ()
 
     def is_known(self, key: str) -> bool:
         """Return whether a key exists: a leaf, a node of leaves, or below a key of Hydra that
         accepts anything."""
+        return self._knows(key) or any(each._knows(key) for each in self.others)
+
+    def _knows(self, key: str) -> bool:
         node: Any = self.node
         for name in key.split("."):
             if not isinstance(node, DictConfig):
@@ -58,7 +65,7 @@ class Keys:
 
     def is_text(self, key: str) -> bool:
         """Return whether the value of a key is always text."""
-        return isinstance(self._find(key), StringNode)
+        return any(isinstance(each._find(key), StringNode) for each in (self, *self.others))
 
     def find_fault(
         self, key: str, value: Any, got: str | None = None, place: str = ""
@@ -78,6 +85,18 @@ class Keys:
         if key in self.folders and value != self.folders[key]:
             allowed = "allowed: tracking.dir=FOLDER, which decides where runs are written"
             return Fault(key, f"{written}; {allowed}")
+        group, _, name = key.partition(".")
+        if group in KINDS and name == "name":
+            if value in list_names(group):
+                return None
+            fault = Fault(key, f"{written}; allowed: {', '.join(list_names(group))}")
+            return find_renamed(key, value) or fault
+        found = [
+            each._find_value_fault(key, value, written, place) for each in (self, *self.others)
+        ]
+        return next(filter(None, found), None)
+
+    def _find_value_fault(self, key: str, value: Any, written: str, place: str) -> Fault | None:
         node = self._find(key)
         if node is None or (isinstance(value, str) and "${" in value):
             return None  # below a key that accepts anything, or resolved only when composed
@@ -107,11 +126,35 @@ class Keys:
         return node
 
 
-def read_keys(config_name: str, groups: Iterable[str]) -> Keys:
-    """Return the keys of a configuration in SCHEMAS, of Hydra, and of a study."""
+def read_keys(
+    config_name: str, groups: Iterable[str], choices: Sequence[Mapping[str, str]] = ({},)
+) -> Keys:
+    """Return the keys of a configuration in SCHEMAS, of Hydra, and of a study.
+
+    `choices` are the parts, as {group: name}, of each configuration that a sweep composes; a group
+    that is left out has its first built-in part. Raises RequestError for a part that there is not.
+    """
     kind = SCHEMAS[config_name][1]
-    node = make_schema(kind)
-    leaves = {key: leaf for key, _, leaf in walk(kind())}
+    groups_of_kind = KINDS.keys() & {each.name for each in fields(kind)}
+    first, *others = [
+        _read_keys(
+            config_name,
+            groups,
+            {
+                group: find_part(group, names.get(group, next(iter(BUILT_IN[group]))))
+                for group in groups_of_kind
+            },
+        )
+        for names in choices
+    ]
+    names = dict.fromkeys(name for each in (first, *others) for name in each.names)
+    return dataclasses.replace(first, names=(*names,), others=tuple(others))
+
+
+def _read_keys(config_name: str, groups: Iterable[str], parts: Mapping[str, Part]) -> Keys:
+    empty: Any = make_empty(SCHEMAS[config_name][1], parts)
+    node = make_schema(empty)
+    leaves = {key: leaf for key, _, leaf in walk(empty)}
     # Unlike a frozen schema, this node is not read-only.
     of_hydra: Any = OmegaConf.structured(HydraConf)
     if ConfigStore.instance().get_type(STUDY_SCHEMA).name == "CONFIG":

@@ -1,7 +1,7 @@
-"""Reads the values in a user's own configuration files, with the file and line of each.
+"""Reads configuration files: the values in a user's own, with file and line, and the parts.
 
-entries = read_entries(repository, "config", [read_override("experiment=mine")])
-entries["optimizer.lr"].place  # "/home/me/own/experiment/mine.yaml, line 3"
+files = read_files(repository, "config", [[read_override("experiment=mine")]])
+files.entries["optimizer.lr"].place  # "/home/me/own/experiment/mine.yaml, line 3"
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.default_element import GroupDefault
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import DictConfig
 from omegaconf._utils import get_yaml_loader
 
 from dcgan_sweeps.composition.keys import Keys, describe_error
 from dcgan_sweeps.config.compose import find_conf_dir
 from dcgan_sweeps.config.faults import Fault, refuse
+from dcgan_sweeps.config.parts import KINDS
 from dcgan_sweeps.files import read_text
 
 LARGEST = 100_000  # bytes; YAML is parsed at about 100 kB a second
@@ -74,22 +76,37 @@ def find_own_file(sources: Sequence[ConfigSource], config_path: str) -> Path | N
     return Path(holding.path) / f"{config_path.removesuffix('.yaml')}.yaml"
 
 
-def read_entries(
-    repository: Any, config_name: str, choices: Sequence[Sequence[Override]]
-) -> dict[str, Entry]:
-    """Return the values that the user's own files set; the last one of each key counts.
+@dataclass(frozen=True)
+class Files:
+    """What the files say from which a request is composed.
+
+    `entries` are the values in the user's own files, and `parts` is {group: name} of the parts of
+    each configuration.
+    """
+
+    entries: dict[str, Entry]
+    parts: list[dict[str, str]]
+
+
+def read_files(repository: Any, config_name: str, choices: Sequence[Sequence[Override]]) -> Files:
+    """Return what the files of a request say; of several values of a key the last one counts.
 
     `choices` are the overrides of each configuration to be composed. Raises RequestError for a
     file that cannot be read, and Hydra's exceptions for its defaults list.
     """
     reader = _Reader(repository)
     entries: dict[str, Entry] = {}
+    parts: list[dict[str, str]] = []
     for overrides in choices:
+        names: dict[str, str] = {}
         listed = create_defaults_list(
             reader, config_name, list(overrides), prepend_hydra=True, skip_missing=True
         )
         for each in listed.defaults:
             package = each.package or ""
+            if package in KINDS and each.config_path is not None:
+                name = _read_name(reader.load_config(each.config_path))
+                names |= {} if name is None else {package: name}
             if each.config_path is None or each.config_path not in reader.own:
                 continue
             path, root = reader.own[each.config_path]
@@ -103,7 +120,16 @@ def read_entries(
                 pairs = [pair for pair in root.value if pair[0].value != "defaults"]
                 found = _walk(path, pairs, f"{package}." if package else "")
                 entries |= {entry.key: entry for entry in found}
-    return entries
+        parts.append(names)
+    return Files(entries, parts)
+
+
+def _read_name(file: ConfigResult | None) -> str | None:
+    """Return the name of the part that a file of an open group chooses."""
+    if file is None or not isinstance(file.config, DictConfig):
+        return None
+    name: str | None = file.config.get("name")
+    return name
 
 
 def parse_file(path: Path) -> yaml.MappingNode | None:

@@ -7,8 +7,9 @@ vocabulary.list_options("optimizer")  # ["adam"]
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ class Vocabulary:
     def is_group(self, key: str) -> bool:
         """Return whether a key is a config group, such as optimizer or hydra/launcher."""
         return bool(self.repository.group_exists(key)) if "/" in key else key in self.groups
+
+    def with_parts(self, choices: Sequence[Mapping[str, str]]) -> Vocabulary:
+        """Return the vocabulary with the keys of the parts that are chosen, {group: name} each.
+
+        Raises RequestError for a part that there is not.
+        """
+        keys = read_keys(self.shipped, self.groups, choices)
+        return dataclasses.replace(self, keys=keys)
 
     def list_options(self, group: str) -> list[str]:
         """Return the choices of a config group."""
@@ -83,10 +92,9 @@ def read_vocabulary(
         problem = f"got {got}; {describe_error(error)}"
         raise refuse("hydra.searchpath", problem) from error
     _require_folders(repository.get_sources())
-    groups = repository.get_group_options("", ObjectType.GROUP)
-    known = frozenset(groups) - {"hydra"}
-    keys = read_keys(shipped, known)
-    return Vocabulary(config_name, shipped, keys, loader, repository, known, is_sweep)
+    groups = frozenset(repository.get_group_options("", ObjectType.GROUP)) - {"hydra"}
+    keys = read_keys(shipped, groups)
+    return Vocabulary(config_name, shipped, keys, loader, repository, groups, is_sweep)
 
 
 def _require_folders(sources: Sequence[Any]) -> None:

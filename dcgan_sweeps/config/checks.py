@@ -11,7 +11,7 @@ from typing import Any
 from dcgan_sweeps.config.faults import Conflict, Fault
 from dcgan_sweeps.config.fields import describe_allowed
 from dcgan_sweeps.config.flat import walk
-from dcgan_sweeps.config.schema import ClassifierConfig, Config
+from dcgan_sweeps.config.schema import BuiltInData, ClassifierConfig, Config
 
 LEAST_EXTRAPOLATED = 100  # images; with fewer, the subsets of the regression have the same size
 
@@ -42,13 +42,11 @@ def find_conflicts(config: Any) -> list[Fault]:
             is_drawn and data.dir,
             "data.dir",
             "got a folder; allowed: null, since data=synthetic reads no files",
-        ),
-        (
-            is_drawn != (data.count is not None),
-            "data.count",
-            f"got {data.count}; allowed: a number with data=synthetic, else null",
-        ),
+        )
     ]
+    if isinstance(data, BuiltInData):
+        problem = f"got {data.count}; allowed: a number with data=synthetic, else null"
+        checks.append((is_drawn != (data.count is not None), "data.count", problem))
     if isinstance(config, Config):
         least, batch_size = LEAST_EXTRAPOLATED, config.train.batch_size
         checks += [

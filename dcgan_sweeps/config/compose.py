@@ -18,7 +18,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import open_dict
 
-from dcgan_sweeps.config.nodes import freeze, make_schema
+from dcgan_sweeps.config.nodes import freeze, make_open_schema
 from dcgan_sweeps.config.schema import ClassifierConfig, Config
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def find_conf_dir() -> Path:
 def register_schemas() -> None:
     """Register the schemas with Hydra, which then rejects unknown keys and wrong types."""
     for name, schema in SCHEMAS.values():
-        ConfigStore.instance().store(name=name, node=make_schema(schema))
+        ConfigStore.instance().store(name=name, node=make_open_schema(schema))
 
 
 def compose(config_name: str, overrides: Sequence[str], kind: type[T]) -> T:

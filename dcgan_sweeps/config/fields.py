@@ -6,6 +6,7 @@ describe_allowed(fields(Optimizer)[1])    # "a number, above 0, at most 1"
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable
@@ -97,7 +98,8 @@ TYPES: dict[str, Any] = {
 
 def read_type(leaf: Field[Any]) -> tuple[str, bool]:
     """Return the type of a field as written in its schema, and whether it may be null."""
-    kind = str(leaf.type)
+    written = leaf.type if isinstance(leaf.type, str) else inspect.formatannotation(leaf.type)
+    kind = written.removeprefix("typing.")
     optional = kind.startswith("Optional[")
     return kind.removeprefix("Optional[").removesuffix("]" * optional), optional
 

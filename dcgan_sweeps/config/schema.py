@@ -5,7 +5,7 @@ Default values are in conf/ only; a field here states its type and its allowed v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from dcgan_sweeps.config.fields import anything, auto_or_count, list_of, number, one_of, some_text
@@ -24,17 +24,34 @@ ADDED = {"train.ema": None, "tracking.keep_checkpoints": 2}
 
 @dataclass(frozen=True)
 class Data:
-    name: str = one_of("fashion_mnist", "synthetic")
+    """The keys of every data set; a part of the group `data` adds its own."""
+
+    name: str = some_text()
     dir: Optional[str] = some_text()
     limit: Optional[int] = number(1, MOST_IMAGES)
     shuffle_buffer: Optional[int] = number(1, MOST_IMAGES)
+
+    @property
+    def whole(self) -> Data:
+        """The data set from which a run takes its images: without their number and order."""
+        return replace(self, limit=None, shuffle_buffer=None)
+
+
+@dataclass(frozen=True)
+class BuiltInData(Data):
     count: Optional[int] = number(100, MOST_IMAGES)
 
 
 @dataclass(frozen=True)
 class Model:
-    name: str = one_of("dcgan28")
+    """The keys of every model; a part of the group `model` adds its own."""
+
+    name: str = some_text()
     latent_dim: int = number(1, 65_536)
+
+
+@dataclass(frozen=True)
+class Dcgan28(Model):
     dropout: float = number(0, 0.95)
     kernel_size: int = number(1, 28)
     generator_filters: list[int] = list_of(1, 65_536, 2, 2)
@@ -47,9 +64,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Optimizer:
-    name: str = one_of("adam")
+    """The keys of every optimizer; a part of the group `optimizer` adds its own."""
+
+    name: str = some_text()
     lr: float = number(0, 1, low_open=True)
     lr_discriminator: Optional[float] = number(0, 1, low_open=True)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
     beta_1: float = number(0, 0.9999)
     beta_2: float = number(0, 0.999999)
     epsilon: float = number(0, 1, low_open=True)

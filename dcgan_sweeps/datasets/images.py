@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan_sweeps.config.faults import refuse
-from dcgan_sweeps.config.schema import Data
+from dcgan_sweeps.config.parts import find_builder
+from dcgan_sweeps.config.schema import BuiltInData, Data
 from dcgan_sweeps.datasets import idx
 from dcgan_sweeps.datasets.idx import DataError
 from dcgan_sweeps.datasets.sources import Source, fetch, find_source, list_sources
@@ -74,9 +75,18 @@ def load_images(data: Data, say: Callable[[str], None]) -> Images:
 
     Raises DataError, which names the file, what was found and what was expected.
     """
-    if data.name == "synthetic":
-        return draw_synthetic(data.count or 0)
+    images: Images = find_builder("data", data)(data, say)
+    return images
+
+
+def load_fashion_mnist(data: BuiltInData, say: Callable[[str], None]) -> Images:
+    """Return Fashion-MNIST, from this machine or fetched; raises DataError."""
     return find_fashion_mnist(data.dir, say)
+
+
+def load_synthetic(data: BuiltInData, say: Callable[[str], None]) -> Images:
+    """Return images of small shapes."""
+    return draw_synthetic(data.count or 0)
 
 
 def find_fashion_mnist(data_dir: str | None, say: Callable[[str], None]) -> Images:

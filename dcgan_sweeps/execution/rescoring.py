@@ -56,16 +56,16 @@ def load_all(
 
     Raises RequestError with a fault for each run that cannot be loaded.
     """
-    scorers: dict[tuple[str, int | None], Scorer] = {}
+    scorers: dict[str, Scorer] = {}
     loaded: list[Loaded] = []
     faults: list[Fault] = []
     for run in runs:
         try:
             generator = load_generator(client, run)
             asked = _compose_images(run)
-            key = (asked.data.name, asked.data.count)
+            data = dataclasses.replace(asked.data, dir=config.data.dir)
+            key = repr(data.whole)
             if key not in scorers:
-                data = dataclasses.replace(asked.data, dir=config.data.dir)
                 scorers[key] = prepare_scorer(config.score, load_images(data, make_say(console)))
             count = len(scorers[key].images.train_u8)
             rows = choose_subset(count, asked.data.limit, asked.seed)

@@ -144,4 +144,5 @@ def gather_facts(spec: RunSpec, components: Components, code: provenance.Code) -
         },
         "score_identity": components.scorer.identity.digest if components.scorer else "",
         "environment": provenance.read_environment(),
+        "parts": provenance.describe_parts(spec.config),
     }

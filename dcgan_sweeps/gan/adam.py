@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcgan_sweeps.config.schema import Optimizer
+from dcgan_sweeps.config import schema
 
 # Loss scaling as in Keras's LossScaleOptimizer; only float16 needs it, as its gradients underflow.
 FIRST_SCALE, GROW_AFTER = 2.0**15, 2000
@@ -24,7 +24,12 @@ class Adam:
     """
 
     def __init__(
-        self, variables: Sequence[keras.Variable], optimizer: Optimizer, lr: float, *, scaled: bool
+        self,
+        variables: Sequence[keras.Variable],
+        optimizer: schema.Adam,
+        lr: float,
+        *,
+        scaled: bool,
     ):
         self.variables = [variable.value for variable in variables]
         self.optimizer = optimizer

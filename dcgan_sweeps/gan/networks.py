@@ -14,7 +14,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from dcgan_sweeps.config.schema import Model
+from dcgan_sweeps.config.parts import find_builder
+from dcgan_sweeps.config.schema import Dcgan28, Model
 from dcgan_sweeps.randomness import seed_int
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -101,14 +102,23 @@ def build_gan(model: Model, seed: int, precision: str, *, averaged: bool = False
 
     With `averaged` they have a copy of the generator for its average.
     """
-    return Gan(
-        build_generator(model, seed, precision),
-        build_discriminator(model, seed, precision),
-        build_generator(model, seed, precision) if averaged else None,
-    )
+    generator, discriminator = find_builder("model", model)(model, IMAGE_SHAPE, seed, precision)
+    if not averaged:
+        return Gan(generator, discriminator)
+    average = keras.models.clone_model(generator)
+    average.set_weights(generator.get_weights())
+    return Gan(generator, discriminator, average)
 
 
-def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:
+def build_dcgan28(
+    model: Dcgan28, image_shape: tuple[int, int, int], seed: int, precision: str
+) -> tuple[keras.Sequential, keras.Sequential]:
+    """Return the generator and the discriminator that Keras's DCGAN tutorial documents."""
+    generator = build_generator(model, seed, precision)
+    return generator, build_discriminator(model, seed, precision)
+
+
+def build_generator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
     """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
     wide, narrow = model.generator_filters
 
@@ -144,7 +154,7 @@ def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential
     )
 
 
-def build_discriminator(model: Model, seed: int, precision: str) -> keras.Sequential:
+def build_discriminator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
     """Return the discriminator, from images (n, 28, 28, 1) to probabilities "real" (n, 1)."""
 
     def downsample(filters: int, name: str) -> list[keras.Layer]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from dcgan_sweeps.config.parts import find_builder
 from dcgan_sweeps.config.schema import Optimizer, Train
 from dcgan_sweeps.gan.adam import Adam
 from dcgan_sweeps.gan.average import move_average
@@ -35,11 +36,12 @@ class Training:
 def prepare_training(gan: Gan, train: Train, optimizer: Optimizer, seed: int) -> Training:
     """Return the training of `gan` before its first step."""
     lr_discriminator = optimizer.lr_discriminator or optimizer.lr
+    build = find_builder("optimizer", optimizer)
     scaled = gan.generator.layers[0].compute_dtype == "float16"
     return Training(
         gan,
-        Adam(gan.generator.trainable_variables, optimizer, optimizer.lr, scaled=scaled),
-        Adam(gan.discriminator.trainable_variables, optimizer, lr_discriminator, scaled=scaled),
+        build(gan.generator.trainable_variables, optimizer, optimizer.lr, scaled=scaled),
+        build(gan.discriminator.trainable_variables, optimizer, lr_discriminator, scaled=scaled),
         tf.Variable(0, dtype=tf.int64, name="step"),
         train,
         gan.generator.input_shape[-1],

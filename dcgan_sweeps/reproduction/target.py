@@ -42,7 +42,7 @@ from dcgan_sweeps.tracking.logged_files import (
     hash_diff,
     read_provenance,
 )
-from dcgan_sweeps.tracking.provenance import check_facts
+from dcgan_sweeps.tracking.provenance import check_facts, require_parts
 from dcgan_sweeps.tracking.store import Client, open_store
 
 
@@ -93,6 +93,7 @@ def read_tracked(client: Client, run: LoggedRun, found: str) -> Original:
     diff = read_artifact(client, run.run_id, DIFF, LARGEST_TEXT)
     provenance = parse_mapping(*read(PROVENANCE, "{}"))
     check_facts(provenance, name_artifact(run.run_id, PROVENANCE))
+    require_parts(provenance)
     overrides = parse_texts(*read(f"config/{OVERRIDES}", "[]"))
     history = read_history(*read("history.jsonl", "", LARGEST_TEXT))
     config = read_logged(parse_mapping(config_text, name_artifact(run.run_id, config_path)))
@@ -137,6 +138,7 @@ def read_file(path: Path, place: Place) -> Original:
     if folder is None:
         return _find_by_config_hash(path, nested, place)
     provenance = read_provenance(folder)
+    require_parts(provenance)
     config = read_logged(nested)
     history = folder.read_history()
     return Original(

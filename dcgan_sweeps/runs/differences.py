@@ -31,11 +31,12 @@ DECISIVE = (
     "data.sha256",
     "score_identity",
     "environment",
+    "parts",
 )
 # Exceptions from DECISIVE, which change no result.
 INDECISIVE = ("environment.PYTHONHASHSEED",)
 # Facts that earlier versions did not log; they are not compared if one of the runs lacks them.
-LOGGED_LATER = ("keras",)
+LOGGED_LATER = ("keras", "parts")
 # Facts that differ between any two runs, or that other facts cover.
 IGNORED = (
     "command",

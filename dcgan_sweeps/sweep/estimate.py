@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.runs.logged_run import LoggedRun, find_runs
 from dcgan_sweeps.slots.slots import Slots
@@ -15,6 +16,8 @@ from dcgan_sweeps.terminal import format_duration, make_say, make_table
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
 
 MOST_POINTS_SHOWN = 50  # points of a grid
+# Keys on which the time of a run depends most.
+ALIKE = ("data.limit", "train.epochs", "train.batch_size", "model.discriminator_filters")
 
 
 def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
@@ -75,12 +78,8 @@ def find_alike(config: Config) -> LoggedRun | None:
         return None
     if tracking.uri is None and not (Path(tracking.dir).expanduser() / DATABASE_FILE).is_file():
         return None
-    same = {
-        "data.limit": config.data.limit,
-        "train.epochs": config.train.epochs,
-        "train.batch_size": config.train.batch_size,
-        "model.discriminator_filters": config.model.discriminator_filters,
-    }
+    flat = flatten(config)
+    same = {key: flat[key] for key in ALIKE if key in flat}
     client = open_store(tracking.uri, tracking.dir)
     for run in reversed(find_runs(client, tracking.experiment, "tags.outcome = 'complete'")):
         fits = all(run.params.get(key) == str(value) for key, value in same.items())

@@ -92,14 +92,14 @@ class StudyFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
-    def keep_own_configs(self, conf: Path) -> Path:
-        """Copy the user's own config files, which `conf` lacks, to a folder for --config-dir.
+    def keep_own_configs(self, shipped: Sequence[Path]) -> Path:
+        """Copy the user's own config files, which no shipped folder has, for --config-dir.
 
         Returns that folder, which exists only if there are such files.
         """
         for path in self.conf.rglob("*.yaml"):
             name = path.relative_to(self.conf)
-            if not (conf / name).is_file():
+            if not any((folder / name).is_file() for folder in shipped):
                 own = self.own_conf / name
                 own.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, own)

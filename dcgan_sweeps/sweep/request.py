@@ -17,6 +17,7 @@ from typing import Any
 
 from dcgan_sweeps.composition.command_line import find_request_faults
 from dcgan_sweeps.config.faults import Conflict, Fault, RequestError, refuse, require_none
+from dcgan_sweeps.config.fields import read_type
 from dcgan_sweeps.config.flat import flatten, walk
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
@@ -159,7 +160,7 @@ def read_study_request(
     space: Space = ()
     points: tuple[Point, ...] = ()
     if is_search:
-        space = read_space(asked, settings, defaults, config_loader)
+        space = read_space(asked, settings, config, defaults, config_loader)
         check_search(settings, config)
         ends = list_ends(space)
     else:
@@ -199,7 +200,11 @@ def compose_checked(words: Sequence[str], named: Sequence[str], compose: Compose
 
 
 def read_space(
-    asked: Asked, settings: StudySettings, defaults: Mapping[str, Any], config_loader: Any
+    asked: Asked,
+    settings: StudySettings,
+    config: Config,
+    defaults: Mapping[str, Any],
+    config_loader: Any,
 ) -> Space:
     """Return the search space of a request; raises RequestError.
 
@@ -224,9 +229,7 @@ def read_space(
             raise refuse(name, f"got {word}; there is no such key")
         elif normalise(defaults[other]) not in map(normalise, values):
             swept.pop(key, None)
-    whole = frozenset(
-        key for key, _, leaf in walk(Config()) if str(leaf.type) in ("int", "Optional[int]")
-    )
+    whole = frozenset(key for key, _, leaf in walk(config) if read_type(leaf)[0] == "int")
     return make_space(swept, conditions, whole)
 
 
@@ -255,7 +258,13 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
 def _name_score(config: Config) -> tuple[object, ...]:
     """Return the settings that trials with the same score identity have in common."""
     score, data = config.score, config.data
-    return (score.name, score.count, score.seed, score.classifier, data.name, data.count)
+    return (
+        score.name,
+        score.count,
+        score.seed,
+        score.classifier,
+        repr(dataclasses.replace(data.whole, dir=None)),
+    )
 
 
 def check_search(settings: StudySettings, config: Config) -> None:
@@ -341,7 +350,7 @@ def check_inputs(configs: Sequence[Config], say: Say) -> None:
             read_arrays(folder)
     alike: dict[object, list[Config]] = {}
     for each in configs:
-        alike.setdefault((each.data.name, each.data.dir, each.data.count), []).append(each)
+        alike.setdefault(repr(each.data.whole), []).append(each)
     for of_one_data_set in alike.values():
         with _keeping(errors):
             images = load_images(of_one_data_set[0].data, say)

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from dcgan_sweeps.config.compose import find_conf_dir
+from dcgan_sweeps.config.parts import list_conf_folders
 from dcgan_sweeps.metrics import BEST_SCORE, METRICS
 from dcgan_sweeps.paths import show_path
 from dcgan_sweeps.place import name_place
@@ -149,7 +150,7 @@ def record_best(live: LiveStudy, best: FrozenTrial, composers: Composers) -> Pat
     """Write the file of overrides that runs the best configuration alone; return its path."""
     folder = live.folder
     trial = [*live.request.fixed, *best.user_attrs["varied"]]
-    own = folder.keep_own_configs(find_conf_dir())
+    own = folder.keep_own_configs([find_conf_dir(), *(each for _, each in list_conf_folders())])
     overrides = list_overrides(trial, own, composers)
     return folder.write_text("best.txt", "\n".join(overrides) + "\n")
 

@@ -19,6 +19,8 @@ import psutil
 
 from dcgan_sweeps.config.faults import Fault, require_none
 from dcgan_sweeps.config.fields import describe_allowed, is_allowed
+from dcgan_sweeps.config.parts import KINDS, find_origin, list_names
+from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.secrets import mask_secrets
 
@@ -53,6 +55,7 @@ class Facts:
     data: dict[str, Any]
     score_identity: str
     environment: dict[str, Any]
+    parts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,46 @@ def _read_cpu() -> tuple[str, list[str]]:
     flags = fields.get("flags", "").split()
     vector = [flag for flag in flags if flag.startswith(("avx", "amx", "fma", "sse4"))]
     return fields.get("model name", platform.processor()), vector
+
+
+def describe_parts(config: Config) -> dict[str, dict[str, str]]:
+    """Return the parts of a configuration that other packages bring: "model=NAME" and its source.
+
+    Each has the name and version of its package, and the SHA-256 over its sources.
+    """
+    described = {}
+    for group in KINDS:
+        name = getattr(config, group).name
+        origin = find_origin(group, name)
+        if origin is not None:
+            described[f"{group}={name}"] = {
+                "package": origin.package,
+                "version": origin.version,
+                "sha256": hash_sources(origin.folder),
+            }
+    return described
+
+
+def hash_sources(folder: Path) -> str:
+    """Return the SHA-256 over the names and contents of a package's Python and YAML files."""
+    sha256 = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".py", ".yaml"):
+            sha256.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+            sha256.update(path.read_bytes())
+    return sha256.hexdigest()
+
+
+def require_parts(facts: Mapping[str, Any]) -> None:
+    """Raise RequestError for each part of a logged run whose package is not installed."""
+    faults = []
+    for part, source in facts.get("parts", {}).items():
+        group, _, name = part.partition("=")
+        if group in KINDS and name not in list_names(group):
+            wanted = f"{source.get('package')}=={source.get('version')}"
+            problem = f"was logged as {name} of a package that is not installed; install {wanted}"
+            faults.append(Fault(f"{group}.name", problem))
+    require_none(faults)
 
 
 def read_environment() -> dict[str, str]:

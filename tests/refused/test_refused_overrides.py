@@ -146,7 +146,7 @@ OF_HYDRA = [
     ("++hydra.sweeper.direction=minimize", "hydra.sweeper.direction: there is no such key"),
     ("hydra.sweeper.storagee=x", "hydra.sweeper.storagee: there is no such key; did you mean hyd"),
     ("hydra.sweeper.sampler=3", "hydra.sweeper.sampler: got 3; allowed: "),
-    ("hydra.launcher.nonsense=1", "hydra.launcher.nonsense: Key 'nonsense' is not"),
+    ("hydra.launcher.nonsense=1", "hydra.launcher.nonsense: there is no such key"),
 ]
 # What the grammar cannot read is shown as it can.
 UNREADABLE = [

@@ -1,0 +1,28 @@
+"""What a package needs that brings its own model, data set, loss or optimizer.
+
+@dataclass(frozen=True)
+class Mine(Model):
+    depth: int = number(1, 8)
+
+MINE = Part(Mine, "my_package.networks:build")   # named by an entry point dcgan_sweeps.models
+
+docs/extending.md explains each kind of part.
+"""
+
+from dcgan_sweeps.config.fields import anything, list_of, number, one_of, some_text
+from dcgan_sweeps.config.parts import Part
+from dcgan_sweeps.config.schema import Data, Model, Optimizer
+from dcgan_sweeps.randomness import seed_int
+
+__all__ = [
+    "Data",
+    "Model",
+    "Optimizer",
+    "Part",
+    "anything",
+    "list_of",
+    "number",
+    "one_of",
+    "seed_int",
+    "some_text",
+]
