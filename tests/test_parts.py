@@ -51,7 +51,7 @@ def install(tmp_path, monkeypatch):
 
 def test_a_package_brings_a_part(install):
     install("mine", GOOD, module="brings_mine")
-    assert list_names("model") == ["dcgan28", "mine"]
+    assert list_names("model") == ["dcgan28", "dcgan64", "mine"]
     part = find_part("model", "mine")
     assert load_builder(part)(part.schema(depth=3), (28, 28, 1), 0, "float32") == 3
     origin = find_origin("model", "mine")

@@ -20,7 +20,7 @@ from typing import Any
 
 from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.config.fields import TYPE_NAMES, read_type
-from dcgan_sweeps.config.schema import Adam, BuiltInData, Data, Dcgan28, Model, Optimizer
+from dcgan_sweeps.config.schema import Adam, BuiltInData, Data, Dcgan28, Dcgan64, Model, Optimizer
 
 # The groups that are open, and the class below which the schemas of each one are.
 KINDS: Mapping[str, type[Any]] = {"model": Model, "data": Data, "optimizer": Optimizer}
@@ -55,7 +55,10 @@ class Origin:
 
 
 BUILT_IN: Mapping[str, Mapping[str, Part]] = {
-    "model": {"dcgan28": Part(Dcgan28, "dcgan_sweeps.gan.networks:build_dcgan28")},
+    "model": {
+        "dcgan28": Part(Dcgan28, "dcgan_sweeps.gan.networks:build_dcgan28"),
+        "dcgan64": Part(Dcgan64, "dcgan_sweeps.gan.dcgan64:build"),
+    },
     "data": {
         "fashion_mnist": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_fashion_mnist"),
         "synthetic": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_synthetic"),

@@ -63,6 +63,14 @@ class Dcgan28(Model):
 
 
 @dataclass(frozen=True)
+class Dcgan64(Model):
+    filters: int = number(1, 4096)
+    leaky_slope: float = number(0, 1)
+    batch_norm_momentum: float = number(0, 1)
+    batch_norm_epsilon: float = number(0, 1, low_open=True)
+
+
+@dataclass(frozen=True)
 class Optimizer:
     """The keys of every optimizer; a part of the group `optimizer` adds its own."""
 
