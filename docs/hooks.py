@@ -18,6 +18,7 @@ import yaml
 from mkdocs.structure.files import File
 
 from dcgan_sweeps.config.fields import describe_allowed
+from dcgan_sweeps.config.parts import KINDS, find_part
 from dcgan_sweeps.config.schema import Config
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +79,7 @@ def make_configuration_page():
     parts = [
         "# Configuration\n",
         "This page is made from `conf/`, which holds every default, and from the schemas in"
-        " `dcgan_sweeps/config.py`, which hold the allowed values.\n",
+        " `dcgan_sweeps/config/schema.py`, which hold the allowed values.\n",
         "Any key is an override: `python -m dcgan_sweeps.run optimizer.lr=2e-4`. A group is chosen"
         " by its name: `python -m dcgan_sweeps.run experiment=quick`. `--cfg job` prints the whole"
         " configuration of a request.\n",
@@ -89,7 +90,9 @@ def make_configuration_page():
     for group, purpose in GROUPS.items():
         parts.append(f"## `{group}`\n\n{purpose}\n")
         parts.append(render_choices(group))
-        if group in schemas:
+        if group in KINDS:
+            parts += render_parts(group)
+        elif group in schemas:
             default = CONF / group / f"{find_default(group)}.yaml"
             parts.append(render_keys(default, read_allowed(schemas[group]), prefix=f"{group}."))
     parts.append("## `hydra.sweeper`\n\nThe settings of a study. Need `-m`.\n")
@@ -124,6 +127,19 @@ def render_choices(group):
         mark = " (default)" if path.stem == find_default(group) else ""
         rows.append(f"| `{group}={path.stem}`{mark} | {escape('<br>'.join(head))} |")
     return "\n".join(rows) + "\n"
+
+
+def render_parts(group):
+    """Return the keys of each part of an open group: of one file for each schema."""
+    tables = {}
+    default = find_default(group)
+    for path in sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem != default):
+        schema = find_part(group, yaml.safe_load(path.read_text())["name"]).schema
+        if schema not in tables:
+            heading = f"`{group}={path.stem}`:\n\n"
+            allowed = read_allowed(schema) | {"name": "the name of a part"}
+            tables[schema] = heading + render_keys(path, allowed, prefix=f"{group}.")
+    return [*tables.values()]
 
 
 def render_keys(path, allowed, *, prefix="", only=None):
