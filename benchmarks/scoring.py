@@ -21,6 +21,7 @@ from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_generator
 from dcgan_sweeps.gan.sampling import make_image_sampler
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.fcd import Fakes, prepare_scorer
 from dcgan_sweeps.tracking.provenance import describe_machine
 
@@ -38,8 +39,10 @@ def main() -> None:
         build_generator(config.model, 0, "float32"), config.score.batch_size
     )
 
+    space = LatentSpace(config.model.latent_dim, config.train.latents)
+
     def score() -> Fakes:
-        fakes = scorer.draw(sample, config.model.latent_dim, iter)
+        fakes = scorer.draw(sample, space, iter)
         scorer.score(fakes)
         return fakes
 

@@ -35,7 +35,7 @@ def test_a_configuration_cannot_be_changed(tiny):
         ("optimizer.lr=0", "optimizer.lr: got 0.0; allowed: a number, above 0, at most 1"),
         ("optimizer.lr=nan", "optimizer.lr: got nan; allowed: a number, above 0, at most 1"),
         ("runner.device=tpu", "runner.device: got tpu; allowed: auto, cpu, gpu"),
-        ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key"),
+        ("+optimizer.amsgrad=true", "optimizer.amsgrad: there is no such key"),
         ("data.limit=31", "data.limit: got 31; allowed: at least train.batch_size, 32"),
         ("data.count=300", "data.count: got 300; allowed: a number with data=synthetic, else null"),
     ],

@@ -8,7 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-from dcgan_sweeps.config.fields import anything, auto_or_count, list_of, number, one_of, some_text
+from dcgan_sweeps.config.fields import (
+    anything,
+    auto_or_count,
+    list_of,
+    names_of,
+    number,
+    one_of,
+    some_text,
+)
+from dcgan_sweeps.randomness import LATENTS
 
 # A larger number is a typing error: each limit is far above any training so far.
 MOST_EPOCHS = 1_000_000
@@ -17,7 +26,33 @@ MINUTES_A_YEAR = 527_040
 
 # Keys that earlier versions did not have, with the values that stand for their behaviour: logged
 # configurations and the files of studies of these versions lack them.
-ADDED = {"train.ema": None, "tracking.keep_checkpoints": 2}
+ADDED = {
+    "train.ema": None,
+    "tracking.keep_checkpoints": 2,
+    "model.spectral_norm": False,
+    "loss.name": "bce",
+    "loss.r1": None,
+    "loss.r2": None,
+    "loss.penalty_every": 1,
+    "loss.gradient_penalty": None,
+    "optimizer.weight_decay": None,
+    "optimizer.rho": None,
+    "optimizer.momentum": None,
+    "optimizer.nesterov": None,
+    "train.label_smoothing": 0.0,
+    "train.discriminator_steps": 1,
+    "train.discriminator_batches": "joint",
+    "train.latents": "normal",
+    "train.augment": None,
+}
+
+# The keys that each optimizer needs beside its learning rates; its others are null.
+OPTIMIZER_KEYS = {
+    "adam": ("beta_1", "beta_2", "epsilon"),
+    "adamw": ("beta_1", "beta_2", "epsilon", "weight_decay"),
+    "rmsprop": ("rho", "momentum", "epsilon"),
+    "sgd": ("momentum", "nesterov"),
+}
 
 # Optional[...] and list[...] are written in the form that OmegaConf understands.
 
@@ -43,16 +78,32 @@ class Model:
     leaky_slope: float = number(0, 1)
     batch_norm_momentum: float = number(0, 1)
     batch_norm_epsilon: float = number(0, 1, low_open=True)
+    spectral_norm: bool = anything()
+
+
+@dataclass(frozen=True)
+class Loss:
+    name: str = one_of("bce", "lsgan", "hinge", "wgan_gp", "relativistic")
+    r1: Optional[float] = number(0, 1_000_000, low_open=True)
+    r2: Optional[float] = number(0, 1_000_000, low_open=True)
+    penalty_every: int = number(1, 10_000)
+    gradient_penalty: Optional[float] = number(0, 1_000_000, low_open=True)
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    name: str = one_of("adam")
+    """The settings of all optimizers; those that an optimizer does not have are null."""
+
+    name: str = one_of(*OPTIMIZER_KEYS)
     lr: float = number(0, 1, low_open=True)
     lr_discriminator: Optional[float] = number(0, 1, low_open=True)
-    beta_1: float = number(0, 0.9999)
-    beta_2: float = number(0, 0.999999)
-    epsilon: float = number(0, 1, low_open=True)
+    beta_1: Optional[float] = number(0, 0.9999)
+    beta_2: Optional[float] = number(0, 0.999999)
+    epsilon: Optional[float] = number(0, 1, low_open=True)
+    weight_decay: Optional[float] = number(0, 1)
+    rho: Optional[float] = number(0, 0.999999)
+    momentum: Optional[float] = number(0, 0.9999)
+    nesterov: Optional[bool] = anything()
 
 
 @dataclass(frozen=True)
@@ -65,6 +116,11 @@ class Train:
     generator_batch_norm: str = one_of("inference", "batch")
     discriminator_loss: str = one_of("mean", "sum")
     ema: Optional[float] = number(0, 0.999999, low_open=True)
+    label_smoothing: float = number(0, 0.5)
+    discriminator_steps: int = number(1, 100)
+    discriminator_batches: str = one_of("joint", "separate")
+    latents: str = one_of(*LATENTS)
+    augment: Optional[list[str]] = names_of("translation", "cutout")
 
 
 @dataclass(frozen=True)
@@ -116,6 +172,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
+    loss: Loss = field(default_factory=Loss)
     optimizer: Optimizer = field(default_factory=Optimizer)
     train: Train = field(default_factory=Train)
     score: Score = field(default_factory=Score)

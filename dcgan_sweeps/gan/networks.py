@@ -15,7 +15,8 @@ import keras
 from keras import layers
 
 from dcgan_sweeps.config.schema import Model
-from dcgan_sweeps.randomness import seed_int
+from dcgan_sweeps.gan.spectral import SpectralNorms
+from dcgan_sweeps.randomness import LATENTS, NORMAL, LatentSpace, seed_int
 
 IMAGE_SHAPE = (28, 28, 1)
 LARGEST = 2_000_000_000  # bytes of an unpacked .keras file
@@ -37,17 +38,24 @@ DAMAGE = (
 class Gan:
     """A generator and a discriminator; training changes their weights in place.
 
-    `average` is the averaged copy of the generator, None without train.ema.
+    `average` is the averaged copy of the generator, None without train.ema. `norms` are the
+    spectral norms of the discriminator, None without model.spectral_norm.
     """
 
     generator: keras.Sequential
     discriminator: keras.Sequential
     average: keras.Sequential | None = None
+    norms: SpectralNorms | None = None
 
     @property
     def result(self) -> keras.Sequential:
         """The generator that is scored, pictured and logged."""
         return self.generator if self.average is None else self.average
+
+    @property
+    def judge(self) -> keras.Sequential:
+        """The discriminator that is logged; spectral normalisation is folded into its kernels."""
+        return self.discriminator if self.norms is None else self.norms.fold()
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,11 @@ class Generator:
     """A trained generator, from which images can be drawn."""
 
     model: keras.Sequential
-    latent_dim: int
+    latents: LatentSpace
+
+    @property
+    def latent_dim(self) -> int:
+        return self.latents.dim
 
 
 def read_generator(path: Path) -> Generator:
@@ -80,7 +92,18 @@ def read_generator(path: Path) -> Generator:
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
     if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
         raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
-    return Generator(model, int(shapes[0][1]))
+    return Generator(model, LatentSpace(int(shapes[0][1]), read_latents(model)))
+
+
+def name_latents(latents: str) -> str | None:
+    """Return the name of a generator's input, from which a file's reader learns its latents."""
+    return None if latents == NORMAL else f"{latents}_latents"
+
+
+def read_latents(model: keras.Sequential) -> str:
+    """Return the distribution of latents that a generator was trained on."""
+    named = [kind for kind in LATENTS if model.inputs[0].name == name_latents(kind)]
+    return named[0] if named else NORMAL
 
 
 def _require_small_zip(path: Path) -> None:
@@ -96,19 +119,26 @@ def _require_small_zip(path: Path) -> None:
         raise ValueError(f"unpacked it has {size:,} bytes; allowed: at most {LARGEST:,}")
 
 
-def build_gan(model: Model, seed: int, precision: str, *, averaged: bool = False) -> Gan:
+def build_gan(
+    model: Model, seed: int, precision: str, *, averaged: bool = False, latents: str = NORMAL
+) -> Gan:
     """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy.
 
-    With `averaged` they have a copy of the generator for its average.
+    With `averaged` they have a copy of the generator for its average. `latents` names the
+    distribution that the generator's latents come from.
     """
+    discriminator = build_discriminator(model, seed, precision)
     return Gan(
-        build_generator(model, seed, precision),
-        build_discriminator(model, seed, precision),
-        build_generator(model, seed, precision) if averaged else None,
+        build_generator(model, seed, precision, latents),
+        discriminator,
+        build_generator(model, seed, precision, latents) if averaged else None,
+        SpectralNorms(discriminator, seed) if model.spectral_norm else None,
     )
 
 
-def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:
+def build_generator(
+    model: Model, seed: int, precision: str, latents: str = NORMAL
+) -> keras.Sequential:
     """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
     wide, narrow = model.generator_filters
 
@@ -130,7 +160,7 @@ def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential
 
     return keras.Sequential(
         [
-            keras.Input((model.latent_dim,)),
+            keras.Input((model.latent_dim,), name=name_latents(latents)),
             layers.Dense(
                 7 * 7 * wide, kernel_initializer=_glorot(seed, "generator/dense"), dtype=precision
             ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
 
@@ -40,4 +41,4 @@ def read_progress(folder: RunFolder, config: Config) -> Progress:
 def count_steps(config: Config) -> int:
     """Return the optimizer steps of a run."""
     images = min(config.data.limit or ALL_IMAGES, config.data.count or ALL_IMAGES)
-    return config.train.epochs * (images // config.train.batch_size)
+    return config.train.epochs * (images // count_images(config.train))

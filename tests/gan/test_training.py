@@ -19,7 +19,7 @@ def start(config, images, precision="float32", **train_settings):
     """Return the training of a config, and the iteration over its epochs."""
     settings = dataclasses.replace(config.train, **train_settings)
     gan = build_gan(config.model, config.seed, precision)
-    training = prepare_training(gan, settings, config.optimizer, config.seed)
+    training = prepare_training(gan, dataclasses.replace(config, train=settings))
 
     def batches(epoch):
         return draw_batches(len(images), 32, None, stream(config.seed, "batches", epoch))
@@ -84,7 +84,7 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_step(tiny, images
 def test_reduced_precision_trains_float32_weights(tiny, images, precision):
     training, epochs = start(tiny, images[:64], precision, epochs=1)
     (block,) = next(epochs)
-    assert np.isfinite(block.loss_generator).all()
+    assert np.isfinite(block.series["loss/generator"]).all()
     assert {str(weight.dtype) for weight in training.gan.generator.weights} == {"float32"}
 
 
