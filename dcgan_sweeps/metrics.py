@@ -53,7 +53,8 @@ class Metric:
 
 METRICS = {metric.name: metric for metric in (
     Metric("loss/discriminator", "D loss", ".3f", "", "", "step",
-           "Loss of the discriminator without penalty; for loss=bce 0.693 if it is undecided.", True),
+           "Loss of the discriminator without penalty; for loss=bce 0.693 if it is undecided.",
+           True),
     Metric("loss/generator", "G loss", ".3f", "", "", "step",
            "Loss of the generator.", True),
     Metric("loss/penalty", "penalty", ".3f", "", "", "step",
