@@ -78,6 +78,10 @@ def test_scoring_latents_are_the_same_in_every_run(scorer):
         scorer.draw_latents(LatentSpace(7, "normal")), scorer.draw_latents(LatentSpace(7, "normal"))
     )
     assert scorer.draw_latents(LatentSpace(7, "normal")).shape == (2000, 7)
+    uniform = scorer.draw_latents(LatentSpace(7, "uniform"))
+    assert uniform.dtype == np.float32
+    assert uniform.var() == pytest.approx(1 / 3, abs=0.02)
+    assert np.abs(uniform).max() <= 1
 
 
 def test_other_data_gets_a_reference_of_its_own(scorer):
