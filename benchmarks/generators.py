@@ -71,7 +71,7 @@ def draw(client: Client, run: LoggedRun, scorer: Scorer) -> Drawn:
     """Return a run's generator with its fake images."""
     generator = load_generator(client, run)
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)
-    return Drawn(run, generator, scorer.draw(sample, generator.latent_dim, iter))
+    return Drawn(run, generator, scorer.draw(sample, generator.latents, iter))
 
 
 def print_extra_metrics(scorer: Scorer, drawn: list[Drawn]) -> None:
@@ -113,7 +113,7 @@ def print_latent_noise(scorer: Scorer, drawn: list[Drawn]) -> None:
         for seed in range(LATENT_SEEDS):
             settings = dataclasses.replace(scorer.settings, seed=seed)
             other = dataclasses.replace(scorer, settings=settings)
-            values.append(scorer.score(other.draw(sample, each.generator.latent_dim, iter)).fcd)
+            values.append(scorer.score(other.draw(sample, each.generator.latents, iter)).fcd)
         error = scorer.estimate_error(each.fakes)
         print(
             f"| {each.name} | {statistics.mean(values):.2f} | {statistics.stdev(values):.2f} | "

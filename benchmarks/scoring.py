@@ -19,8 +19,9 @@ from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.images import load_images
 from dcgan_sweeps.device import set_up_device
-from dcgan_sweeps.gan.networks import build_generator
+from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import make_image_sampler
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.fcd import Fakes, prepare_scorer
 from dcgan_sweeps.tracking.provenance import describe_machine
 
@@ -35,11 +36,13 @@ def main() -> None:
     images = load_images(config.data, print)
     scorer = prepare_scorer(config.score, images)
     sample = make_image_sampler(
-        build_generator(config.model, 0, "float32"), config.score.batch_size
+        build_gan(config.model, 0, "float32").generator, config.score.batch_size
     )
 
+    space = LatentSpace(config.model.latent_dim, config.train.latents)
+
     def score() -> Fakes:
-        fakes = scorer.draw(sample, config.model.latent_dim, iter)
+        fakes = scorer.draw(sample, space, iter)
         scorer.score(fakes)
         return fakes
 

@@ -105,7 +105,7 @@ def make_loop(config: Config, images_u8) -> Turn:
     from dcgan_sweeps.gan.training import train
 
     gan = build_gan(config.model, 0, "float32")
-    training = prepare_training(gan, config.train, config.optimizer, 0)
+    training = prepare_training(gan, config)
 
     def batches(epoch: int):
         return draw_batches(len(images_u8), config.train.batch_size, None, stream(0, "b", epoch))

@@ -68,8 +68,9 @@ class Record(Protocol):
 class Generator:
     """A trained generator.
 
-    `model` is the Keras model. It maps standard normal latents of shape (n, latent_dim) to images
-    of shape (n, 28, 28, 1) in [-1, 1].
+    `model` is the Keras model. It maps latents of shape (n, latent_dim) to images of shape
+    (n, 28, 28, 1) in [-1, 1]. The latents are standard normal, or uniform in [-1, 1] with
+    train.latents=uniform, and then the model's input has the name uniform_latents.
     """
 
     network: Network = field(repr=False)

@@ -53,6 +53,7 @@ NOT_IN_CONFIG_HASH = (
 COMPARED = (
     "model.name",
     "data.name",
+    "loss.name",
     "optimizer.name",
     "optimizer.lr",
     "optimizer.lr_discriminator",

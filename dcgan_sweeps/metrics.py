@@ -52,10 +52,13 @@ class Metric:
 
 
 METRICS = {metric.name: metric for metric in (
-    Metric("loss/discriminator", "D loss", ".3f", "nats", "", "step",
-           "Binary cross-entropy of the discriminator; 0.693 if it is undecided.", True),
-    Metric("loss/generator", "G loss", ".3f", "nats", "", "step",
-           "Binary cross-entropy of generated images against the label of real ones.", True),
+    Metric("loss/discriminator", "D loss", ".3f", "", "", "step",
+           "Loss of the discriminator without penalty; for loss=bce 0.693 if it is undecided.",
+           True),
+    Metric("loss/generator", "G loss", ".3f", "", "", "step",
+           "Loss of the generator.", True),
+    Metric("loss/penalty", "penalty", ".3f", "", "", "step",
+           "Penalty on the discriminator's gradients, as added to its loss.", True),
     Metric("discriminator/real", "D(real)", ".2f", "probability", "", "step",
            "Mean probability of being real that the discriminator gives real images."),
     Metric("discriminator/fake", "D(fake)", ".2f", "probability", "", "step",

@@ -2,14 +2,32 @@
 
 stream(0, "batches", 3).permutation(60_000)   # the order of epoch 3
 tf.random.stateless_normal(shape, seed_pair(0, "latents"))
+LatentSpace(100, "normal").draw(stream(0, "pictures/latents"), 25)
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+NORMAL, UNIFORM = LATENTS = ("normal", "uniform")
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """The distribution of a generator's latents: standard normal, or uniform from -1 to 1."""
+
+    dim: int
+    kind: str  # one of LATENTS
+
+    def draw(self, random: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:
+        """Return latents of shape (*shape, dim)."""
+        if self.kind == UNIFORM:
+            return random.uniform(-1, 1, (*shape, self.dim)).astype(np.float32)
+        return random.standard_normal((*shape, self.dim), np.float32)
 
 
 def stream(seed: int, name: str, *index: int) -> np.random.Generator:

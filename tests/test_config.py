@@ -38,11 +38,41 @@ def test_a_configuration_cannot_be_changed(tiny):
         ("+optimizer.nesterov=true", "optimizer.nesterov: there is no such key in optimizer=adam"),
         ("data.limit=31", "data.limit: got 31; allowed: at least train.batch_size, 32"),
         ("data.count=300", "data.count: got 300; allowed: a number with data=synthetic, else null"),
+        (
+            "data.limit=63 train.discriminator_steps=2",
+            "data.limit: got 63; allowed: at least train.batch_size times"
+            " train.discriminator_steps, 64",
+        ),
+        (
+            "loss=hinge train.discriminator_loss=sum",
+            "train.discriminator_loss: got sum; allowed: mean, except with loss=bce",
+        ),
+        (
+            "loss=hinge train.label_smoothing=0.1",
+            "train.label_smoothing: got 0.1; allowed: 0, except with loss=bce",
+        ),
+        (
+            "loss=wgan_gp loss.gradient_penalty=null",
+            "loss.gradient_penalty: got None; allowed: a number, above 0, at most 1000000",
+        ),
+        (
+            "+loss.gradient_penalty=10",
+            "loss.gradient_penalty: there is no such key in loss=bce",
+        ),
+        (
+            "optimizer=sgd +optimizer.beta_1=0.5",
+            "optimizer.beta_1: there is no such key in optimizer=sgd",
+        ),
+        (
+            "train.augment=[cutout,cutout]",
+            "train.augment: got ['cutout', 'cutout']; allowed: a list of texts, one or more of"
+            " translation, cutout, each once, or null",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_is_allowed(override, fault):
     with pytest.raises(RequestError) as error:
-        compose("config", [override], Config)
+        compose("config", override.split(), Config)
     assert [str(each) for each in error.value.faults] == [fault]
 
 
@@ -54,7 +84,10 @@ def test_an_extrapolation_needs_images():
 
 
 def test_every_group_choice_composes():
-    for choice in ("data=synthetic", "score=none", "tracking=none", "experiment=quick"):
+    losses = [f"loss={name}" for name in ("bce", "lsgan", "hinge", "wgan_gp", "relativistic")]
+    optimizers = [f"optimizer={name}" for name in ("adam_paper", "adamw", "rmsprop", "sgd")]
+    others = ["data=synthetic", "score=none", "tracking=none", "experiment=quick"]
+    for choice in [*losses, *optimizers, *others]:
         assert isinstance(compose("config", [choice], Config), Config)
 
 

@@ -23,11 +23,13 @@ from benchmarks.curves.spaces import SPACES, Space
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.datasets.images import Images, ImagesU8, load_images
 from dcgan_sweeps.device import set_up_device
-from dcgan_sweeps.gan.networks import build_generator
+from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.logged_config import read_logged
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.extra_metrics import Set
 from dcgan_sweeps.scoring.fcd import Fakes, Sampler, Scorer, prepare_scorer
 from dcgan_sweeps.sweep.folder import StudyFolder
@@ -156,7 +158,11 @@ def score_run(
             generator = set_weights(folder, config, epoch, weights)
             sample = make_image_sampler(generator, config.score.batch_size)
             scorers = {n: each.scorer for n, each in wanted.items() if each.weights == weights}
-            images_u8 = draw_images(next(iter(scorers.values())), sample, config.model.latent_dim)
+            images_u8 = draw_images(
+                next(iter(scorers.values())),
+                sample,
+                LatentSpace(config.model.latent_dim, config.train.latents),
+            )
             for name, scorer in scorers.items():
                 yield make_row(known, epoch, name, *score_images(scorer, images_u8))
 
@@ -174,8 +180,8 @@ def find_run(
 
 def set_weights(folder: RunFolder, config: Config, epoch: int, weights: str) -> keras.Sequential:
     """Return a generator with the weights of a run after an epoch: "generator" or "average"."""
-    generator = build_generator(config.model, config.seed, "float32")
-    step = epoch * (int(config.data.limit or 60_000) // config.train.batch_size)
+    generator = build_gan(config.model, config.seed, "float32").generator
+    step = epoch * (int(config.data.limit or 60_000) // count_images(config.train))
     (path,) = folder.checkpoints.glob(f"step_{step:09d}_*.npz")
     arrays = read_checkpoint(path).arrays
     names = sorted(each for each in arrays if each.startswith(f"{weights}/"))
@@ -183,9 +189,9 @@ def set_weights(folder: RunFolder, config: Config, epoch: int, weights: str) -> 
     return generator
 
 
-def draw_images(scorer: Scorer, sample: Sampler, latent_dim: int) -> ImagesU8:
+def draw_images(scorer: Scorer, sample: Sampler, space: LatentSpace) -> ImagesU8:
     """Return the images of a generator that are scored; they are the same for all classifiers."""
-    latents, size = scorer.draw_latents(latent_dim), scorer.settings.batch_size
+    latents, size = scorer.draw_latents(space), scorer.settings.batch_size
     return np.concatenate(
         [sample(latents[start : start + size]) for start in range(0, len(latents), size)]
     )

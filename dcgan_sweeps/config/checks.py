@@ -13,6 +13,8 @@ from dcgan_sweeps.config.fields import describe_allowed
 from dcgan_sweeps.config.flat import walk
 from dcgan_sweeps.config.schema import BuiltInData, ClassifierConfig, Config
 
+Check = tuple[object, str, str]  # whether it is wrong, the key, the problem
+
 LEAST_EXTRAPOLATED = 100  # images; with fewer, the subsets of the regression have the same size
 
 
@@ -37,7 +39,7 @@ def find_conflicts(config: Any) -> list[Fault]:
     """
     data, runner = config.data, config.runner
     is_drawn = data.name == "synthetic"
-    checks: list[tuple[object, str, str]] = [
+    checks: list[Check] = [
         (
             is_drawn and data.dir,
             "data.dir",
@@ -48,18 +50,15 @@ def find_conflicts(config: Any) -> list[Fault]:
         problem = f"got {data.count}; allowed: a number with data=synthetic, else null"
         checks.append((is_drawn != (data.count is not None), "data.count", problem))
     if isinstance(config, Config):
-        least, batch_size = LEAST_EXTRAPOLATED, config.train.batch_size
+        least = LEAST_EXTRAPOLATED
         checks += [
             (
                 config.score.extrapolate and config.score.count < least,
                 "score.extrapolate",
                 f"got true; allowed: with a score.count of at least {least}",
             ),
-            (
-                data.limit is not None and data.limit < batch_size,
-                "data.limit",
-                f"got {data.limit}; allowed: at least train.batch_size, {batch_size}",
-            ),
+            *_check_batches(config),
+            *_check_loss(config),
         ]
     conflicts: list[Fault] = [Conflict(key, problem) for wrong, key, problem in checks if wrong]
     if isinstance(config, ClassifierConfig):
@@ -78,3 +77,30 @@ def find_conflicts(config: Any) -> list[Fault]:
             if got not in allowed
         ]
     return conflicts
+
+
+def _check_batches(config: Config) -> list[Check]:
+    limit, train = config.data.limit, config.train
+    least, words = train.batch_size, "train.batch_size"
+    if train.discriminator_steps > 1:
+        least *= train.discriminator_steps
+        words += " times train.discriminator_steps"
+    problem = f"got {limit}; allowed: at least {words}, {least}"
+    return [(limit is not None and limit < least, "data.limit", problem)]
+
+
+def _check_loss(config: Config) -> list[Check]:
+    loss, train = config.loss, config.train
+    is_bce = loss.name == "bce"
+    return [
+        (
+            train.discriminator_loss != "mean" and not is_bce,
+            "train.discriminator_loss",
+            f"got {train.discriminator_loss}; allowed: mean, except with loss=bce",
+        ),
+        (
+            train.label_smoothing > 0 and not is_bce,
+            "train.label_smoothing",
+            f"got {train.label_smoothing}; allowed: 0, except with loss=bce",
+        ),
+    ]

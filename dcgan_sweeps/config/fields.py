@@ -52,6 +52,13 @@ def list_of(low: float, high: float, shortest: int, longest: int) -> Any:
     return _leaf(Allowed(test, f"{count} items, each {each.words}"))
 
 
+def names_of(*names: str) -> Any:
+    def test(value: Any) -> bool:
+        return bool(value) and set(value) <= set(names) and len(set(value)) == len(value)
+
+    return _leaf(Allowed(test, f"one or more of {', '.join(names)}, each once"))
+
+
 def auto_or_count() -> Any:
     words = "auto, or a whole number, at least 1, at most 9999"
     count = re.compile(r"auto|[1-9][0-9]{0,3}")

@@ -1,4 +1,4 @@
-"""The models, data sets and optimizers that a configuration can name.
+"""The models, data sets, losses and optimizers that a configuration can name.
 
 part = find_part("model", "dcgan28")
 part.schema          # Dcgan28, the frozen dataclass of its keys
@@ -20,13 +20,32 @@ from typing import Any
 
 from dcgan_sweeps.config.faults import Fault, RequestError, refuse
 from dcgan_sweeps.config.fields import TYPE_NAMES, read_type
-from dcgan_sweeps.config.schema import Adam, BuiltInData, Data, Dcgan28, Dcgan64, Model, Optimizer
+from dcgan_sweeps.config.schema import (
+    Adam,
+    AdamW,
+    BuiltInData,
+    Data,
+    Dcgan28,
+    Dcgan64,
+    Loss,
+    Model,
+    Optimizer,
+    RmsProp,
+    Sgd,
+    WganGp,
+)
 
 # The groups that are open, and the class below which the schemas of each one are.
-KINDS: Mapping[str, type[Any]] = {"model": Model, "data": Data, "optimizer": Optimizer}
+KINDS: Mapping[str, type[Any]] = {
+    "model": Model,
+    "data": Data,
+    "loss": Loss,
+    "optimizer": Optimizer,
+}
 ENTRY_POINTS = {
     "model": "dcgan_sweeps.models",
     "data": "dcgan_sweeps.datasets",
+    "loss": "dcgan_sweeps.losses",
     "optimizer": "dcgan_sweeps.optimizers",
 }
 PROVIDER = "parts of "  # in Hydra's search path, followed by the name of the package
@@ -56,14 +75,26 @@ class Origin:
 
 BUILT_IN: Mapping[str, Mapping[str, Part]] = {
     "model": {
-        "dcgan28": Part(Dcgan28, "dcgan_sweeps.gan.networks:build_dcgan28"),
+        "dcgan28": Part(Dcgan28, "dcgan_sweeps.gan.dcgan28:build"),
         "dcgan64": Part(Dcgan64, "dcgan_sweeps.gan.dcgan64:build"),
     },
     "data": {
         "fashion_mnist": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_fashion_mnist"),
         "synthetic": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_synthetic"),
     },
-    "optimizer": {"adam": Part(Adam, "dcgan_sweeps.gan.adam:Adam")},
+    "loss": {
+        "bce": Part(Loss, "dcgan_sweeps.gan.losses:build_bce"),
+        "lsgan": Part(Loss, "dcgan_sweeps.gan.losses:build_lsgan"),
+        "hinge": Part(Loss, "dcgan_sweeps.gan.losses:build_hinge"),
+        "wgan_gp": Part(WganGp, "dcgan_sweeps.gan.losses:build_wgan_gp"),
+        "relativistic": Part(Loss, "dcgan_sweeps.gan.losses:build_relativistic"),
+    },
+    "optimizer": {
+        "adam": Part(Adam, "dcgan_sweeps.gan.optimizers:build_adam"),
+        "adamw": Part(AdamW, "dcgan_sweeps.gan.optimizers:build_adamw"),
+        "rmsprop": Part(RmsProp, "dcgan_sweeps.gan.optimizers:build_rmsprop"),
+        "sgd": Part(Sgd, "dcgan_sweeps.gan.optimizers:build_sgd"),
+    },
 }
 
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from dcgan_sweeps.config.fields import anything, auto_or_count, list_of, number, one_of, some_text
+from dcgan_sweeps.config.fields import (
+    anything,
+    auto_or_count,
+    list_of,
+    names_of,
+    number,
+    one_of,
+    some_text,
+)
+from dcgan_sweeps.randomness import LATENTS
 
 # A larger number is a typing error: each limit is far above any training so far.
 MOST_EPOCHS = 1_000_000
@@ -17,7 +26,20 @@ MINUTES_A_YEAR = 527_040
 
 # Keys that earlier versions did not have, with the values that stand for their behaviour: logged
 # configurations and the files of studies of these versions lack them.
-ADDED = {"train.ema": None, "tracking.keep_checkpoints": 2}
+ADDED = {
+    "train.ema": None,
+    "tracking.keep_checkpoints": 2,
+    "model.spectral_norm": False,
+    "loss.name": "bce",
+    "loss.r1": None,
+    "loss.r2": None,
+    "loss.penalty_every": 1,
+    "train.label_smoothing": 0.0,
+    "train.discriminator_steps": 1,
+    "train.discriminator_batches": "joint",
+    "train.latents": "normal",
+    "train.augment": None,
+}
 
 # Optional[...] and list[...] are written in the form that OmegaConf understands.
 
@@ -48,6 +70,7 @@ class Model:
 
     name: str = some_text()
     latent_dim: int = number(1, 65_536)
+    spectral_norm: bool = anything()
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,21 @@ class Dcgan64(Model):
 
 
 @dataclass(frozen=True)
+class Loss:
+    """The keys of every loss; a part of the group `loss` adds its own."""
+
+    name: str = some_text()
+    r1: Optional[float] = number(0, 1_000_000, low_open=True)
+    r2: Optional[float] = number(0, 1_000_000, low_open=True)
+    penalty_every: int = number(1, 10_000)
+
+
+@dataclass(frozen=True)
+class WganGp(Loss):
+    gradient_penalty: float = number(0, 1_000_000, low_open=True)
+
+
+@dataclass(frozen=True)
 class Optimizer:
     """The keys of every optimizer; a part of the group `optimizer` adds its own."""
 
@@ -87,6 +125,24 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
+class AdamW(Adam):
+    weight_decay: float = number(0, 1)
+
+
+@dataclass(frozen=True)
+class RmsProp(Optimizer):
+    rho: float = number(0, 0.999999)
+    momentum: float = number(0, 0.9999)
+    epsilon: float = number(0, 1, low_open=True)
+
+
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    momentum: float = number(0, 0.9999)
+    nesterov: bool = anything()
+
+
+@dataclass(frozen=True)
 class Train:
     epochs: int = number(0, MOST_EPOCHS)
     batch_size: int = number(2, 1_000_000)
@@ -96,6 +152,11 @@ class Train:
     generator_batch_norm: str = one_of("inference", "batch")
     discriminator_loss: str = one_of("mean", "sum")
     ema: Optional[float] = number(0, 0.999999, low_open=True)
+    label_smoothing: float = number(0, 0.5)
+    discriminator_steps: int = number(1, 100)
+    discriminator_batches: str = one_of("joint", "separate")
+    latents: str = one_of(*LATENTS)
+    augment: Optional[list[str]] = names_of("translation", "cutout")
 
 
 @dataclass(frozen=True)
@@ -147,6 +208,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
+    loss: Loss = field(default_factory=Loss)
     optimizer: Optimizer = field(default_factory=Optimizer)
     train: Train = field(default_factory=Train)
     score: Score = field(default_factory=Score)

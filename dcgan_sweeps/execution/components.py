@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dcgan_sweeps.config.faults import Conflict, RequestError
 from dcgan_sweeps.config.schema import Config, Runner
+from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.paths import shorten_home
 from dcgan_sweeps.terminal import make_say
 
@@ -35,8 +36,8 @@ class Components:
 
     @property
     def steps_per_epoch(self) -> int:
-        """The optimizer steps of one epoch, without images that do not fill a batch."""
-        return len(self.train_rows) // self.config.train.batch_size
+        """The optimizer steps of one epoch, without images that do not fill a step."""
+        return len(self.train_rows) // count_images(self.config.train)
 
 
 def prepare(config: Config, runner: Runner, console: Console) -> Components:
@@ -60,7 +61,13 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
     train_rows = choose_rows(config, images)
     say(f"data: {len(train_rows):,} images of {images.name} ({shorten_home(images.source)})")
     averaged = config.train.ema is not None
-    gan = build_gan(config.model, config.seed, device.precision, averaged=averaged)
+    gan = build_gan(
+        config.model,
+        config.seed,
+        device.precision,
+        averaged=averaged,
+        latents=config.train.latents,
+    )
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
     return Components(config, device, images, train_rows, gan, scorer)
 
@@ -70,7 +77,9 @@ def choose_rows(config: Config, images: Images) -> Indices:
     from dcgan_sweeps.datasets.images import choose_subset
 
     rows = choose_subset(len(images.train_u8), config.data.limit, config.seed)
-    if len(rows) < config.train.batch_size:
+    if len(rows) < count_images(config.train):
         problem = f"got {config.train.batch_size}; allowed: at most the {len(rows):,} images"
+        if config.train.discriminator_steps > 1:
+            problem += f" with train.discriminator_steps={config.train.discriminator_steps} of them"
         raise RequestError([Conflict("train.batch_size", problem)])
     return rows

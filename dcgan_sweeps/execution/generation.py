@@ -19,7 +19,7 @@ import numpy as np
 from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.gan.networks import Generator
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate, make_image_sampler
-from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.randomness import LatentSpace, stream
 from dcgan_sweeps.tracking.pictures import draw_grid, write_gif, write_png
 
 MOST_IN_GRID = 1024  # images of the grid; programs fail to open much larger pictures
@@ -45,7 +45,7 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     The paths are `stem` with an ending. Raises OSError.
     """
     random = stream(wish.seed, LATENTS)
-    latents = random.standard_normal((wish.count, generator.latent_dim), np.float32)
+    latents = generator.latents.draw(random, wish.count)
     sample = make_image_sampler(generator.model, BATCH)
     images_u8 = sample(latents)
     columns = math.ceil(math.sqrt(min(wish.count, MOST_IN_GRID)))
@@ -56,25 +56,30 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     write_whole(npz, archive.getvalue())
     if not wish.walk:
         return [png, npz]
-    write_walk(gif, sample, latents[:WALKERS], random)
+    write_walk(gif, sample, latents[:WALKERS], generator.latents, random)
     return [png, npz, gif]
 
 
 def draw_images(generator: Generator, count: int, seed: int) -> ImagesU8:
     """Return the images (count, 28, 28), 0 to 255, that `write_images` writes for a seed."""
-    latents = stream(seed, LATENTS).standard_normal((count, generator.latent_dim), np.float32)
+    latents = generator.latents.draw(stream(seed, LATENTS), count)
     return make_image_sampler(generator.model, BATCH)(latents)
 
 
 def write_walk(
-    path: Path, sample: Callable[[Latents], ImagesU8], starts: Latents, random: np.random.Generator
+    path: Path,
+    sample: Callable[[Latents], ImagesU8],
+    starts: Latents,
+    space: LatentSpace,
+    random: np.random.Generator,
 ) -> None:
     """Write a GIF in which each image walks from its latent through others and back to it."""
-    others = random.standard_normal((STATIONS - 1, *starts.shape), np.float32)
+    others = space.draw(random, STATIONS - 1, len(starts))
     stations = [starts, *others, starts]
     columns = math.ceil(math.sqrt(len(starts)))
     frames: list[ImagesU8] = []
     for begin, end in itertools.pairwise(stations):
-        walk = interpolate(begin, end, STEPS + 1).reshape(len(starts), STEPS + 1, -1)
+        walk = interpolate(begin, end, STEPS + 1, space.kind)
+        walk = walk.reshape(len(starts), STEPS + 1, -1)
         frames += [draw_grid(sample(walk[:, step]), columns) for step in range(STEPS)]
     write_gif(path, frames, FRAME_S, FRAME_S)

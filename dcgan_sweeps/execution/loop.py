@@ -13,7 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.batches import Indices, draw_batches
+from dcgan_sweeps.datasets.batches import Indices, count_images, draw_batches
 from dcgan_sweeps.execution.components import Components
 from dcgan_sweeps.execution.display import (
     CHECKPOINT,
@@ -30,9 +30,9 @@ from dcgan_sweeps.execution.spec import Stop, is_examined, is_scored
 from dcgan_sweeps.gan.sampling import Latents
 from dcgan_sweeps.gan.state import hash_weights, restore_state
 from dcgan_sweeps.gan.step import Training, prepare_training
-from dcgan_sweeps.gan.training import Block, Epoch, train
+from dcgan_sweeps.gan.training import Epoch, train
 from dcgan_sweeps.metrics import EPOCH_SCORES
-from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.randomness import LatentSpace, stream
 from dcgan_sweeps.tracking.checkpoints import Checkpoint
 from dcgan_sweeps.tracking.history import parse_lines
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -70,8 +70,13 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
     `live.judge` stops the run, and Diverged.
     """
     config, components, recorder = live.config, live.components, live.recorder
-    training = prepare_training(components.gan, config.train, config.optimizer, config.seed)
-    look = make_look(components.gan, config.score.batch_size, _draw_grid_latents(config))
+    training = prepare_training(components.gan, config)
+    look = make_look(
+        components.gan,
+        config.score.batch_size,
+        LatentSpace(config.model.latent_dim, config.train.latents),
+        _draw_grid_latents(config),
+    )
     display = live.display
     checkpoint = live.spec.resume_point.checkpoint if live.spec.resume_point is not None else None
     if checkpoint is not None:
@@ -104,7 +109,8 @@ def _train_epoch(live: LiveRun, training: Training, epoch: Epoch) -> None:
     """Train and record one epoch; raises Stopped within it after an interrupt."""
     with live.display.stage(TRAINING):
         for block in epoch:
-            steps = _as_steps(block, live.config.train.batch_size)
+            images = len(block.series["loss/generator"]) * count_images(live.config.train)
+            steps = Steps(block.series, images, block.wall_s)
             live.recorder.add_steps(epoch.number, block.step, steps)
             live.display.show_steps(epoch.number, block.step, average_steps([steps]))
             if live.interrupts.asked and block.step < epoch.last_step:
@@ -137,7 +143,10 @@ def _batches(components: Components) -> Callable[[int], Indices]:
     def batches(epoch: int) -> Indices:
         random = stream(config.seed, "batches", epoch)
         return draw_batches(
-            len(components.train_rows), config.train.batch_size, config.data.shuffle_buffer, random
+            len(components.train_rows),
+            count_images(config.train),
+            config.data.shuffle_buffer,
+            random,
         )
 
     return batches
@@ -145,8 +154,8 @@ def _batches(components: Components) -> Callable[[int], Indices]:
 
 def _draw_grid_latents(config: Config) -> Latents:
     count = config.tracking.sample_rows * config.tracking.sample_columns
-    shape = (count, config.model.latent_dim)
-    return stream(config.seed, "pictures/latents").standard_normal(shape, "float32")
+    space = LatentSpace(config.model.latent_dim, config.train.latents)
+    return space.draw(stream(config.seed, "pictures/latents"), count)
 
 
 def _restore(checkpoint: Checkpoint, training: Training, recorder: Recorder) -> None:
@@ -187,13 +196,3 @@ def _end_epoch(live: LiveRun, look: Look, number: int) -> EpochEnd:
 def _is_checkpointed(config: Config, epoch: int) -> bool:
     every = config.train.checkpoint_every
     return epoch == config.train.epochs or (every is not None and epoch % every == 0)
-
-
-def _as_steps(block: Block, batch_size: int) -> Steps:
-    series = {
-        "loss/discriminator": block.loss_discriminator,
-        "loss/generator": block.loss_generator,
-        "discriminator/real": block.real,
-        "discriminator/fake": block.fake,
-    }
-    return Steps(series, len(block.real) * batch_size, block.wall_s)

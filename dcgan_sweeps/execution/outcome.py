@@ -148,7 +148,7 @@ def _train(live: LiveRun, scores: dict[str, float]) -> Stop:
         stop = stopped.stop
     if stop.outcome != Outcome.PRUNED:
         gan = live.components.gan
-        models = {"generator": gan.result, "discriminator": gan.discriminator}
+        models = {"generator": gan.result, "discriminator": gan.judge}
         with live.display.stage("saving the models"):
             live.recorder.add_models(models)
     return stop

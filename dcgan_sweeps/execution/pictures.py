@@ -9,7 +9,7 @@ import numpy as np
 
 from dcgan_sweeps.datasets.images import Images, Indices
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, interpolate
-from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.randomness import LatentSpace, stream
 from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.tracking.pictures import add_caption, draw_grid, draw_shares
 
@@ -17,11 +17,11 @@ WALKS, STEPS = 5, 10
 COLUMNS = 5
 
 
-def draw_walks(seed: int, latent_dim: int) -> Latents:
+def draw_walks(seed: int, space: LatentSpace) -> Latents:
     """Return the latents of WALKS walks of STEPS each, one after the other."""
     random = stream(seed, "score/interpolation")
-    starts, ends = random.standard_normal((2, WALKS, latent_dim), np.float32)
-    return interpolate(starts, ends, STEPS)
+    starts, ends = space.draw(random, 2, WALKS)
+    return interpolate(starts, ends, STEPS, space.kind)
 
 
 def draw_averaged(averaged_u8: ImagesU8, raw_u8: ImagesU8) -> ImagesU8:

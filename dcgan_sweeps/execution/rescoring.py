@@ -143,7 +143,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
     run, generator, scorer = loaded.run, loaded.generator, loaded.scorer
     begin = time.perf_counter()
     sample = make_image_sampler(generator.model, scorer.settings.batch_size)
-    fakes = scorer.draw(sample, generator.latent_dim, show_batches)
+    fakes = scorer.draw(sample, generator.latents, show_batches)
     scores = name_scores(scorer, scorer.score(fakes))
     bounds = {"score/fcd_floor": scorer.floor, "score/fcd_ceiling": scorer.reference.ceiling}
     metrics: Mapping[str, float] = {}
@@ -153,7 +153,7 @@ def rescore(client: Client, loaded: Loaded, console: Console) -> dict[str, float
         examination = scorer.examine(fakes, loaded.train_rows, make_say(console))
         metrics = name_metrics(scorer, fakes, examination)
         if f"{prefix}kid" not in run.metrics:
-            walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latent_dim))
+            walks_u8 = sample(draw_walks(scorer.settings.seed, generator.latents))
             pictures = draw_pictures(
                 scorer.images, loaded.train_rows, fakes.images_u8, examination, walks_u8
             )

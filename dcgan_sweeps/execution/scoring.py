@@ -18,6 +18,7 @@ from dcgan_sweeps.execution.pictures import draw_averaged, draw_pictures, draw_w
 from dcgan_sweeps.execution.spec import is_examined, is_scored
 from dcgan_sweeps.gan.networks import Gan
 from dcgan_sweeps.gan.sampling import ImagesU8, Latents, make_image_sampler
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.extra_metrics import Examination
 from dcgan_sweeps.scoring.fcd import Fakes, Scorer, Scores, Track
 from dcgan_sweeps.terminal import make_extra_metrics_table, make_say
@@ -34,25 +35,22 @@ class Look:
     """
 
     sample: Sample
+    latents: LatentSpace
     grid_latents: Latents
     sample_raw: Sample | None
 
-    @property
-    def latent_dim(self) -> int:
-        return int(self.grid_latents.shape[1])
 
-
-def make_look(gan: Gan, batch_size: int, grid_latents: Latents) -> Look:
+def make_look(gan: Gan, batch_size: int, latents: LatentSpace, grid_latents: Latents) -> Look:
     """Return the look at a generator in training, which draws `batch_size` images at a time."""
     sample = make_image_sampler(gan.result, batch_size)
     if gan.average is None:
-        return Look(sample, grid_latents, None)
-    return Look(sample, grid_latents, make_image_sampler(gan.generator, batch_size))
+        return Look(sample, latents, grid_latents, None)
+    return Look(sample, latents, grid_latents, make_image_sampler(gan.generator, batch_size))
 
 
 def measure_bounds(scorer: Scorer, look: Look, track: Track) -> dict[str, float]:
     """Return the scores of real images, of noise and of the untrained generator, as bounds."""
-    untrained = scorer.score(scorer.draw(look.sample, look.latent_dim, track))
+    untrained = scorer.score(scorer.draw(look.sample, look.latents, track))
     return {
         "score/fcd_floor": scorer.floor,
         "score/fcd_ceiling": scorer.reference.ceiling,
@@ -76,7 +74,7 @@ def score_epoch(
         return {}
     begin = time.perf_counter()
     with display.stage(SCORING):
-        fakes = scorer.draw(look.sample, look.latent_dim, display.track)
+        fakes = scorer.draw(look.sample, look.latents, display.track)
         scores = name_scores(scorer, scorer.score(fakes))
     fcd_s = time.perf_counter() - begin
     recorder.add_scores(epoch, {**scores, "scoring/fcd_s": fcd_s})
@@ -87,14 +85,14 @@ def score_epoch(
             examination = scorer.examine(fakes, components.train_rows, say)
             metrics = name_metrics(scorer, fakes, examination)
             if look.sample_raw is not None:
-                raw = scorer.draw(look.sample_raw, look.latent_dim, display.track)
+                raw = scorer.draw(look.sample_raw, look.latents, display.track)
                 metrics["score/fcd_raw"] = scorer.score(raw).fcd
         extra_metrics_s = time.perf_counter() - begin
         recorder.add_scores(epoch, {**metrics, "scoring/companions_s": extra_metrics_s})
         show_extra_metrics(display.console, {**scores, **metrics}, fcd_s, extra_metrics_s)
         if epoch == components.config.train.epochs:
             with display.stage("drawing pictures"):
-                walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latent_dim))
+                walks_u8 = look.sample(draw_walks(scorer.settings.seed, look.latents))
                 pictures = draw_pictures(
                     scorer.images, components.train_rows, fakes.images_u8, examination, walks_u8
                 )

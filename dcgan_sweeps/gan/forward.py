@@ -12,6 +12,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from dcgan_sweeps.gan.networks import Gan
+
 
 def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str) -> tf.Tensor:
     """Return images (n, 28, 28, 1) from latents (n, latent_dim).
@@ -23,37 +25,67 @@ def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str
     activations = latents
     for layer in generator.layers:
         if isinstance(layer, layers.BatchNormalization):
-            activations = normalise_batch(layer, activations)
+            activations = normalise_batch(layer, activations, moves_averages=True)
         else:
             activations = layer(activations)
     return activations
 
 
-def discriminate(discriminator: keras.Sequential, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Return logits (n, 1) in float32, with the dropout masks of `seed`, shape (2,)."""
-    *body, head = discriminator.layers
+def discriminate(
+    gan: Gan, images: tf.Tensor, seed: tf.Tensor, *, moves_averages: bool
+) -> tf.Tensor:
+    """Return logits (n, 1) in float32, with the dropout masks of `seed`, shape (2,).
+
+    BatchNormalization normalises over `images`; with `moves_averages` its averages follow.
+    """
+    *body, head = gan.discriminator.layers
     activations = images
     for index, layer in enumerate(body):
         if isinstance(layer, layers.Dropout):
             mask_seed = tf.random.experimental.stateless_fold_in(seed, index)
             activations = drop(activations, layer.rate, mask_seed)
+        elif isinstance(layer, layers.BatchNormalization):
+            activations = normalise_batch(layer, activations, moves_averages=moves_averages)
+        elif gan.norms is not None and hasattr(layer, "kernel"):
+            activations = apply_kernel(layer, activations, gan.norms.normalise(layer))
         else:
             activations = layer(activations)
-    return tf.cast(activations, tf.float32) @ head.kernel.value + head.bias.value
+    kernel = head.kernel.value if gan.norms is None else gan.norms.normalise(head)
+    logits = tf.cast(activations, tf.float32) @ kernel
+    return logits + head.bias.value if head.use_bias else logits
 
 
-def normalise_batch(layer: layers.BatchNormalization, inputs: tf.Tensor) -> tf.Tensor:
-    """Return `inputs` (n, h, w, channels) normalised over the batch; update the moving averages.
+def apply_kernel(layer: keras.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Return what a convolution or a dense layer returns for `inputs`, with another kernel."""
+    kernel = tf.cast(kernel, inputs.dtype)
+    is_dense = isinstance(layer, layers.Dense)
+    outputs = inputs @ kernel if is_dense else layer.convolution_op(inputs, kernel)
+    if layer.use_bias:
+        outputs += tf.cast(layer.bias.value, inputs.dtype)
+    return layer.activation(outputs)
 
-    The kernel divides the variance by n - 1; Keras averages the variance divided by n.
+
+def normalise_batch(
+    layer: layers.BatchNormalization, inputs: tf.Tensor, *, moves_averages: bool
+) -> tf.Tensor:
+    """Return `inputs` (n, h, w, channels) or (n, channels) normalised over the batch.
+
+    With `moves_averages` the moving averages are updated. The kernel divides the variance by n - 1;
+    Keras averages the variance divided by n.
     """
+    is_flat = len(inputs.shape) == 2  # the kernel needs images
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        inputs, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon, is_training=True
+        inputs[:, None, None] if is_flat else inputs,
+        layer.gamma.value,
+        layer.beta.value,
+        epsilon=layer.epsilon,
+        is_training=True,
     )
-    count = math.prod(inputs.shape[:-1])
-    _move(layer.moving_mean.value, mean, layer.momentum)
-    _move(layer.moving_variance.value, variance * ((count - 1) / count), layer.momentum)
-    return outputs
+    if moves_averages:
+        count = math.prod(inputs.shape[:-1])
+        _move(layer.moving_mean.value, mean, layer.momentum)
+        _move(layer.moving_variance.value, variance * ((count - 1) / count), layer.momentum)
+    return outputs[:, 0, 0] if is_flat else outputs
 
 
 def _move(average: tf.Variable, value: tf.Tensor, momentum: float) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-from keras import layers
 
 from dcgan_sweeps.config.parts import find_builder
-from dcgan_sweeps.config.schema import Dcgan28, Model
-from dcgan_sweeps.randomness import seed_int
+from dcgan_sweeps.config.schema import Model
+from dcgan_sweeps.gan.spectral import SpectralNorms
+from dcgan_sweeps.randomness import LATENTS, NORMAL, LatentSpace
 
 IMAGE_SHAPE = (28, 28, 1)
 LARGEST = 2_000_000_000  # bytes of an unpacked .keras file
@@ -38,17 +38,24 @@ DAMAGE = (
 class Gan:
     """A generator and a discriminator; training changes their weights in place.
 
-    `average` is the averaged copy of the generator, None without train.ema.
+    `average` is the averaged copy of the generator, None without train.ema. `norms` are the
+    spectral norms of the discriminator, None without model.spectral_norm.
     """
 
     generator: keras.Sequential
     discriminator: keras.Sequential
     average: keras.Sequential | None = None
+    norms: SpectralNorms | None = None
 
     @property
     def result(self) -> keras.Sequential:
         """The generator that is scored, pictured and logged."""
         return self.generator if self.average is None else self.average
+
+    @property
+    def judge(self) -> keras.Sequential:
+        """The discriminator that is logged; spectral normalisation is folded into its kernels."""
+        return self.discriminator if self.norms is None else self.norms.fold()
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,11 @@ class Generator:
     """A trained generator, from which images can be drawn."""
 
     model: keras.Sequential
-    latent_dim: int
+    latents: LatentSpace
+
+    @property
+    def latent_dim(self) -> int:
+        return self.latents.dim
 
 
 def read_generator(path: Path) -> Generator:
@@ -81,7 +92,18 @@ def read_generator(path: Path) -> Generator:
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
     if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
         raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
-    return Generator(model, int(shapes[0][1]))
+    return Generator(model, LatentSpace(int(shapes[0][1]), read_latents(model)))
+
+
+def name_latents(latents: str) -> str | None:
+    """Return the name of a generator's input, from which a file's reader learns its latents."""
+    return None if latents == NORMAL else f"{latents}_latents"
+
+
+def read_latents(model: keras.Sequential) -> str:
+    """Return the distribution of latents that a generator was trained on."""
+    named = [kind for kind in LATENTS if model.inputs[0].name == name_latents(kind)]
+    return named[0] if named else NORMAL
 
 
 def _require_small_zip(path: Path) -> None:
@@ -97,98 +119,24 @@ def _require_small_zip(path: Path) -> None:
         raise ValueError(f"unpacked it has {size:,} bytes; allowed: at most {LARGEST:,}")
 
 
-def build_gan(model: Model, seed: int, precision: str, *, averaged: bool = False) -> Gan:
+def build_gan(
+    model: Model, seed: int, precision: str, *, averaged: bool = False, latents: str = NORMAL
+) -> Gan:
     """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy.
 
-    With `averaged` they have a copy of the generator for its average.
+    With `averaged` they have a copy of the generator for its average. `latents` names the
+    distribution that the generator's latents come from.
     """
     generator, discriminator = find_builder("model", model)(model, IMAGE_SHAPE, seed, precision)
-    if not averaged:
-        return Gan(generator, discriminator)
-    average = keras.models.clone_model(generator)
-    average.set_weights(generator.get_weights())
-    return Gan(generator, discriminator, average)
-
-
-def build_dcgan28(
-    model: Dcgan28, image_shape: tuple[int, int, int], seed: int, precision: str
-) -> tuple[keras.Sequential, keras.Sequential]:
-    """Return the generator and the discriminator that Keras's DCGAN tutorial documents."""
-    generator = build_generator(model, seed, precision)
-    return generator, build_discriminator(model, seed, precision)
-
-
-def build_generator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
-    """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
-    wide, narrow = model.generator_filters
-
-    def normalise() -> keras.Layer:
-        return layers.BatchNormalization(
-            momentum=model.batch_norm_momentum, epsilon=model.batch_norm_epsilon, dtype=precision
-        )
-
-    def upsample(filters: int, activation: str, name: str) -> keras.Layer:
-        return layers.Conv2DTranspose(
-            filters,
-            model.kernel_size,
-            strides=2,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_glorot(seed, name),
-            dtype=precision,
-        )
-
-    return keras.Sequential(
-        [
-            keras.Input((model.latent_dim,)),
-            layers.Dense(
-                7 * 7 * wide, kernel_initializer=_glorot(seed, "generator/dense"), dtype=precision
-            ),
-            layers.Reshape((7, 7, wide), dtype=precision),
-            normalise(),
-            upsample(narrow, model.generator_activation, "generator/14x14"),
-            normalise(),
-            upsample(1, "tanh", "generator/28x28"),
-        ],
-        name="generator",
-    )
-
-
-def build_discriminator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
-    """Return the discriminator, from images (n, 28, 28, 1) to probabilities "real" (n, 1)."""
-
-    def downsample(filters: int, name: str) -> list[keras.Layer]:
-        convolution = layers.Conv2D(
-            filters,
-            model.kernel_size,
-            strides=2,
-            padding="same",
-            kernel_initializer=_glorot(seed, name),
-            dtype=precision,
-        )
-        leak = layers.LeakyReLU(negative_slope=model.leaky_slope, dtype=precision)
-        return [convolution, leak, layers.Dropout(model.dropout, dtype=precision)]
-
-    first, second = model.discriminator_filters
-    return keras.Sequential(
-        [
-            keras.Input(IMAGE_SHAPE),
-            *downsample(first, "discriminator/14x14"),
-            *downsample(second, "discriminator/7x7"),
-            layers.Flatten(dtype=precision),
-            layers.Dense(
-                1,
-                activation="sigmoid",
-                kernel_initializer=_glorot(seed, "discriminator/dense"),
-                dtype="float32",
-            ),
-        ],
-        name="discriminator",
-    )
-
-
-def _glorot(seed: int, name: str) -> keras.Initializer:
-    return keras.initializers.GlorotUniform(seed=seed_int(seed, "weights/" + name))
+    if latents != NORMAL:
+        named = keras.Input((model.latent_dim,), name=name_latents(latents))
+        generator = keras.Sequential([named, *generator.layers], name=generator.name)
+    average = None
+    if averaged:
+        average = keras.models.clone_model(generator)
+        average.set_weights(generator.get_weights())
+    norms = SpectralNorms(discriminator, seed) if model.spectral_norm else None
+    return Gan(generator, discriminator, average, norms)
 
 
 def tabulate_layers(model: keras.Sequential) -> list[LayerRow]:

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from dcgan_sweeps.randomness import UNIFORM
+
 ImagesU8 = npt.NDArray[np.uint8]
 Latents = npt.NDArray[np.float32]
 
@@ -50,20 +52,20 @@ def to_u8(images: npt.NDArray[np.float32]) -> ImagesU8:
     return rounded
 
 
-def interpolate(start: Latents, end: Latents, steps: int) -> Latents:
+def interpolate(start: Latents, end: Latents, steps: int, kind: str) -> Latents:
     """Return walks from each of (n, latent_dim) latents to another: (n * steps, latent_dim).
 
-    A walk includes both ends and follows a great circle, because a straight line leaves the shell
-    that normal latents lie on: White 2016, "Sampling Generative Networks",
+    A walk includes both ends. With normal latents it follows a great circle, because a straight
+    line leaves the shell that they lie on: White 2016, "Sampling Generative Networks",
     https://arxiv.org/abs/1609.04468. Latents in the same direction are joined by a straight line,
-    which is the limit.
+    which is the limit. With uniform latents every walk is a straight line, which stays among them.
     """
     unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (start, end)]
     angle = np.arccos(np.clip((unit[0] * unit[1]).sum(axis=1), -1, 1))[:, None, None]
     share = np.linspace(0, 1, steps)[None, :, None]
     with np.errstate(invalid="ignore"):
         weights = [np.sin(part * angle) / np.sin(angle) for part in (1 - share, share)]
-    straight = np.sin(angle) < 1e-6
+    straight = (np.sin(angle) < 1e-6) | (kind == UNIFORM)
     first, last = (
         np.where(straight, part, weight)
         for part, weight in zip((1 - share, share), weights, strict=True)

@@ -24,7 +24,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def read_state(training: Training) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights, also those of the averaged generator, optimizer moments and the step."""
+    """Return the weights, also those of the averaged generator, the optimizers and the step."""
     return {name: np.asarray(each.numpy()) for name, each in _name_variables(training).items()}
 
 
@@ -48,8 +48,9 @@ def _name_variables(training: Training) -> dict[str, tf.Variable]:
         "generator": [each.value for each in gan.generator.weights],
         "discriminator": [each.value for each in gan.discriminator.weights],
         "average": [each.value for each in gan.average.weights] if gan.average is not None else [],
-        "generator_adam": training.generator_adam.state,
-        "discriminator_adam": training.discriminator_adam.state,
+        f"generator_{training.optimizer}": training.generator_descent.state,
+        f"discriminator_{training.optimizer}": training.discriminator_descent.state,
+        "spectral_norm": gan.norms.state if gan.norms is not None else [],
         "step": [training.step],
     }
     return {

@@ -2,7 +2,7 @@
 
     for epoch in train(training, images_u8, batches, jit=False):
         for block in epoch:
-            print(block.step, block.loss_generator.mean())
+            print(block.step, block.series["loss/generator"].mean())
 
 Training stops when the caller stops iterating.
 """
@@ -10,7 +10,7 @@ Training stops when the caller stops iterating.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,24 +18,27 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from dcgan_sweeps.datasets.batches import Indices
+from dcgan_sweeps.datasets.batches import Indices, count_images
 from dcgan_sweeps.gan.sampling import Diverged
-from dcgan_sweeps.gan.step import Training, train_step
+from dcgan_sweeps.gan.step import Training, name_measured, train_step
 
 Series = npt.NDArray[np.float32]
 MEMORY_ERRORS = (tf.errors.ResourceExhaustedError, MemoryError)  # of a GPU, of the machine
-RunSteps = Any  # a traced function: indices (k, batch) -> what was measured (k, 4)
+RunSteps = Any  # a traced function: indices (k, images) -> what was measured (k, metrics)
+# What must be finite, by the name of its metric.
+FINITE = {
+    "loss/discriminator": "the discriminator's loss",
+    "loss/generator": "the generator's loss",
+    "loss/penalty": "the penalty",
+}
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive optimizer steps; every series has one value for each step."""
+    """Consecutive optimizer steps; the series of a metric has one value for each step."""
 
     step: int  # the last one, counted from 1
-    loss_discriminator: Series
-    loss_generator: Series
-    real: Series  # mean probability given to the reals
-    fake: Series  # and to the fakes
+    series: Mapping[str, Series]  # of each metric in `name_measured`
     wall_s: float
 
 
@@ -61,11 +64,11 @@ def train(
     """Yield each epoch; blocks that the caller does not read are trained before the next epoch.
 
     `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
-    shape (steps, batch). A restored training continues after its step, also within an epoch.
-    Raises Diverged at the first loss that is not finite.
+    shape (steps, images a step). A restored training continues after its step, also within an
+    epoch. Raises Diverged at the first loss that is not finite.
     """
     run_steps = _compile(training, tf.constant(images_u8), jit=jit)
-    steps = len(images_u8) // training.train.batch_size
+    steps = len(images_u8) // count_images(training.train)
     done, skipped = divmod(int(training.step.numpy()), steps)
     for number in range(done + 1, training.train.epochs + 1):
         indices = batches(number)[skipped:]
@@ -78,7 +81,8 @@ def train(
 
 def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
     # One trace serves any number of steps; a second one would take as long as the first.
-    any_steps = tf.TensorSpec((None, training.train.batch_size), tf.int32)
+    any_steps = tf.TensorSpec((None, count_images(training.train)), tf.int32)
+    width = len(name_measured(training.loss))
 
     # Without AutoGraph, which reads the source of all that is called, and takes half of the trace.
     @tf.function(  # type: ignore[untyped-decorator]
@@ -91,7 +95,7 @@ def _compile(training: Training, images: tf.Tensor, *, jit: bool) -> RunSteps:
             values = train_step(training, tf.gather(images, indices[i]))
             return i + 1, measured.write(i, values)
 
-        measured = tf.TensorArray(tf.float32, size=steps, element_shape=(4,))
+        measured = tf.TensorArray(tf.float32, size=steps, element_shape=(width,))
         _, measured = tf.while_loop(
             lambda i, _: i < steps, run_step, (0, measured), maximum_iterations=steps
         )
@@ -108,15 +112,14 @@ def _train_blocks(training: Training, run_steps: RunSteps, indices: Indices) -> 
         begin = time.perf_counter()
         measured = run_steps(chosen).numpy()
         wall_s = time.perf_counter() - begin
-        _require_finite(measured, done)
-        loss_discriminator, loss_generator, real, fake = measured.T
-        last = done + len(measured)
-        yield Block(last, loss_discriminator, loss_generator, real, fake, wall_s)
+        series = dict(zip(name_measured(training.loss), measured.T, strict=True))
+        _require_finite(series, done)
+        yield Block(done + len(measured), series, wall_s)
 
 
-def _require_finite(measured: Series, done: int) -> None:
-    names = ("the discriminator's loss", "the generator's loss")
-    for row, values in enumerate(measured):
-        for name, value in zip(names, values, strict=False):
+def _require_finite(series: Mapping[str, Series], done: int) -> None:
+    for row in range(len(series["loss/generator"])):
+        for name, words in FINITE.items():
+            value = series[name][row] if name in series else 0.0
             if not np.isfinite(value):
-                raise Diverged(f"{name} is {value} at step {done + row + 1}")
+                raise Diverged(f"{words} is {value} at step {done + row + 1}")

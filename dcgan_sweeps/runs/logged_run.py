@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.config.schema import ADDED
 from dcgan_sweeps.files import decode
 from dcgan_sweeps.logged_config import rename_logged
 from dcgan_sweeps.metrics import SCORE
@@ -173,11 +174,14 @@ def _as_logged(run: Run) -> LoggedRun:
 def _read_params(run: Run, tags: Mapping[str, str]) -> dict[str, str]:
     """Return the params, the rest of the configuration, and the config hash.
 
-    In runs of earlier versions, all of these are params.
+    In runs of earlier versions, all of these are params. A key that such a run lacks has the value
+    that stands for its version's behaviour, so that it is one configuration with later runs.
     """
     hashes = {key: tags[key] for key in ("config_hash",) if key in tags}
     listed = run.data.params
-    return rename_logged({**listed, **read_config(tags), **hashes, **listed})
+    params = rename_logged({**listed, **read_config(tags), **hashes, **listed})
+    added = {key: str(value) for key, value in ADDED.items() if key not in params}
+    return {**params, **added} if hashes else params
 
 
 def _read_values(run: Run, tags: Mapping[str, str]) -> dict[str, float]:

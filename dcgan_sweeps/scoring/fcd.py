@@ -1,7 +1,7 @@
 """Scores a generator: the Fréchet classifier distance, and the extra metrics.
 
     scorer = prepare_scorer(config.score, images)
-    fakes = scorer.draw(sample, latent_dim=100, track=display.track)
+    fakes = scorer.draw(sample, LatentSpace(100, "normal"), display.track)
     scorer.score(fakes).fcd
 
 Scoring has its own random streams and changes no weight, so it does not affect training.
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.config.schema import Score
 from dcgan_sweeps.datasets.images import Images, ImagesU8, Indices, split_holdout
-from dcgan_sweeps.randomness import stream
+from dcgan_sweeps.randomness import LatentSpace, stream
 from dcgan_sweeps.scoring.cache import FEW, Arrays, load_arrays, name_arrays
 from dcgan_sweeps.scoring.classifier.network import Classifier, load_classifier
 from dcgan_sweeps.scoring.extra_metrics import Examination, Reals, Set, examine
@@ -66,9 +66,9 @@ class Scorer:
     identity: Identity
     settings: Score
 
-    def draw(self, sample: Sampler, latent_dim: int, track: Track) -> Fakes:
+    def draw(self, sample: Sampler, space: LatentSpace, track: Track) -> Fakes:
         """Draw and return the fakes to be scored; `sample` maps a batch of latents to images."""
-        latents, size = self.draw_latents(latent_dim), self.settings.batch_size
+        latents, size = self.draw_latents(space), self.settings.batch_size
         batches = [latents[start : start + size] for start in range(0, len(latents), size)]
         images, features, logits = [], [], []
         for batch in track(batches):
@@ -80,10 +80,9 @@ class Scorer:
         parts = Set(np.concatenate(features), np.concatenate(logits))
         return Fakes(np.concatenate(images), parts)
 
-    def draw_latents(self, latent_dim: int) -> Latents:
-        """Return the scoring latents (count, latent_dim): the same for every generator."""
-        shape = (self.settings.count, latent_dim)
-        return stream(self.settings.seed, "score/latents").standard_normal(shape, np.float32)
+    def draw_latents(self, space: LatentSpace) -> Latents:
+        """Return the scoring latents (count, dim): the same for every generator of a space."""
+        return space.draw(self._stream("latents"), self.settings.count)
 
     def score(self, fakes: Fakes) -> Scores:
         """Return the scores of a generator, computed from its fakes."""

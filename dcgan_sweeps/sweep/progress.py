@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
 
@@ -42,4 +43,4 @@ def count_steps(config: Config) -> int:
     """Return the optimizer steps of a run."""
     drawn = flatten(config).get("data.count")
     images = min(config.data.limit or ALL_IMAGES, drawn or ALL_IMAGES)
-    return config.train.epochs * (images // config.train.batch_size)
+    return config.train.epochs * (images // count_images(config.train))

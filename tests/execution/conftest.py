@@ -59,7 +59,13 @@ class Here:
     def prepare(self, config):
         """Return the components of a run."""
         images = load(config.data)
-        gan = build_gan(config.model, config.seed, "float32")
+        gan = build_gan(
+            config.model,
+            config.seed,
+            "float32",
+            averaged=config.train.ema is not None,
+            latents=config.train.latents,
+        )
         scorer = prepare(config.score, config.data) if config.score.name == "fcd" else None
         return Components(config, self.device, images, choose_rows(config, images), gan, scorer)
 

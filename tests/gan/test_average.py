@@ -21,7 +21,7 @@ def reals(fashion):
 def prepare(config, ema):
     gan = build_gan(config.model, 0, "float32", averaged=ema is not None)
     train = dataclasses.replace(config.train, ema=ema)
-    return prepare_training(gan, train, config.optimizer, config.seed)
+    return prepare_training(gan, dataclasses.replace(config, train=train))
 
 
 def test_the_average_is_that_of_all_weights_also_of_the_batch_statistics(tiny, reals):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.gan.dcgan64 import build
+from dcgan_sweeps.gan.forward import discriminate, generate
+from dcgan_sweeps.gan.networks import Gan
 
 # Layers with weights, their output shapes and their trainable parameters, from section 4 and
 # figure 1 of the paper: no biases, a gain and a shift for each normalised channel.
@@ -85,3 +90,17 @@ def test_other_images_have_networks_of_their_shape(model, shape):
 def test_other_sides_are_refused(model):
     with pytest.raises(RequestError, match="got dcgan64 for images of 28x28; allowed: 32x32 or 64"):
         build(model, (28, 28, 1), 0, "float32")
+
+
+def test_both_networks_train_as_keras_would(model, random):
+    generator, discriminator = build(
+        dataclasses.replace(model, filters=4), (32, 32, 3), 0, "float32"
+    )
+    latents = tf.constant(random.standard_normal((8, 100)), tf.float32)
+    images = generate(generator, latents, batch_norm="batch")
+    np.testing.assert_allclose(images, generator(latents, training=True), atol=1e-5)
+    logits = discriminate(
+        Gan(generator, discriminator), images, tf.constant([0, 0]), moves_averages=True
+    )
+    # Rounding decides in which digit the two kernels differ.
+    np.testing.assert_allclose(tf.sigmoid(logits), discriminator(images, training=True), atol=1e-4)

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.gan.networks import LayerRow, build_gan, count_parameters, tabulate_layers
+from dcgan_sweeps.gan.networks import (
+    LayerRow,
+    build_gan,
+    count_parameters,
+    read_generator,
+    tabulate_layers,
+)
+from dcgan_sweeps.randomness import LatentSpace
 
 DCGAN28 = compose("config", [], Config).model
 
@@ -62,6 +70,13 @@ def test_every_switch_of_the_model_reaches_the_networks():
     assert gan.generator.layers[3].activation.__name__ == "relu"
     assert [tuple(w.shape) for w in gan.discriminator.layers[3].weights] == [(3, 3, 3, 2), (2,)]
     assert gan.discriminator.layers[2].rate == 0.5
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+def test_the_file_of_a_generator_tells_its_latents(kind, tiny, tmp_path):
+    generator = build_gan(tiny.model, 0, "float32", latents=kind).generator
+    generator.save(tmp_path / "model.keras")
+    assert read_generator(tmp_path / "model.keras").latents == LatentSpace(16, kind)
 
 
 def test_weights_follow_the_seed(tiny):

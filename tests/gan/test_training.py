@@ -7,7 +7,7 @@ import pytest
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.batches import draw_batches
+from dcgan_sweeps.datasets.batches import count_images, draw_batches
 from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import Diverged, make_image_sampler, to_u8
 from dcgan_sweeps.gan.step import prepare_training
@@ -19,10 +19,11 @@ def start(config, images, precision="float32", **train_settings):
     """Return the training of a config, and the iteration over its epochs."""
     settings = dataclasses.replace(config.train, **train_settings)
     gan = build_gan(config.model, config.seed, precision)
-    training = prepare_training(gan, settings, config.optimizer, config.seed)
+    training = prepare_training(gan, dataclasses.replace(config, train=settings))
 
     def batches(epoch):
-        return draw_batches(len(images), 32, None, stream(config.seed, "batches", epoch))
+        random = stream(config.seed, "batches", epoch)
+        return draw_batches(len(images), count_images(settings), None, random)
 
     return training, train(training, images[..., None], batches, jit=False)
 
@@ -41,6 +42,12 @@ def test_epochs_come_one_at_a_time_and_blocks_within_them(tiny, images):
     _, epochs = start(tiny, images)
     steps = [[block.step for block in epoch] for epoch in epochs]
     assert steps == [[4, 8, 10], [14, 18, 20]]
+
+
+def test_an_epoch_with_two_discriminator_steps_each_has_half_as_many_steps(tiny, images):
+    _, epochs = start(tiny, images, discriminator_steps=2)
+    steps = [[block.step for block in epoch] for epoch in epochs]
+    assert steps == [[4, 5], [9, 10]]
 
 
 def test_what_is_not_read_of_an_epoch_is_trained_all_the_same(tiny, images):
@@ -84,7 +91,7 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_step(tiny, images
 def test_reduced_precision_trains_float32_weights(tiny, images, precision):
     training, epochs = start(tiny, images[:64], precision, epochs=1)
     (block,) = next(epochs)
-    assert np.isfinite(block.loss_generator).all()
+    assert np.isfinite(block.series["loss/generator"]).all()
     assert {str(weight.dtype) for weight in training.gan.generator.weights} == {"float32"}
 
 

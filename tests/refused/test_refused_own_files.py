@@ -171,9 +171,9 @@ ELSEWHERE = [
     ),
     (
         "optimizer/mine.yaml",
-        "nesterov: true\n",
+        "amsgrad: true\n",
         ["optimizer=mine"],
-        ["optimizer.nesterov: there is"],
+        ["optimizer.amsgrad: there is"],
     ),
     (
         "search/mine.yaml",

@@ -6,6 +6,7 @@ import pytest
 from logged_runs import make_run as make_trial
 
 from dcgan_sweeps.config.faults import RequestError
+from dcgan_sweeps.config.schema import ADDED
 from dcgan_sweeps.runs.logged_run import find_finished, read_run
 from dcgan_sweeps.tracking.hidden_tags import pack_config
 from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
@@ -43,7 +44,8 @@ def test_the_configuration_is_whole_though_a_run_has_few_params(tmp_path):
     packed = pack_config({"seed": 7, "train.epochs": 3, "data.dir": "/x" * 200}, {"seed"})
     client, run_id = make_run(tmp_path, {**packed, "config_hash": "0f3a"})
     run = read_run(client, run_id, "TARGET")
-    assert run.params == {"train.epochs": "3", "config_hash": "0f3a", "seed": "7"}
+    added = {key: str(value) for key, value in ADDED.items()}
+    assert run.params == {"train.epochs": "3", "config_hash": "0f3a", "seed": "7", **added}
     assert not packed.keys() & run.tags.keys()
 
 

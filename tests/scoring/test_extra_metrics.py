@@ -8,6 +8,7 @@ from drawer import draw_in_order
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.extra_metrics import EXAMPLES, NEIGHBOURS
 from dcgan_sweeps.scoring.fcd import prepare_scorer
 
@@ -20,7 +21,7 @@ def scorer(fashion):
 
 
 def examine(scorer, images_u8):
-    fakes = scorer.draw(draw_in_order(images_u8), 1, iter)
+    fakes = scorer.draw(draw_in_order(images_u8), LatentSpace(1, "normal"), iter)
     return scorer.examine(fakes, ROWS, print)
 
 
@@ -88,7 +89,7 @@ def test_an_examination_is_the_same_each_time(scorer, fashion, of_test_images):
 def test_more_fakes_than_reals_are_held_against_as_many(scorer, fashion):
     few = dataclasses.replace(fashion, test_u8=fashion.test_u8[:300])
     small = dataclasses.replace(scorer, images=few)
-    fakes = small.draw(draw_in_order(fashion.test_u8), 1, iter)
+    fakes = small.draw(draw_in_order(fashion.test_u8), LatentSpace(1, "normal"), iter)
     reals = small.read_reals(ROWS, print)
     assert len(reals.holdout.features) == len(reals.test.features) == 300
     assert small.examine(fakes, ROWS, print).least_sure.max() < 300

@@ -8,6 +8,7 @@ from drawer import draw_in_order
 
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.datasets.images import draw_synthetic, split_holdout
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
 from dcgan_sweeps.scoring.fcd import prepare_scorer
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
@@ -43,9 +44,11 @@ def test_the_ceiling_is_what_noise_scores_here(scorer):
 
 
 def test_real_images_score_far_better_than_noise(scorer, fashion, random):
-    real = scorer.score(scorer.draw(draw_in_order(fashion.train_u8), 1, iter))
+    real = scorer.score(
+        scorer.draw(draw_in_order(fashion.train_u8), LatentSpace(1, "normal"), iter)
+    )
     noise = random.integers(0, 256, (2000, 28, 28), np.uint8)
-    bad = scorer.score(scorer.draw(draw_in_order(noise), 1, iter))
+    bad = scorer.score(scorer.draw(draw_in_order(noise), LatentSpace(1, "normal"), iter))
     assert real.fcd * 50 < bad.fcd
 
 
@@ -63,14 +66,22 @@ def test_the_batch_size_does_not_change_a_score(scorer, fashion):
     def score(batch_size):
         settings = dataclasses.replace(scorer.settings, batch_size=batch_size)
         other = dataclasses.replace(scorer, settings=settings)
-        return other.score(other.draw(draw_in_order(fashion.test_u8), 1, iter)).fcd
+        return other.score(
+            other.draw(draw_in_order(fashion.test_u8), LatentSpace(1, "normal"), iter)
+        ).fcd
 
     assert score(64) == pytest.approx(score(500), rel=1e-4)
 
 
 def test_scoring_latents_are_the_same_in_every_run(scorer):
-    assert np.array_equal(scorer.draw_latents(7), scorer.draw_latents(7))
-    assert scorer.draw_latents(7).shape == (2000, 7)
+    assert np.array_equal(
+        scorer.draw_latents(LatentSpace(7, "normal")), scorer.draw_latents(LatentSpace(7, "normal"))
+    )
+    assert scorer.draw_latents(LatentSpace(7, "normal")).shape == (2000, 7)
+    uniform = scorer.draw_latents(LatentSpace(7, "uniform"))
+    assert uniform.dtype == np.float32
+    assert uniform.var() == pytest.approx(1 / 3, abs=0.02)
+    assert np.abs(uniform).max() <= 1
 
 
 def test_other_data_gets_a_reference_of_its_own(scorer):
