@@ -36,7 +36,7 @@ def find_conflicts(config: Any) -> list[Fault]:
     For a classifier, also for every value that its training would ignore.
     """
     data, runner = config.data, config.runner
-    is_drawn = data.name == "synthetic"
+    is_drawn, is_decoded = data.name == "synthetic", data.name == "folder"
     checks: list[tuple[object, str, str]] = [
         (
             is_drawn and data.dir,
@@ -47,6 +47,14 @@ def find_conflicts(config: Any) -> list[Fault]:
             is_drawn != (data.count is not None),
             "data.count",
             f"got {data.count}; allowed: a number with data=synthetic, else null",
+        ),
+        *(
+            (
+                is_decoded != (value is not None),
+                f"data.{key}",
+                f"got {value}; allowed: a number with data=folder, else null",
+            )
+            for key, value in (("size", data.size), ("channels", data.channels))
         ),
     ]
     if isinstance(config, Config):

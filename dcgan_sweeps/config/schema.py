@@ -17,18 +17,25 @@ MINUTES_A_YEAR = 527_040
 
 # Keys that earlier versions did not have, with the values that stand for their behaviour: logged
 # configurations and the files of studies of these versions lack them.
-ADDED = {"train.ema": None, "tracking.keep_checkpoints": 2}
+ADDED = {
+    "data.size": None,
+    "data.channels": None,
+    "train.ema": None,
+    "tracking.keep_checkpoints": 2,
+}
 
 # Optional[...] and list[...] are written in the form that OmegaConf understands.
 
 
 @dataclass(frozen=True)
 class Data:
-    name: str = one_of("fashion_mnist", "synthetic")
+    name: str = one_of("fashion_mnist", "idx", "cifar10", "svhn", "folder", "synthetic")
     dir: Optional[str] = some_text()
     limit: Optional[int] = number(1, MOST_IMAGES)
     shuffle_buffer: Optional[int] = number(1, MOST_IMAGES)
     count: Optional[int] = number(100, MOST_IMAGES)
+    size: Optional[int] = number(8, 1024)
+    channels: Optional[int] = one_of(1, 3)
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,7 @@ class ClassifierConfig:
     learning_rate: float = number(0, 1, low_open=True)
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)
-    filters: list[int] = list_of(1, 65_536, 1, 5)  # 28 pixels can be halved four times
+    filters: list[int] = list_of(1, 65_536, 1, 5)  # the sides are halved between two of them
     hidden: int = number(2, 4096)
+    flip: bool = anything()
     distort: bool = anything()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.config.faults import Conflict, RequestError
-from dcgan_sweeps.config.schema import Config, Runner
+from dcgan_sweeps.config.faults import Conflict, RequestError, refuse
+from dcgan_sweeps.config.schema import Config, Model, Runner
 from dcgan_sweeps.paths import shorten_home
 from dcgan_sweeps.terminal import make_say
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dcgan_sweeps.device import Device
     from dcgan_sweeps.gan.networks import Gan
     from dcgan_sweeps.scoring.fcd import Scorer
+
+HALVED = 4  # by how much two strided convolutions divide the sides of an image
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,18 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
     say = make_say(console)
     say(device.describe())
 
-    from dcgan_sweeps.datasets.images import load_images
+    from dcgan_sweeps.datasets.loading import load_images
     from dcgan_sweeps.gan.networks import build_gan
     from dcgan_sweeps.scoring.fcd import prepare_scorer
+    from dcgan_sweeps.scoring.trained_on import require_fitting
 
     images = load_images(config.data, say)
     train_rows = choose_rows(config, images)
     say(f"data: {len(train_rows):,} images of {images.name} ({shorten_home(images.source)})")
+    require_shape(config.model, images)
+    require_fitting(config.score, config.data, images)
     averaged = config.train.ema is not None
-    gan = build_gan(config.model, config.seed, device.precision, averaged=averaged)
+    gan = build_gan(config.model, images.shape, config.seed, device.precision, averaged=averaged)
     scorer = prepare_scorer(config.score, images) if config.score.name == "fcd" else None
     return Components(config, device, images, train_rows, gan, scorer)
 
@@ -74,3 +79,14 @@ def choose_rows(config: Config, images: Images) -> Indices:
         problem = f"got {config.train.batch_size}; allowed: at most the {len(rows):,} images"
         raise RequestError([Conflict("train.batch_size", problem)])
     return rows
+
+
+def require_shape(model: Model, images: Images) -> None:
+    """Raise RequestError where the networks cannot be built for these images."""
+    height, width, _ = images.shape
+    if height % HALVED or width % HALVED:
+        problem = (
+            f"got {model.name}, for images with sides that are multiples of {HALVED}; "
+            f"data={images.name} has images of {height}x{width}"
+        )
+        raise refuse("model", problem)

@@ -14,7 +14,7 @@ from keras import layers
 
 
 def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str) -> tf.Tensor:
-    """Return images (n, 28, 28, 1) from latents (n, latent_dim).
+    """Return images (n, height, width, channels) from latents (n, latent_dim).
 
     `batch_norm` is "batch", which updates the moving averages, or "inference".
     """

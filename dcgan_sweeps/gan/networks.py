@@ -1,6 +1,6 @@
 """Builds the generator and the discriminator as plain Keras models.
 
-gan = build_gan(config.model, seed=0, precision="float32")
+gan = build_gan(config.model, (28, 28, 1), seed=0, precision="float32")
 gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
 """
 
@@ -15,9 +15,9 @@ import keras
 from keras import layers
 
 from dcgan_sweeps.config.schema import Model
+from dcgan_sweeps.datasets.images import Shape
 from dcgan_sweeps.randomness import seed_int
 
-IMAGE_SHAPE = (28, 28, 1)
 LARGEST = 2_000_000_000  # bytes of an unpacked .keras file
 # The errors that Keras, and the libraries it reads with, raise for a damaged file.
 DAMAGE = (
@@ -78,8 +78,8 @@ def read_generator(path: Path) -> Generator:
     except DAMAGE as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
-    if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
-        raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
+    if len(shapes[0]) != 2 or len(shapes[1]) != 4 or shapes[1][3] not in (1, 3):
+        raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images")
     return Generator(model, int(shapes[0][1]))
 
 
@@ -96,20 +96,27 @@ def _require_small_zip(path: Path) -> None:
         raise ValueError(f"unpacked it has {size:,} bytes; allowed: at most {LARGEST:,}")
 
 
-def build_gan(model: Model, seed: int, precision: str, *, averaged: bool = False) -> Gan:
-    """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy.
+def build_gan(
+    model: Model, shape: Shape, seed: int, precision: str, *, averaged: bool = False
+) -> Gan:
+    """Return both networks for images of `shape`, with weights drawn from `seed`.
 
-    With `averaged` they have a copy of the generator for its average.
+    `precision` is a Keras dtype policy. With `averaged` they have a copy of the generator for its
+    average.
     """
     return Gan(
-        build_generator(model, seed, precision),
-        build_discriminator(model, seed, precision),
-        build_generator(model, seed, precision) if averaged else None,
+        build_generator(model, shape, seed, precision),
+        build_discriminator(model, shape, seed, precision),
+        build_generator(model, shape, seed, precision) if averaged else None,
     )
 
 
-def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential:
-    """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
+def build_generator(model: Model, shape: Shape, seed: int, precision: str) -> keras.Sequential:
+    """Return the generator, from latents (n, latent_dim) to images (n, *shape) in -1 to 1.
+
+    Height and width are multiples of 4. The streams of the weights have the names of 28x28 images.
+    """
+    height, width, channels = shape
     wide, narrow = model.generator_filters
 
     def normalise() -> keras.Layer:
@@ -132,20 +139,22 @@ def build_generator(model: Model, seed: int, precision: str) -> keras.Sequential
         [
             keras.Input((model.latent_dim,)),
             layers.Dense(
-                7 * 7 * wide, kernel_initializer=_glorot(seed, "generator/dense"), dtype=precision
+                height // 4 * (width // 4) * wide,
+                kernel_initializer=_glorot(seed, "generator/dense"),
+                dtype=precision,
             ),
-            layers.Reshape((7, 7, wide), dtype=precision),
+            layers.Reshape((height // 4, width // 4, wide), dtype=precision),
             normalise(),
             upsample(narrow, model.generator_activation, "generator/14x14"),
             normalise(),
-            upsample(1, "tanh", "generator/28x28"),
+            upsample(channels, "tanh", "generator/28x28"),
         ],
         name="generator",
     )
 
 
-def build_discriminator(model: Model, seed: int, precision: str) -> keras.Sequential:
-    """Return the discriminator, from images (n, 28, 28, 1) to probabilities "real" (n, 1)."""
+def build_discriminator(model: Model, shape: Shape, seed: int, precision: str) -> keras.Sequential:
+    """Return the discriminator, from images (n, *shape) to probabilities "real" (n, 1)."""
 
     def downsample(filters: int, name: str) -> list[keras.Layer]:
         convolution = layers.Conv2D(
@@ -162,7 +171,7 @@ def build_discriminator(model: Model, seed: int, precision: str) -> keras.Sequen
     first, second = model.discriminator_filters
     return keras.Sequential(
         [
-            keras.Input(IMAGE_SHAPE),
+            keras.Input(shape),
             *downsample(first, "discriminator/14x14"),
             *downsample(second, "discriminator/7x7"),
             layers.Flatten(dtype=precision),

@@ -48,7 +48,7 @@ def prepare_training(gan: Gan, train: Train, optimizer: Optimizer, seed: int) ->
 
 
 def train_step(training: Training, real_u8: tf.Tensor) -> tf.Tensor:
-    """Do one optimizer step on `real_u8`, (batch, 28, 28, 1), and return four measured values.
+    """Do one optimizer step on `real_u8`, (batch, h, w, channels), and return four measured values.
 
     They are the discriminator's loss, the generator's loss, and the mean probabilities that the
     discriminator gave to the reals and to the fakes.

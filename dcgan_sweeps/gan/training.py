@@ -60,8 +60,8 @@ def train(
 ) -> Iterator[Epoch]:
     """Yield each epoch; blocks that the caller does not read are trained before the next epoch.
 
-    `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
-    shape (steps, batch). A restored training continues after its step, also within an epoch.
+    `images_u8` has shape (n, h, w, channels); `batches(number)` gives the image indices of an
+    epoch, shape (steps, batch). A restored training continues after its step, also within an epoch.
     Raises Diverged at the first loss that is not finite.
     """
     run_steps = _compile(training, tf.constant(images_u8), jit=jit)
