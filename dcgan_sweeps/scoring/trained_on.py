@@ -92,10 +92,14 @@ def require_fitting(settings: Score, data: Data, images: Images) -> None:
             "for it; allowed: none"
         )
         raise refuse("score", problem)
-    got = _describe_classifier(folder, trained_on)
-    remedy = f"train one with `{describe_training(data)}`, then set score.classifier to its folder"
-    wanted = f"one of {describe_images(images).describe()}"
-    problem = f"got {got}; allowed: {wanted}: {remedy}, or set score=none"
+    allowed = "null, for the shipped classifier"
+    if images.name not in SHIPPED_FOR:
+        allowed = (
+            f"a classifier of {describe_images(images).describe()}. To train one, run "
+            f"`{describe_training(data)}` and set score.classifier to the folder that it prints; "
+            "or set score=none"
+        )
+    problem = f"got {_describe_classifier(folder, trained_on)}; allowed: {allowed}"
     raise refuse("score.classifier", problem)
 
 

@@ -21,6 +21,7 @@ FULL = 128  # pixels of a side that is not enlarged
 GAP = 4
 CAPTION_HEIGHT = 28
 PAPER, INK = 32, 230
+LINE = 80  # characters of the class names that fit side by side
 COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito, a palette for colour-blind readers
 
 
@@ -57,7 +58,8 @@ def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
 
 def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floating]]) -> ImagesU8:
     """Return a colour picture of {label: share of each name} as grouped bars."""
-    figure = Figure(figsize=(8.5, 3.4), dpi=100, layout="constrained")
+    size = (max(8.5, 0.3 * len(names)), 3.4)  # inches
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     width = 0.8 / len(series)
@@ -66,6 +68,10 @@ def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floati
         offset = (index - (len(series) - 1) / 2) * width
         axes.bar(places + offset, 100 * shares, width, label=label, color=COLOURS[index])
     axes.set_xticks(places, names)
+    if sum(map(len, names)) > LINE:
+        axes.tick_params("x", labelrotation=30)
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("right")
     axes.set(xlabel="class, as the classifier sees it", ylabel="share of the images (%)")
     axes.legend()
     canvas.draw()

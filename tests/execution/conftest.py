@@ -10,7 +10,7 @@ import pytest
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.execution.components import Components, choose_rows
 from dcgan_sweeps.execution.outcome import execute, go_on
 from dcgan_sweeps.execution.resume import build_resumed_spec
@@ -59,7 +59,7 @@ class Here:
     def prepare(self, config):
         """Return the components of a run."""
         images = load(config.data)
-        gan = build_gan(config.model, config.seed, "float32")
+        gan = build_gan(config.model, images.shape, config.seed, "float32")
         scorer = prepare(config.score, config.data) if config.score.name == "fcd" else None
         return Components(config, self.device, images, choose_rows(config, images), gan, scorer)
 

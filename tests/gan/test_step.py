@@ -14,11 +14,11 @@ STEP = tf.constant(1, tf.int64)
 
 @pytest.fixture
 def reals(fashion):
-    return tf.constant(fashion.train_u8[:32, ..., None])
+    return tf.constant(fashion.train_u8[:32])
 
 
 def prepare(config, **train):
-    gan = build_gan(config.model, 0, "float32")
+    gan = build_gan(config.model, (28, 28, 1), 0, "float32")
     chosen = dataclasses.replace(config.train, **train)
     return prepare_training(gan, chosen, config.optimizer, config.seed)
 
@@ -100,7 +100,7 @@ def test_each_half_and_each_step_has_noise_of_its_own(tiny):
 
 def test_the_discriminators_learning_rate_is_its_own(tiny):
     settings = dataclasses.replace(tiny.optimizer, lr_discriminator=5e-5)
-    gan = build_gan(tiny.model, 0, "float32")
+    gan = build_gan(tiny.model, (28, 28, 1), 0, "float32")
     training = prepare_training(gan, tiny.train, settings, 0)
     assert training.discriminator_adam.lr == 5e-5
     assert training.generator_adam.lr == tiny.optimizer.lr

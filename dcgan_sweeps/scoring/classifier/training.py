@@ -52,7 +52,7 @@ def require_labels(images: Images) -> Labelled:
     train, test, classes = images.train_labels, images.test_labels, len(images.class_names)
     if train is None or test is None or classes < 2:
         found = f"{classes} class{'es' * (classes != 1)}" if classes else "no labels"
-        problem = f"got {images.name} with {found}; a classifier needs labels of 2 classes or more"
+        problem = f"got {images.name} with {found}; allowed: labels of 2 classes or more"
         raise refuse("data", problem)
     return Labelled(train, test, classes)
 
