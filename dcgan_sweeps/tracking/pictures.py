@@ -67,11 +67,10 @@ def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floati
     for index, (label, shares) in enumerate(series.items()):
         offset = (index - (len(series) - 1) / 2) * width
         axes.bar(places + offset, 100 * shares, width, label=label, color=COLOURS[index])
-    axes.set_xticks(places, names)
-    if sum(map(len, names)) > LINE:
-        axes.tick_params("x", labelrotation=30)
-        for label in axes.get_xticklabels():
-            label.set_horizontalalignment("right")
+    if sum(map(len, names)) <= LINE:
+        axes.set_xticks(places, names)
+    else:
+        axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set(xlabel="class, as the classifier sees it", ylabel="share of the images (%)")
     axes.legend()
     canvas.draw()

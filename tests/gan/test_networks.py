@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
@@ -45,6 +46,14 @@ def test_the_documented_activations_and_rates_are_there():
     assert [layer.rate for layer in gan.discriminator.layers if hasattr(layer, "rate")] == [0.3] * 2
     assert gan.discriminator.layers[1].negative_slope == 0.2
     assert gan.discriminator.layers[-1].activation.__name__ == "sigmoid"
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 3), (16, 24, 1)])
+def test_both_networks_have_the_shape_of_the_images(tiny, shape):
+    gan = build_gan(tiny.model, shape, 0, "float32")
+    assert gan.generator.output_shape == (None, *shape)
+    assert gan.discriminator.input_shape == (None, *shape)
+    assert gan.generator.layers[1].output.shape[1:3] == (shape[0] // 4, shape[1] // 4)
 
 
 def test_every_switch_of_the_model_reaches_the_networks():
