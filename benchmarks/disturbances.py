@@ -24,7 +24,7 @@ SWIRL_RADIUS = 10.0  # pixels; at this distance from the centre the turn is 1/e 
 
 @dataclass(frozen=True)
 class Real:
-    """Images (n, 28, 28) in 0..255, and their labels (n,) in 0..9."""
+    """Images (n, 28, 28, 1) in 0..255, and their labels (n,) in 0..9."""
 
     images_u8: ImagesU8
     labels: npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ def add_noise(real: Real, sd: float, random: np.random.Generator) -> ImagesU8:
 
 def blur(real: Real, sd: float, random: np.random.Generator) -> ImagesU8:
     """Return the images after a Gaussian filter with a standard deviation of `sd` pixels."""
-    return round_u8(gaussian_filter(real.images_u8.astype(np.float32), (0.0, sd, sd)))
+    return round_u8(gaussian_filter(real.images_u8.astype(np.float32), (0.0, sd, sd, 0.0)))
 
 
 def cover(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
@@ -58,8 +58,8 @@ def cover(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
     area = share * SIDE**2
     heights = np.clip(np.rint(np.sqrt(area * random.uniform(0.5, 2.0, count))), 1, SIDE)
     widths = np.clip(np.rint(area / heights), 1, SIDE)
-    rows = span(heights, random)[:, :, None]
-    columns = span(widths, random)[:, None, :]
+    rows = span(heights, random)[:, :, None, None]
+    columns = span(widths, random)[:, None, :, None]
     return np.where(rows & columns, 0, real.images_u8).astype(np.uint8)
 
 
@@ -78,8 +78,9 @@ def swirl(real: Real, strength: float, random: np.random.Generator) -> ImagesU8:
         np.cos(angles) * down - np.sin(angles) * right + (SIDE - 1) / 2,
         np.sin(angles) * down + np.cos(angles) * right + (SIDE - 1) / 2,
     ]
-    images = real.images_u8.astype(np.float32)
-    return round_u8(np.stack([map_coordinates(each, sources, order=1) for each in images]))
+    images = real.images_u8[..., 0].astype(np.float32)
+    turned = np.stack([map_coordinates(each, sources, order=1) for each in images])
+    return round_u8(turned)[..., None]
 
 
 def add_salt_and_pepper(real: Real, share: float, random: np.random.Generator) -> ImagesU8:
@@ -100,10 +101,10 @@ def mix_in_digits(real: Real, share: float, random: np.random.Generator) -> Imag
 
 
 def read_digits() -> ImagesU8:
-    """Return scikit-learn's 1,797 digits, enlarged from (8, 8) in 0..16 to (28, 28) in 0..255."""
+    """Return scikit-learn's 1,797 digits, enlarged from 8x8 in 0..16 to 28x28 in 0..255."""
     factors = (1.0, SIDE / 8, SIDE / 8)
     large = zoom(load_digits().images, factors, order=1, mode="nearest", grid_mode=True)
-    return round_u8(large * 255.0 / 16.0)
+    return round_u8(large * 255.0 / 16.0)[..., None]
 
 
 def replay(real: Real, distinct: float, random: np.random.Generator) -> ImagesU8:

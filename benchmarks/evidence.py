@@ -25,7 +25,8 @@ from benchmarks.bias import draw_distances, expect_distance
 from benchmarks.disturbances import DISTURBANCES, Disturbance, Real
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config, Score
-from dcgan_sweeps.datasets.images import Images, load_images
+from dcgan_sweeps.datasets.images import Images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.scoring.frechet import Moments, frechet_distance, measure_moments

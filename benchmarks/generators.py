@@ -16,7 +16,7 @@ import numpy as np
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.execution.rescoring import load_generator
 from dcgan_sweeps.gan.networks import Generator

@@ -17,7 +17,7 @@ import numpy as np
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import make_image_sampler
@@ -36,7 +36,7 @@ def main() -> None:
     images = load_images(config.data, print)
     scorer = prepare_scorer(config.score, images)
     sample = make_image_sampler(
-        build_gan(config.model, 0, "float32").generator, config.score.batch_size
+        build_gan(config.model, images.shape, 0, "float32").generator, config.score.batch_size
     )
 
     space = LatentSpace(config.model.latent_dim, config.train.latents)

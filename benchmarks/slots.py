@@ -24,7 +24,7 @@ def train(connection: Connection, threads: int, core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, [core])
     from benchmarks.training import make_loop
-    from dcgan_sweeps.datasets.images import load_images
+    from dcgan_sweeps.datasets.loading import load_images
     from dcgan_sweeps.device import set_up_device
 
     words = ["train.epochs=1000000", "runner.device=cpu", f"runner.threads={threads}"]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.batches import draw_batches
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.tracking.provenance import describe_machine
@@ -73,14 +73,14 @@ def make_document_loop(config: Config, images_u8) -> Turn:
 
     from dcgan_sweeps.gan.networks import build_gan
 
-    gan = build_gan(config.model, 0, "float32")
+    gan = build_gan(config.model, images_u8.shape[1:], 0, "float32")
     generator, discriminator = gan.generator, gan.discriminator
     discriminator.compile(loss="binary_crossentropy", optimizer="adam")
     discriminator.trainable = False
     joined = keras.Sequential([generator, discriminator])
     joined.compile(loss="binary_crossentropy", optimizer="adam")
     batch, latent_dim = config.train.batch_size, config.model.latent_dim
-    scaled = images_u8[..., None].astype("float32") / 127.5 - 1.0
+    scaled = images_u8.astype("float32") / 127.5 - 1.0
     data = tf.data.Dataset.from_tensor_slices(scaled).shuffle(1000).repeat()
     batches = iter(data.batch(batch, drop_remainder=True).prefetch(1))
     both = tf.constant([[0.0]] * batch + [[1.0]] * batch)
@@ -104,17 +104,13 @@ def make_loop(config: Config, images_u8) -> Turn:
     from dcgan_sweeps.gan.step import prepare_training
     from dcgan_sweeps.gan.training import train
 
-    gan = build_gan(config.model, 0, "float32")
+    gan = build_gan(config.model, images_u8.shape[1:], 0, "float32")
     training = prepare_training(gan, config)
 
     def batches(epoch: int):
         return draw_batches(len(images_u8), config.train.batch_size, None, stream(0, "b", epoch))
 
-    blocks = (
-        block
-        for epoch in train(training, images_u8[..., None], batches, jit=False)
-        for block in epoch
-    )
+    blocks = (block for epoch in train(training, images_u8, batches, jit=False) for block in epoch)
 
     def turn(steps: int) -> None:
         for _ in range(steps // config.train.steps_per_call):

@@ -69,8 +69,8 @@ class Generator:
     """A trained generator.
 
     `model` is the Keras model. It maps latents of shape (n, latent_dim) to images of shape
-    (n, 28, 28, 1) in [-1, 1]. The latents are standard normal, or uniform in [-1, 1] with
-    train.latents=uniform, and then the model's input has the name uniform_latents.
+    (n, height, width, channels) in [-1, 1]. The latents are standard normal, or uniform in [-1, 1]
+    with train.latents=uniform, and then the model's input has the name uniform_latents.
     """
 
     network: Network = field(repr=False)
@@ -84,9 +84,10 @@ class Generator:
         return self.network.latent_dim
 
     def sample(self, count: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-        """Return `count` images, uint8 of shape (count, 28, 28).
+        """Return `count` images, uint8 of shape (count, height, width), for Fashion-MNIST 28x28.
 
-        The same seed gives the same images, which are those of `python -m dcgan_sweeps.generate`.
+        Colour images have the shape (count, height, width, 3); both are what Pillow reads. The
+        same seed gives the same images, which are those of `python -m dcgan_sweeps.generate`.
         """
         from dcgan_sweeps.execution.generation import draw_images
 

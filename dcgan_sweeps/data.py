@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from dcgan_sweeps.command import OK, Parser, answer
-from dcgan_sweeps.datasets.images import find_fashion_mnist
+from dcgan_sweeps.datasets.fashion_mnist import find_fashion_mnist
 
 
 def main() -> int:

@@ -127,13 +127,22 @@ def check_slots(config: Config) -> str:
 
 
 def check_data(config: Config) -> str:
-    from dcgan_sweeps.datasets.images import read_local
+    from dcgan_sweeps.datasets.fashion_mnist import read_local
+    from dcgan_sweeps.datasets.images import describe_shape
+    from dcgan_sweeps.datasets.loading import load_images
 
     said: list[str] = []
-    images = read_local(config.data.dir, said.append)
-    if images is None:
+    if config.data.name != "fashion_mnist":
+        images = load_images(config.data, said.append)
+        classes = f"{len(images.class_names)} classes" if images.class_names else "no labels"
+        return (
+            f"{images.name}: {len(images.train_u8):,} training and {len(images.test_u8):,} test "
+            f"images, {describe_shape(images.shape)}, {classes} ({images.source})"
+        )
+    found = read_local(config.data.dir, said.append)
+    if found is None:
         raise NotWorking("; ".join(said) or "Fashion-MNIST is not on this machine")
-    return "; ".join([f"Fashion-MNIST, verified, from {images.source}", *said])
+    return "; ".join([f"Fashion-MNIST, verified, from {found.source}", *said])
 
 
 def check_parts(config: Config) -> str:

@@ -98,7 +98,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("score/class_js_bits", "", ".3f", "", "lower", "extra",
            "Jensen-Shannon distance of the class histograms, to base 2; 0 to 1."),
     Metric("score/dropped_classes", "", ".0f", "classes", "lower", "extra",
-           "Classes with under 2 % of the generated images, by the classifier."),
+           "Classes with under a fifth of an even share, by the classifier."),
     Metric("score/nearest_train", "", ".2f", "", "", "extra",
            "Median distance to the nearest training image; low if images are copied."),
     Metric("score/diversity", "", ".2f", "", "", "extra",

@@ -9,12 +9,13 @@ MINE = Part(Mine, "my_package.networks:build")   # named by an entry point dcgan
 docs/extending.md explains each kind of part.
 """
 
-from dcgan_sweeps.config.fields import anything, list_of, number, one_of, some_text
+from dcgan_sweeps.config.fields import Allowed, anything, list_of, number, one_of, some_text
 from dcgan_sweeps.config.parts import Part
 from dcgan_sweeps.config.schema import Data, Loss, Model, Optimizer
 from dcgan_sweeps.randomness import seed_int
 
 __all__ = [
+    "Allowed",
     "Data",
     "Loss",
     "Model",

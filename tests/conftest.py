@@ -15,7 +15,8 @@ from processes import call
 
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config, Runner
-from dcgan_sweeps.datasets.images import Images, read_fashion_mnist
+from dcgan_sweeps.datasets.fashion_mnist import read_fashion_mnist
+from dcgan_sweeps.datasets.images import Images
 from dcgan_sweeps.datasets.sources import find_source
 from dcgan_sweeps.device import Device, set_up_device
 from dcgan_sweeps.tracking.store import connect, find_store

@@ -24,7 +24,8 @@ from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.datasets.batches import count_images
-from dcgan_sweeps.datasets.images import Images, ImagesU8, load_images
+from dcgan_sweeps.datasets.images import Images, ImagesU8
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.networks import build_gan
 from dcgan_sweeps.gan.sampling import make_image_sampler
@@ -32,6 +33,7 @@ from dcgan_sweeps.logged_config import read_logged
 from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.extra_metrics import Set
 from dcgan_sweeps.scoring.fcd import Fakes, Sampler, Scorer, prepare_scorer
+from dcgan_sweeps.scoring.trained_on import SHIPPED_SHAPE
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import read_result
 from dcgan_sweeps.terminal import track
@@ -180,7 +182,7 @@ def find_run(
 
 def set_weights(folder: RunFolder, config: Config, epoch: int, weights: str) -> keras.Sequential:
     """Return a generator with the weights of a run after an epoch: "generator" or "average"."""
-    generator = build_gan(config.model, config.seed, "float32").generator
+    generator = build_gan(config.model, SHIPPED_SHAPE, config.seed, "float32").generator
     step = epoch * (int(config.data.limit or 60_000) // count_images(config.train))
     (path,) = folder.checkpoints.glob(f"step_{step:09d}_*.npz")
     arrays = read_checkpoint(path).arrays

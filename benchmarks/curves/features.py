@@ -23,13 +23,15 @@ from benchmarks.curves.collect import find_run, set_weights
 from benchmarks.curves.spaces import SPACES
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import ImagesU8, load_images, split_holdout
+from dcgan_sweeps.datasets.images import ImagesU8, split_holdout
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.device import set_up_device
 from dcgan_sweeps.gan.sampling import make_image_sampler
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.scoring.classifier.network import build_classifier, scale
 from dcgan_sweeps.scoring.frechet import frechet_distance, measure_moments
 from dcgan_sweeps.scoring.identity import read_arrays
+from dcgan_sweeps.scoring.trained_on import SHIPPED_SHAPE
 from dcgan_sweeps.sweep.folder import StudyFolder
 
 COUNT, BATCH = 4000, 500  # images of each generator; images read at a time
@@ -78,8 +80,8 @@ def make_reader(folder: str | None) -> Read:
     """Return the function from images to the features of each layer of a classifier."""
     weights = read_arrays(folder)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
-    hidden = next(each for each in weights if each.ndim == 2).shape[1]
-    model = build_classifier(filters, hidden, dropout=0.0, seed=0)
+    hidden, classes = (each.shape[1] for each in weights if each.ndim == 2)
+    model = build_classifier(SHIPPED_SHAPE, classes, filters, hidden, dropout=0.0, seed=0)
     model.set_weights(weights)
     means = [
         keras.layers.GlobalAveragePooling2D()(layer.output)
@@ -94,7 +96,7 @@ def make_reader(folder: str | None) -> Read:
 
     def read(images_u8: ImagesU8) -> dict[str, Floats]:
         parts = [
-            infer(tf.constant(images_u8[start : start + BATCH, ..., None]))
+            infer(tf.constant(images_u8[start : start + BATCH]))
             for start in range(0, len(images_u8), BATCH)
         ]
         whole = [np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True)]

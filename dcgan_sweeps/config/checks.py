@@ -38,17 +38,15 @@ def find_conflicts(config: Any) -> list[Fault]:
     For a classifier, also for every value that its training would ignore.
     """
     data, runner = config.data, config.runner
-    is_drawn = data.name == "synthetic"
     checks: list[Check] = [
         (
-            is_drawn and data.dir,
+            data.name == "synthetic" and data.dir,
             "data.dir",
             "got a folder; allowed: null, since data=synthetic reads no files",
         )
     ]
     if isinstance(data, BuiltInData):
-        problem = f"got {data.count}; allowed: a number with data=synthetic, else null"
-        checks.append((is_drawn != (data.count is not None), "data.count", problem))
+        checks += _check_data(data)
     if isinstance(config, Config):
         least = LEAST_EXTRAPOLATED
         checks += [
@@ -77,6 +75,16 @@ def find_conflicts(config: Any) -> list[Fault]:
             if got not in allowed
         ]
     return conflicts
+
+
+def _check_data(data: BuiltInData) -> list[Check]:
+    of_one = {"count": "synthetic", "size": "folder", "channels": "folder"}
+    checks: list[Check] = []
+    for key, name in of_one.items():
+        value = getattr(data, key)
+        problem = f"got {value}; allowed: a number with data={name}, else null"
+        checks.append(((data.name == name) != (value is not None), f"data.{key}", problem))
+    return checks
 
 
 def _check_batches(config: Config) -> list[Check]:

@@ -37,8 +37,9 @@ def number(low: float, high: float = math.inf, *, low_open: bool = False) -> Any
     return _leaf(Allowed(test, words if math.isinf(high) else f"{words}, at most {high}"))
 
 
-def one_of(*names: str) -> Any:
-    return _leaf(Allowed(lambda value: value in names, ", ".join(names), is_whole=True))
+def one_of(*values: str | int) -> Any:
+    words = ", ".join(map(str, values))
+    return _leaf(Allowed(lambda value: value in values, words, is_whole=True))
 
 
 def list_of(low: float, high: float, shortest: int, longest: int) -> Any:

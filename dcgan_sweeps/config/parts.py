@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_sweeps.config.faults import Fault, RequestError, refuse
-from dcgan_sweeps.config.fields import TYPE_NAMES, read_type
+from dcgan_sweeps.config.fields import TYPE_NAMES, Allowed, read_type
 from dcgan_sweeps.config.schema import (
     Adam,
     AdamW,
@@ -57,11 +57,13 @@ class Part:
 
     `schema` is a frozen dataclass that states the type and the allowed values of each key.
     `builder` is "package.module:function"; its module is imported only when a run starts, so that
-    reading a configuration imports no TensorFlow.
+    reading a configuration imports no TensorFlow. `images` are the shapes of images (height, width,
+    channels) that a model is for; None: any.
     """
 
     schema: type[Any]
     builder: str
+    images: Allowed | None = None
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,26 @@ class Origin:
 
 BUILT_IN: Mapping[str, Mapping[str, Part]] = {
     "model": {
-        "dcgan28": Part(Dcgan28, "dcgan_sweeps.gan.dcgan28:build"),
-        "dcgan64": Part(Dcgan64, "dcgan_sweeps.gan.dcgan64:build"),
+        "dcgan28": Part(
+            Dcgan28,
+            "dcgan_sweeps.gan.dcgan28:build",
+            Allowed(
+                lambda shape: shape[0] % 4 == shape[1] % 4 == 0, "sides that are multiples of 4"
+            ),
+        ),
+        "dcgan64": Part(
+            Dcgan64,
+            "dcgan_sweeps.gan.dcgan64:build",
+            Allowed(lambda shape: shape[:2] in ((32, 32), (64, 64)), "32x32 or 64x64 pixels"),
+        ),
     },
     "data": {
-        "fashion_mnist": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_fashion_mnist"),
-        "synthetic": Part(BuiltInData, "dcgan_sweeps.datasets.images:load_synthetic"),
+        "fashion_mnist": Part(BuiltInData, "dcgan_sweeps.datasets.fashion_mnist:load"),
+        "idx": Part(BuiltInData, "dcgan_sweeps.datasets.idx:load"),
+        "cifar10": Part(BuiltInData, "dcgan_sweeps.datasets.cifar10:load"),
+        "svhn": Part(BuiltInData, "dcgan_sweeps.datasets.svhn:load"),
+        "folder": Part(BuiltInData, "dcgan_sweeps.datasets.folder:load"),
+        "synthetic": Part(BuiltInData, "dcgan_sweeps.datasets.synthetic:load"),
     },
     "loss": {
         "bce": Part(Loss, "dcgan_sweeps.gan.losses:build_bce"),

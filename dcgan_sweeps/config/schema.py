@@ -5,7 +5,7 @@ Default values are in conf/ only; a field here states its type and its allowed v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Optional
 
 from dcgan_sweeps.config.fields import (
@@ -27,6 +27,8 @@ MINUTES_A_YEAR = 527_040
 # Keys that earlier versions did not have, with the values that stand for their behaviour: logged
 # configurations and the files of studies of these versions lack them.
 ADDED = {
+    "data.size": None,
+    "data.channels": None,
     "train.ema": None,
     "tracking.keep_checkpoints": 2,
     "model.spectral_norm": False,
@@ -53,15 +55,12 @@ class Data:
     limit: Optional[int] = number(1, MOST_IMAGES)
     shuffle_buffer: Optional[int] = number(1, MOST_IMAGES)
 
-    @property
-    def whole(self) -> Data:
-        """The data set from which a run takes its images: without their number and order."""
-        return replace(self, limit=None, shuffle_buffer=None)
-
 
 @dataclass(frozen=True)
 class BuiltInData(Data):
     count: Optional[int] = number(100, MOST_IMAGES)
+    size: Optional[int] = number(8, 1024)
+    channels: Optional[int] = one_of(1, 3)
 
 
 @dataclass(frozen=True)
@@ -231,6 +230,7 @@ class ClassifierConfig:
     learning_rate: float = number(0, 1, low_open=True)
     weight_decay: float = number(0, 1)
     dropout: float = number(0, 0.95)
-    filters: list[int] = list_of(1, 65_536, 1, 5)  # 28 pixels can be halved four times
+    filters: list[int] = list_of(1, 65_536, 1, 5)  # the sides are halved between two of them
     hidden: int = number(2, 4096)
+    flip: bool = anything()
     distort: bool = anything()

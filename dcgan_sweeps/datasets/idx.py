@@ -1,108 +1,77 @@
-"""Reads, unpacks and verifies the four IDX files of Fashion-MNIST.
+"""Loads any data set of four IDX files: MNIST, KMNIST, EMNIST, and one's own.
 
-The format is described at http://yann.lecun.com/exdb/mnist/: a magic number, the sizes, then the
-bytes. The digests are those of the unpacked bytes, since each distributor compresses differently.
+python -m dcgan_sweeps.run data=idx data.dir=kmnist
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import struct
-import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from dcgan_sweeps.config.faults import Fault, RequestError
+from dcgan_sweeps.config.schema import Data
+from dcgan_sweeps.datasets.data_dir import require_dir
+from dcgan_sweeps.datasets.data_error import DataError
+from dcgan_sweeps.datasets.idx_format import find_file, read_array
+from dcgan_sweeps.datasets.images import Images, ImagesU8, Labels, split_test
 
-
-@dataclass(frozen=True)
-class IdxFile:
-    """One file of the data set: its name, the shape of its bytes, and their SHA-256."""
-
-    name: str
-    shape: tuple[int, ...]
-    sha256: str
-
-
-TRAIN_IMAGES = IdxFile(
-    "train-images-idx3-ubyte",
-    (60_000, 28, 28),
-    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-)
-TRAIN_LABELS = IdxFile(
-    "train-labels-idx1-ubyte",
-    (60_000,),
-    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-)
-TEST_IMAGES = IdxFile(
-    "t10k-images-idx3-ubyte",
-    (10_000, 28, 28),
-    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-)
-TEST_LABELS = IdxFile(
-    "t10k-labels-idx1-ubyte",
-    (10_000,),
-    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-)
-FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-
-WAYS_TO_PROVIDE = (
-    "set data.dir=FOLDER with the four IDX files (plain or .gz), install Debian's package "
-    "dataset-fashion-mnist, or connect to a network to fetch them"
+TRAIN, TEST = "train", "t10k"
+IMAGES, LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
+CONTENT = (
+    "train-images-idx3-ubyte and, if there are any, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or with .gz"
 )
 
 
-class DataError(RequestError):
-    """A file of the data set is missing or does not have the expected content."""
+def load(data: Data, say: Callable[[str], None]) -> Images:
+    """Return the images in `data.dir`; without test files, a sixth are test images.
 
-    def __init__(self, place: str, problem: str):
-        super().__init__([Fault(place, f"{problem}; {WAYS_TO_PROVIDE}")])
-        self.what = f"{place} {problem}"
+    Each value among the labels is a class, in ascending order.
+    """
+    folder = require_dir(data, CONTENT)
+    train_u8, found = read_part(folder, TRAIN)
+    if find_file(folder, IMAGES.format(TEST)) is None:
+        rows, test_rows = split_test(len(train_u8))
+        test_u8, found_test = train_u8[test_rows], found[test_rows] if found is not None else None
+        train_u8, found = train_u8[rows], found[rows] if found is not None else None
+    else:
+        test_u8, found_test = read_part(folder, TEST)
+    if test_u8.shape[1:] != train_u8.shape[1:]:
+        sizes = [f"{each.shape[1]}x{each.shape[2]}" for each in (train_u8, test_u8)]
+        problem = f"got {folder}; its training images are {sizes[0]}, its test images {sizes[1]}"
+        raise DataError("data.dir", problem)
+    if (found is None) != (found_test is None):
+        lacking = LABELS.format(TRAIN if found is None else TEST)
+        problem = f"got {folder}, which has no {lacking}; allowed: labels of both parts, or of none"
+        raise DataError("data.dir", problem)
+    train_labels, test_labels, names = number_classes(found, found_test)
+    return Images("idx", f"data.dir: {folder}", train_u8, train_labels, test_u8, test_labels, names)
 
 
-def find_file(folder: Path, file: IdxFile) -> Path | None:
-    """Return the path of `file` in `folder`, plain or with .gz, or None if it is missing."""
-    for path in (folder / file.name, folder / f"{file.name}.gz"):
-        if path.is_file():
-            return path
-    return None
-
-
-def read_verified(folder: Path, file: IdxFile) -> npt.NDArray[np.uint8]:
-    """Return the content of `file` in its shape; raises DataError if it is missing or wrong."""
-    path = find_file(folder, file)
+def read_part(folder: Path, part: str) -> tuple[ImagesU8, Labels | None]:
+    """Return the images (n, h, w, 1) of a part, and its labels (n,) as they are in the file."""
+    path = find_file(folder, IMAGES.format(part))
     if path is None:
-        raise DataError(str(folder / file.name), "is missing, with and without .gz")
-    return parse_verified(unpack(path), file, str(path))
+        problem = f"got {folder}, which has no {IMAGES.format(part)}; allowed: {CONTENT}"
+        raise DataError("data.dir", problem)
+    images = read_array(path, dimensions=3)[..., None]
+    path = find_file(folder, LABELS.format(part))
+    if path is None:
+        return images, None
+    labels = read_array(path, dimensions=1)
+    if len(labels) != len(images):
+        problem = f"has {len(labels):,} labels; expected {len(images):,}, as many as images"
+        raise DataError(str(path), problem)
+    return images, labels
 
 
-def unpack(path: Path) -> bytes:
-    """Return the content of a plain or gzip file; raises DataError if it cannot be unpacked."""
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(str(path), f"cannot be unpacked ({error})") from error
-
-
-def parse_verified(content: bytes, file: IdxFile, place: str) -> npt.NDArray[np.uint8]:
-    """Return the array in the content of an IDX file; raises DataError, which names `place`."""
-    header = 4 + 4 * len(file.shape)
-    expected_header = struct.pack(f">I{len(file.shape)}I", 0x0800 + len(file.shape), *file.shape)
-    if content[:header] != expected_header:
-        raise DataError(
-            place,
-            f"starts with {content[:header].hex(' ')!r}; expected {expected_header.hex(' ')!r}, "
-            f"unsigned bytes of shape {file.shape}",
-        )
-    expected_size = header + int(np.prod(file.shape))
-    if len(content) != expected_size:
-        raise DataError(place, f"has {len(content)} bytes unpacked; expected {expected_size}")
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != file.sha256:
-        raise DataError(place, f"has the SHA-256 {sha256} unpacked; expected {file.sha256}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(file.shape)
+def number_classes(
+    train: Labels | None, test: Labels | None
+) -> tuple[Labels | None, Labels | None, tuple[str, ...]]:
+    """Return both arrays of labels counted from 0 without gaps, and the values as names."""
+    if train is None or test is None:
+        return None, None, ()
+    values = np.unique(np.concatenate([train, test]))
+    numbers = [np.searchsorted(values, each).astype(np.uint8) for each in (train, test)]
+    return numbers[0], numbers[1], tuple(str(value) for value in values)

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcgan_sweeps.datasets.idx import FILES, DataError, find_file, parse_verified, unpack
+from dcgan_sweeps.datasets.data_error import DataError
+from dcgan_sweeps.datasets.fashion_files import FILES, WAYS_TO_PROVIDE, parse_verified
+from dcgan_sweeps.datasets.idx_format import find_file, unpack
 from dcgan_sweeps.files import write_whole
 from dcgan_sweeps.paths import find_cache, resolve_folder
 
@@ -44,9 +46,9 @@ def find_source(data_dir: str | None) -> Source | None:
     if data_dir is not None:
         folder = resolve_folder("data.dir", data_dir)
         for file in FILES:
-            if find_file(folder, file) is None:
+            if find_file(folder, file.name) is None:
                 problem = f"got {folder}; it has no {file.name}, with or without .gz"
-                raise DataError("data.dir", problem)
+                raise DataError("data.dir", problem, WAYS_TO_PROVIDE)
         return Source("data.dir", folder)
     return next(iter(list_sources()), None)
 
@@ -56,7 +58,7 @@ def list_sources() -> list[Source]:
     known = [Source(f"Debian's {DEBIAN_PACKAGE}", DEBIAN_FOLDER)]
     cache = find_cache_dir()
     known += [Source("cache", cache)] if cache is not None else []
-    return [each for each in known if all(find_file(each.folder, file) for file in FILES)]
+    return [each for each in known if all(find_file(each.folder, file.name) for file in FILES)]
 
 
 def fetch(say: Say) -> Source:
@@ -66,12 +68,13 @@ def fetch(say: Say) -> Source:
     """
     cache = find_cache_dir()
     if cache is None:
-        raise DataError("cache", "has no folder; set HOME or XDG_CACHE_HOME")
+        raise DataError("cache", "has no folder; set HOME or XDG_CACHE_HOME", WAYS_TO_PROVIDE)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return _fetch_into(cache, say)
     except OSError as error:
-        raise DataError(str(cache), f"cannot be used as a cache ({error.strerror})") from error
+        problem = f"cannot be used as a cache ({error.strerror})"
+        raise DataError(str(cache), problem, WAYS_TO_PROVIDE) from error
 
 
 def _fetch_into(cache: Path, say: Say) -> Source:
@@ -85,7 +88,8 @@ def _fetch_into(cache: Path, say: Say) -> Source:
             except (FetchError, DataError) as error:
                 failures.append(f"{name}: {error}")
                 say(f"  {name} failed: {error}")
-    raise DataError("data", "could not be fetched (" + " | ".join(failures) + ")")
+    problem = f"could not be fetched ({' | '.join(failures)})"
+    raise DataError("data", problem, WAYS_TO_PROVIDE)
 
 
 class FetchError(Exception):
@@ -171,7 +175,7 @@ def measure_size(folder: Path) -> int:
 
 def _keep(fetched: Path, cache: Path, say: Say) -> None:
     for number, file in enumerate(FILES, start=1):
-        path = find_file(fetched, file)
+        path = find_file(fetched, file.name)
         if path is None:
             raise FetchError(f"{file.name} is missing in the download")
         content = unpack(path)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcgan_sweeps.config.faults import Conflict, RequestError
-from dcgan_sweeps.config.schema import Config, Runner
+from dcgan_sweeps.config.faults import Conflict, RequestError, refuse
+from dcgan_sweeps.config.parts import find_part
+from dcgan_sweeps.config.schema import Config, Model, Runner
 from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.paths import shorten_home
 from dcgan_sweeps.terminal import make_say
@@ -53,16 +54,20 @@ def prepare(config: Config, runner: Runner, console: Console) -> Components:
     say = make_say(console)
     say(device.describe())
 
-    from dcgan_sweeps.datasets.images import load_images
+    from dcgan_sweeps.datasets.loading import load_images
     from dcgan_sweeps.gan.networks import build_gan
     from dcgan_sweeps.scoring.fcd import prepare_scorer
+    from dcgan_sweeps.scoring.trained_on import require_fitting
 
     images = load_images(config.data, say)
     train_rows = choose_rows(config, images)
     say(f"data: {len(train_rows):,} images of {images.name} ({shorten_home(images.source)})")
+    require_shape(config.model, images)
+    require_fitting(config.score, config.data, images)
     averaged = config.train.ema is not None
     gan = build_gan(
         config.model,
+        images.shape,
         config.seed,
         device.precision,
         averaged=averaged,
@@ -83,3 +88,15 @@ def choose_rows(config: Config, images: Images) -> Indices:
             problem += f" with train.discriminator_steps={config.train.discriminator_steps} of them"
         raise RequestError([Conflict("train.batch_size", problem)])
     return rows
+
+
+def require_shape(model: Model, images: Images) -> None:
+    """Raise RequestError where the networks cannot be built for these images."""
+    allowed = find_part("model", model.name).images
+    if allowed is not None and images.shape not in allowed:
+        height, width, _ = images.shape
+        problem = (
+            f"got {model.name}, for images with {allowed.words}; "
+            f"data={images.name} has images of {height}x{width}"
+        )
+        raise refuse("model", problem)

@@ -52,7 +52,7 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
     png, npz, gif = (stem.with_name(f"{stem.name}.{end}") for end in ("png", "npz", "gif"))
     write_png(png, draw_grid(images_u8[:MOST_IN_GRID], columns))
     archive = io.BytesIO()
-    np.savez_compressed(archive, images_u8=images_u8, latents=latents)
+    np.savez_compressed(archive, images_u8=drop_grey_axis(images_u8), latents=latents)
     write_whole(npz, archive.getvalue())
     if not wish.walk:
         return [png, npz]
@@ -61,9 +61,17 @@ def write_images(generator: Generator, stem: Path, wish: Wish) -> list[Path]:
 
 
 def draw_images(generator: Generator, count: int, seed: int) -> ImagesU8:
-    """Return the images (count, 28, 28), 0 to 255, that `write_images` writes for a seed."""
+    """Return the images, 0 to 255, that `write_images` writes for a seed.
+
+    Grey images are (count, height, width), and colour images (count, height, width, 3).
+    """
     latents = generator.latents.draw(stream(seed, LATENTS), count)
-    return make_image_sampler(generator.model, BATCH)(latents)
+    return drop_grey_axis(make_image_sampler(generator.model, BATCH)(latents))
+
+
+def drop_grey_axis(images_u8: ImagesU8) -> ImagesU8:
+    """Return images (n, h, w, channels) as Pillow reads them: grey ones as (n, h, w)."""
+    return images_u8[..., 0] if images_u8.shape[-1] == 1 else images_u8
 
 
 def write_walk(

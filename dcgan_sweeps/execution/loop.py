@@ -92,7 +92,7 @@ def train_and_score(live: LiveRun) -> Iterator[EpochEnd]:
         end = _end_epoch(live, look, 0)
         yield end
         _check_stop(live, training, end, is_saved=False)
-    images_u8 = components.images.train_u8[components.train_rows, ..., None]
+    images_u8 = components.images.train_u8[components.train_rows]
     for epoch in train(training, images_u8, _batches(components), jit=components.device.jit):
         _train_epoch(live, training, epoch)
         means = recorder.end_epoch(epoch.number)

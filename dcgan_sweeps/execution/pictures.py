@@ -25,7 +25,7 @@ def draw_walks(seed: int, space: LatentSpace) -> Latents:
 
 
 def draw_averaged(averaged_u8: ImagesU8, raw_u8: ImagesU8) -> ImagesU8:
-    """Return images (n, 28, 28) of the averaged generator, each beside that of the raw one."""
+    """Return a picture of images of the averaged generator, each beside that of the raw one."""
     pairs = np.stack([averaged_u8, raw_u8], axis=1).reshape(-1, *raw_u8.shape[1:])
     return add_caption(draw_grid(pairs, 2 * COLUMNS), "in each pair: averaged, then raw generator")
 
@@ -33,7 +33,7 @@ def draw_averaged(averaged_u8: ImagesU8, raw_u8: ImagesU8) -> ImagesU8:
 def draw_pictures(
     images: Images, train_rows: Indices, fakes_u8: ImagesU8, seen: Examination, walks_u8: ImagesU8
 ) -> dict[str, ImagesU8]:
-    """Return {name: picture}, each with its caption; images are (n, 28, 28) in 0..255.
+    """Return {name: picture}, each with its caption; images are (n, h, w, channels) in 0..255.
 
     `train_rows` are the rows of the images that were trained on, `seen` the examined fakes.
     """

@@ -21,7 +21,8 @@ from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.composition.grammar import quote
 from dcgan_sweeps.config.faults import Fault, RequestError, refuse, require_none
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import Indices, choose_subset, load_images
+from dcgan_sweeps.datasets.images import Images, Indices, choose_subset
+from dcgan_sweeps.datasets.loading import load_images, name_images
 from dcgan_sweeps.execution.pictures import draw_pictures, draw_walks
 from dcgan_sweeps.execution.scoring import name_metrics, name_scores
 from dcgan_sweeps.gan.networks import Generator, read_generator
@@ -30,12 +31,13 @@ from dcgan_sweeps.metrics import OWN, SCORE
 from dcgan_sweeps.runs.logged_run import LoggedRun, Model, add_metrics, download_keras_file
 from dcgan_sweeps.runs.scores import TAG, name_prefix
 from dcgan_sweeps.scoring.fcd import Scorer, prepare_scorer
+from dcgan_sweeps.scoring.trained_on import require_fitting
 from dcgan_sweeps.terminal import format_duration, make_say, track
 from dcgan_sweeps.tracking.present import find_generator
 from dcgan_sweeps.tracking.store import Client
 
 # The params that say which images a run was trained on.
-IMAGES = ("data.name", "data.count", "data.limit", "seed")
+IMAGES = ("data.name", "data.count", "data.size", "data.channels", "data.limit", "seed")
 COLUMNS = ("run", "name", "identity", "fcd", "fcd_test", "share", "own fcd")
 
 
@@ -63,10 +65,13 @@ def load_all(
         try:
             generator = load_generator(client, run)
             asked = _compose_images(run)
-            data = dataclasses.replace(asked.data, dir=config.data.dir)
-            key = repr(data.whole)
+            data = name_images(dataclasses.replace(asked.data, dir=config.data.dir))
+            key = repr(data)
             if key not in scorers:
-                scorers[key] = prepare_scorer(config.score, load_images(data, make_say(console)))
+                images = load_images(data, make_say(console))
+                require_fitting(config.score, data, images)
+                scorers[key] = prepare_scorer(config.score, images)
+            require_same_shape(generator, scorers[key].images, run)
             count = len(scorers[key].images.train_u8)
             rows = choose_subset(count, asked.data.limit, asked.seed)
             loaded.append(Loaded(run, generator, scorers[key], rows))
@@ -78,11 +83,20 @@ def load_all(
 
 def _compose_images(run: LoggedRun) -> Config:
     """Return a configuration that has the images of a run, as its params state them."""
-    logged = {key: quote(run.params[key]) for key in IMAGES if run.params[key] != "None"}
+    params = {key: run.params.get(key, "None") for key in IMAGES}
+    logged = {key: quote(value) for key, value in params.items() if value != "None"}
     config: Config = compose_request(
         "config", [f"{key.removesuffix('.name')}={text}" for key, text in logged.items()]
     )
     return config
+
+
+def require_same_shape(generator: Generator, images: Images, run: LoggedRun) -> None:
+    """Raise RequestError where a generator draws images of another shape than those of its data."""
+    drawn = tuple(generator.model.output_shape[1:])
+    if drawn != images.shape:
+        problem = f"got {run.run_id}, which draws images of {drawn}; its data has {images.shape}"
+        raise refuse("TARGET", problem)
 
 
 def load_generator(client: Client, run: LoggedRun) -> Generator:

@@ -1,4 +1,4 @@
-"""model=dcgan28: the network that Keras's DCGAN tutorial documents, for 28x28 pixels.
+"""model=dcgan28: the network that Keras's DCGAN tutorial documents, also for other sides.
 
 generator, discriminator = build(config.model, (28, 28, 1), seed=0, precision="float32")
 """
@@ -11,19 +11,24 @@ from keras import layers
 from dcgan_sweeps.config.schema import Dcgan28
 from dcgan_sweeps.randomness import seed_int
 
-IMAGE_SHAPE = (28, 28, 1)
-
 
 def build(
     model: Dcgan28, image_shape: tuple[int, int, int], seed: int, precision: str
 ) -> tuple[keras.Sequential, keras.Sequential]:
-    """Return the generator and the discriminator that Keras's DCGAN tutorial documents."""
-    generator = build_generator(model, seed, precision)
-    return generator, build_discriminator(model, seed, precision)
+    """Return the generator and the discriminator for images with sides that are multiples of 4."""
+    generator = build_generator(model, image_shape, seed, precision)
+    return generator, build_discriminator(model, image_shape, seed, precision)
 
 
-def build_generator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
-    """Return the generator, from latents (n, latent_dim) to images (n, 28, 28, 1) in -1 to 1."""
+def build_generator(
+    model: Dcgan28, image_shape: tuple[int, int, int], seed: int, precision: str
+) -> keras.Sequential:
+    """Return the generator, from latents (n, latent_dim) to images (n, *image_shape) in -1 to 1.
+
+    The streams of the weights have the names of 28x28 images.
+    """
+    height, width, channels = image_shape
+    rows, columns = height // 4, width // 4  # two layers double them
     wide, narrow = model.generator_filters
 
     def normalise() -> keras.Layer:
@@ -46,20 +51,24 @@ def build_generator(model: Dcgan28, seed: int, precision: str) -> keras.Sequenti
         [
             keras.Input((model.latent_dim,)),
             layers.Dense(
-                7 * 7 * wide, kernel_initializer=_glorot(seed, "generator/dense"), dtype=precision
+                rows * columns * wide,
+                kernel_initializer=_glorot(seed, "generator/dense"),
+                dtype=precision,
             ),
-            layers.Reshape((7, 7, wide), dtype=precision),
+            layers.Reshape((rows, columns, wide), dtype=precision),
             normalise(),
             upsample(narrow, model.generator_activation, "generator/14x14"),
             normalise(),
-            upsample(1, "tanh", "generator/28x28"),
+            upsample(channels, "tanh", "generator/28x28"),
         ],
         name="generator",
     )
 
 
-def build_discriminator(model: Dcgan28, seed: int, precision: str) -> keras.Sequential:
-    """Return the discriminator, from images (n, 28, 28, 1) to probabilities "real" (n, 1)."""
+def build_discriminator(
+    model: Dcgan28, image_shape: tuple[int, int, int], seed: int, precision: str
+) -> keras.Sequential:
+    """Return the discriminator, from images (n, *image_shape) to probabilities "real" (n, 1)."""
 
     def downsample(filters: int, name: str) -> list[keras.Layer]:
         convolution = layers.Conv2D(
@@ -76,7 +85,7 @@ def build_discriminator(model: Dcgan28, seed: int, precision: str) -> keras.Sequ
     first, second = model.discriminator_filters
     return keras.Sequential(
         [
-            keras.Input(IMAGE_SHAPE),
+            keras.Input(image_shape),
             *downsample(first, "discriminator/14x14"),
             *downsample(second, "discriminator/7x7"),
             layers.Flatten(dtype=precision),

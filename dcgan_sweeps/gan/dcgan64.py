@@ -13,7 +13,6 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.config.schema import Dcgan64
 from dcgan_sweeps.randomness import seed_int
 
@@ -24,11 +23,7 @@ DEVIATION = 0.02  # of weights and gains
 def build(
     model: Dcgan64, image_shape: tuple[int, int, int], seed: int, precision: str
 ) -> tuple[keras.Sequential, keras.Sequential]:
-    """Return the generator and the discriminator; raises RequestError for other sides."""
-    height, width, _ = image_shape
-    if height != width or height not in SIDES:
-        problem = f"got {model.name} for images of {height}x{width}; allowed: 32x32 or 64x64 pixels"
-        raise refuse("model", problem)
+    """Return the generator and the discriminator for images of 32x32 or 64x64 pixels."""
     generator = build_generator(model, image_shape, seed, precision)
     return generator, build_discriminator(model, image_shape, seed, precision)
 

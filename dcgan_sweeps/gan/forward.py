@@ -16,7 +16,7 @@ from dcgan_sweeps.gan.networks import Gan
 
 
 def generate(generator: keras.Sequential, latents: tf.Tensor, *, batch_norm: str) -> tf.Tensor:
-    """Return images (n, 28, 28, 1) from latents (n, latent_dim).
+    """Return images (n, height, width, channels) from latents (n, latent_dim).
 
     `batch_norm` is "batch", which updates the moving averages, or "inference".
     """

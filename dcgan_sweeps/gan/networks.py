@@ -1,6 +1,6 @@
 """Builds the generator and the discriminator as plain Keras models.
 
-gan = build_gan(config.model, seed=0, precision="float32")
+gan = build_gan(config.model, (28, 28, 1), seed=0, precision="float32")
 gan.generator(latents)  # (n, latent_dim) -> (n, 28, 28, 1), from -1 to 1
 """
 
@@ -15,10 +15,10 @@ import keras
 
 from dcgan_sweeps.config.parts import find_builder
 from dcgan_sweeps.config.schema import Model
+from dcgan_sweeps.datasets.images import Shape
 from dcgan_sweeps.gan.spectral import SpectralNorms
 from dcgan_sweeps.randomness import LATENTS, NORMAL, LatentSpace
 
-IMAGE_SHAPE = (28, 28, 1)
 LARGEST = 2_000_000_000  # bytes of an unpacked .keras file
 # The errors that Keras, and the libraries it reads with, raise for a damaged file.
 DAMAGE = (
@@ -90,8 +90,8 @@ def read_generator(path: Path) -> Generator:
     except DAMAGE as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
-    if len(shapes[0]) != 2 or shapes[1] != (None, *IMAGE_SHAPE):
-        raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images of 28x28")
+    if len(shapes[0]) != 2 or len(shapes[1]) != 4 or shapes[1][3] not in (1, 3):
+        raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images")
     return Generator(model, LatentSpace(int(shapes[0][1]), read_latents(model)))
 
 
@@ -120,14 +120,21 @@ def _require_small_zip(path: Path) -> None:
 
 
 def build_gan(
-    model: Model, seed: int, precision: str, *, averaged: bool = False, latents: str = NORMAL
+    model: Model,
+    shape: Shape,
+    seed: int,
+    precision: str,
+    *,
+    averaged: bool = False,
+    latents: str = NORMAL,
 ) -> Gan:
-    """Return both networks with weights drawn from `seed`; `precision` is a Keras dtype policy.
+    """Return both networks for images of `shape`, with weights drawn from `seed`.
 
-    With `averaged` they have a copy of the generator for its average. `latents` names the
-    distribution that the generator's latents come from.
+    `precision` is a Keras dtype policy. With `averaged` they have a copy of the generator for its
+    average. `latents` names the distribution that the generator's latents come from. Raises
+    RequestError for a shape that the model is not for.
     """
-    generator, discriminator = find_builder("model", model)(model, IMAGE_SHAPE, seed, precision)
+    generator, discriminator = find_builder("model", model)(model, shape, seed, precision)
     if latents != NORMAL:
         named = keras.Input((model.latent_dim,), name=name_latents(latents))
         generator = keras.Sequential([named, *generator.layers], name=generator.name)

@@ -1,7 +1,7 @@
 """Draws images from a generator.
 
 sample = make_image_sampler(gan.generator, batch_size=500)
-sample(latents)  # (n, latent_dim) -> (n, 28, 28), 0 to 255
+sample(latents)  # (n, latent_dim) -> (n, 28, 28, 1), 0 to 255
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Diverged(Exception):
 def make_image_sampler(
     generator: keras.Sequential, batch_size: int
 ) -> Callable[[Latents], ImagesU8]:
-    """Return the function from latents to images, with BatchNormalization in inference mode.
+    """Return the function from latents to images, (n, height, width, channels).
 
-    It always uses the current weights of the generator, and raises Diverged for pixels that are
-    not finite.
+    BatchNormalization is in inference mode. The function always uses the current weights of the
+    generator, and raises Diverged for pixels that are not finite.
     """
     infer = tf.function(
         lambda latents: tf.cast(generator(latents, training=False), tf.float32), autograph=False
@@ -38,7 +38,7 @@ def make_image_sampler(
     def sample(latents: Latents) -> ImagesU8:
         batches = range(0, len(latents), batch_size)
         drawn = [infer(tf.constant(latents[start : start + batch_size])) for start in batches]
-        images = np.concatenate(drawn)[..., 0]
+        images = np.concatenate(drawn)
         if not np.isfinite(images).all():
             raise Diverged("the generator's images have a pixel that is not finite")
         return to_u8(images)

@@ -63,9 +63,9 @@ def train(
 ) -> Iterator[Epoch]:
     """Yield each epoch; blocks that the caller does not read are trained before the next epoch.
 
-    `images_u8` has shape (n, 28, 28, 1); `batches(number)` gives the image indices of an epoch,
-    shape (steps, images a step). A restored training continues after its step, also within an
-    epoch. Raises Diverged at the first loss that is not finite.
+    `images_u8` has shape (n, h, w, channels); `batches(number)` gives the image indices of an
+    epoch, shape (steps, images a step). A restored training continues after its step, also within
+    an epoch. Raises Diverged at the first loss that is not finite.
     """
     run_steps = _compile(training, tf.constant(images_u8), jit=jit)
     steps = len(images_u8) // count_images(training.train)

@@ -42,7 +42,7 @@ NEIGHBOURS = 6
 
 @dataclass(frozen=True)
 class Set:
-    """Features (n, d) and logits (n, 10) of some images."""
+    """Features (n, d) and logits (n, classes) of some images."""
 
     features: Features
     logits: Logits

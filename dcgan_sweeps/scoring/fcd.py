@@ -42,7 +42,7 @@ Track = Callable[[Sequence[Latents]], Iterable[Latents]]  # yields them, and sho
 
 @dataclass(frozen=True)
 class Fakes:
-    """Images (n, 28, 28) of a generator in 0..255, with their features and logits."""
+    """Images (n, h, w, channels) of a generator in 0..255, with their features and logits."""
 
     images_u8: ImagesU8
     read: Set
@@ -167,7 +167,7 @@ def read_rows(
     batch_size: int,
     say: Say,
 ) -> Read:
-    """Return features (n, d) and logits (n, 10) of some of the images (m, 28, 28) of a data set."""
+    """Return features (n, d) and logits (n, classes) of some of the images of a data set."""
     if len(rows) <= FEW:
         return classifier.read(images_u8[rows], batch_size)
     features, logits = read_kept(classifier, images_u8, batch_size, say)
@@ -175,7 +175,7 @@ def read_rows(
 
 
 def read_kept(classifier: Classifier, images_u8: ImagesU8, batch_size: int, say: Say) -> Read:
-    """Return features and logits of images (n, 28, 28), from the cache where they are cached.
+    """Return features and logits of images, from the cache where they are cached.
 
     The first batch is always read, and is part of the cache key. Anything that changes the last
     bit, such as the number of threads, therefore has its own file.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_sweeps.datasets.images import Images, ImagesU8, split_holdout
+from dcgan_sweeps.datasets.images import Images, ImagesU8, Shape, split_holdout
 from dcgan_sweeps.randomness import stream
 from dcgan_sweeps.scoring.classifier.network import Classifier
 from dcgan_sweeps.scoring.frechet import Moments, frechet_distance, measure_moments
@@ -50,14 +50,18 @@ def measure_reference(classifier: Classifier, images: Images, batch_size: int) -
     _, holdout = split_holdout(len(images.train_u8))
     moments = [
         measure_moments(classifier.read(images_u8, batch_size)[0])
-        for images_u8 in (images.train_u8[holdout], images.test_u8, draw_noise(NOISE_COUNT))
+        for images_u8 in (
+            images.train_u8[holdout],
+            images.test_u8,
+            draw_noise(NOISE_COUNT, images.shape),
+        )
     ]
     return Reference(*moments)
 
 
-def draw_noise(count: int) -> ImagesU8:
-    """Return images (count, 28, 28) of independent pixels, uniform in 0..255; always the same."""
-    return stream(0, "score/noise").integers(0, 256, (count, 28, 28), np.uint8)
+def draw_noise(count: int, shape: Shape) -> ImagesU8:
+    """Return images (count, *shape) of independent pixels, uniform in 0..255; always the same."""
+    return stream(0, "score/noise").integers(0, 256, (count, *shape), np.uint8)
 
 
 def encode_reference(reference: Reference, classifier_sha256: str, data_digest: str) -> bytes:

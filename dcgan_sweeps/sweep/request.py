@@ -20,11 +20,12 @@ from dcgan_sweeps.config.faults import Conflict, Fault, RequestError, refuse, re
 from dcgan_sweeps.config.fields import read_type
 from dcgan_sweeps.config.flat import flatten, walk
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
-from dcgan_sweeps.execution.components import choose_rows
+from dcgan_sweeps.datasets.loading import load_images, name_images
+from dcgan_sweeps.execution.components import choose_rows, require_shape
 from dcgan_sweeps.place import name_variables
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import read_arrays
+from dcgan_sweeps.scoring.trained_on import require_fitting
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.overrides import MOST_POINTS, Asked, Domain, read_overrides
 from dcgan_sweeps.sweep.samplers import make_pruner, make_sampler
@@ -257,14 +258,8 @@ def find_mixed(swept: Mapping[str, Domain], fixed: Sequence[str], compose: Compo
 
 def _name_score(config: Config) -> tuple[object, ...]:
     """Return the settings that trials with the same score identity have in common."""
-    score, data = config.score, config.data
-    return (
-        score.name,
-        score.count,
-        score.seed,
-        score.classifier,
-        repr(dataclasses.replace(data.whole, dir=None)),
-    )
+    score = config.score
+    return (score.name, score.count, score.seed, score.classifier, repr(name_images(config.data)))
 
 
 def check_search(settings: StudySettings, config: Config) -> None:
@@ -350,13 +345,15 @@ def check_inputs(configs: Sequence[Config], say: Say) -> None:
             read_arrays(folder)
     alike: dict[object, list[Config]] = {}
     for each in configs:
-        alike.setdefault(repr(each.data.whole), []).append(each)
+        alike.setdefault(repr(name_images(each.data)), []).append(each)
     for of_one_data_set in alike.values():
         with _keeping(errors):
             images = load_images(of_one_data_set[0].data, say)
             for config in of_one_data_set:
                 with _keeping(errors):
                     choose_rows(config, images)
+                    require_shape(config.model, images)
+                    require_fitting(config.score, config.data, images)
     found = [fault for error in errors for fault in error.faults]
     faults = {str(fault): fault for fault in found if not isinstance(fault, Conflict)}
     require_none(list(faults.values()))

@@ -17,7 +17,7 @@ from dcgan_sweeps.command import Request
 from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.execution.resume import (
     hold,
     read_own_checkpoint,

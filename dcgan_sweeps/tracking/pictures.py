@@ -16,40 +16,50 @@ from dcgan_sweeps.files import write_whole
 
 ImagesU8 = npt.NDArray[np.uint8]
 
-ENLARGE = 3  # screen pixels per image pixel
+ENLARGE = 3  # screen pixels per image pixel, of small images
+FULL = 128  # pixels of a side that is not enlarged
 GAP = 4
 CAPTION_HEIGHT = 28
 PAPER, INK = 32, 230
+LINE = 80  # characters of the class names that fit side by side
 COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito, a palette for colour-blind readers
 
 
 def draw_grid(images: ImagesU8, columns: int) -> ImagesU8:
-    """Return one grey picture of images (n, h, w), enlarged and laid out row by row with gaps."""
-    count, height, width = images.shape
+    """Return one picture of images (n, h, w, channels), laid out row by row with gaps.
+
+    It is (rows, columns) for grey images and (rows, columns, 3) for colour images, which are
+    enlarged where they are small.
+    """
+    count, height, width, channels = images.shape
+    enlarge = max(1, min(ENLARGE, FULL // max(height, width)))
     rows = -(-count // columns)
-    tall, wide = height * ENLARGE + GAP, width * ENLARGE + GAP
-    picture = np.full((rows * tall + GAP, columns * wide + GAP), PAPER, np.uint8)
+    tall, wide = height * enlarge + GAP, width * enlarge + GAP
+    picture = np.full((rows * tall + GAP, columns * wide + GAP, channels), PAPER, np.uint8)
     for index, image in enumerate(images):
         top, left = index // columns * tall + GAP, index % columns * wide + GAP
-        large = image.repeat(ENLARGE, axis=0).repeat(ENLARGE, axis=1)
+        large = image.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
         picture[top : top + tall - GAP, left : left + wide - GAP] = large
-    return picture
+    return picture if channels == 3 else picture[..., 0]
 
 
 def add_caption(picture: ImagesU8, caption: str) -> ImagesU8:
-    """Return a grey picture with a line of text under it."""
-    height, width = picture.shape
-    canvas = Image.new("L", (width, height + CAPTION_HEIGHT), PAPER)
-    canvas.paste(Image.fromarray(picture))
+    """Return a grey or a colour picture with a line of text under it."""
+    drawn = Image.fromarray(picture)
+    width, height = drawn.size
+    paper, ink = ((value,) * len(drawn.mode) for value in (PAPER, INK))  # of one or three channels
+    canvas = Image.new(drawn.mode, (width, height + CAPTION_HEIGHT), paper)
+    canvas.paste(drawn)
     font = ImageFont.load_default(size=18)
     place = (width / 2, height + CAPTION_HEIGHT / 2 - GAP / 2)
-    ImageDraw.Draw(canvas).text(place, caption, fill=INK, font=font, anchor="mm")
+    ImageDraw.Draw(canvas).text(place, caption, fill=ink, font=font, anchor="mm")
     return np.asarray(canvas)
 
 
 def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floating]]) -> ImagesU8:
     """Return a colour picture of {label: share of each name} as grouped bars."""
-    figure = Figure(figsize=(8.5, 3.4), dpi=100, layout="constrained")
+    size = (max(8.5, 0.3 * len(names)), 3.4)  # inches
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     width = 0.8 / len(series)
@@ -57,7 +67,10 @@ def draw_shares(names: Sequence[str], series: Mapping[str, npt.NDArray[np.floati
     for index, (label, shares) in enumerate(series.items()):
         offset = (index - (len(series) - 1) / 2) * width
         axes.bar(places + offset, 100 * shares, width, label=label, color=COLOURS[index])
-    axes.set_xticks(places, names)
+    if sum(map(len, names)) <= LINE:
+        axes.set_xticks(places, names)
+    else:
+        axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set(xlabel="class, as the classifier sees it", ylabel="share of the images (%)")
     axes.legend()
     canvas.draw()

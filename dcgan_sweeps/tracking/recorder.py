@@ -211,13 +211,13 @@ class Recorder:
         self.folder.describe(tags=tags)
 
     def add_real_images(self, images_u8: ImagesU8) -> None:
-        """Record a grid of training images (n, 28, 28)."""
+        """Record a grid of training images (n, h, w, channels)."""
         with self._timed():
             grid = draw_grid(images_u8, self.tracking.sample_columns)
             write_png(self.folder.samples / "real.png", add_caption(grid, "real images"))
 
     def add_samples(self, epoch: int, images_u8: ImagesU8) -> None:
-        """Record a grid of samples (n, 28, 28) from the fixed latents; epoch 0 is untrained."""
+        """Record a grid of samples (n, h, w, channels) of fixed latents; epoch 0 is untrained."""
         with self._timed():
             path = self.folder.find_frame(epoch)
             grid = draw_grid(images_u8, self.tracking.sample_columns)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.datasets.images import choose_subset, draw_synthetic, split_holdout
+from dcgan_sweeps.datasets.images import choose_subset, split_holdout
+from dcgan_sweeps.datasets.synthetic import draw_synthetic
 
 
 def test_fashion_mnist_has_its_known_shapes(fashion):
-    assert fashion.train_u8.shape == (60_000, 28, 28)
+    assert fashion.train_u8.shape == (60_000, 28, 28, 1)
     assert np.bincount(fashion.test_labels).tolist() == [1000] * 10
 
 
@@ -33,5 +34,5 @@ def test_synthetic_shapes_differ_by_class():
     images = draw_synthetic(600)
     means = [images.train_u8[images.train_labels == label].mean(axis=0) for label in range(10)]
     distances = [np.abs(a - b).mean() for i, a in enumerate(means) for b in means[:i]]
-    assert images.train_u8.shape == (600, 28, 28)
+    assert images.train_u8.shape == (600, 28, 28, 1)
     assert min(distances) > 1

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from dcgan_sweeps.datasets import sources
-from dcgan_sweeps.datasets.idx import FILES, DataError
-from dcgan_sweeps.datasets.images import find_fashion_mnist
+from dcgan_sweeps.datasets.data_error import DataError
+from dcgan_sweeps.datasets.fashion_files import FILES
+from dcgan_sweeps.datasets.fashion_mnist import find_fashion_mnist
 from dcgan_sweeps.datasets.sources import FetchError, fetch, find_source
 
 

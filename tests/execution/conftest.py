@@ -10,7 +10,7 @@ import pytest
 from dcgan_sweeps.command import Request
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.datasets.images import load_images
+from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.execution.components import Components, choose_rows
 from dcgan_sweeps.execution.outcome import execute, go_on
 from dcgan_sweeps.execution.resume import build_resumed_spec
@@ -61,6 +61,7 @@ class Here:
         images = load(config.data)
         gan = build_gan(
             config.model,
+            images.shape,
             config.seed,
             "float32",
             averaged=config.train.ema is not None,

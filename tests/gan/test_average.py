@@ -15,11 +15,11 @@ DECAY = 0.4
 
 @pytest.fixture
 def reals(fashion):
-    return tf.constant(fashion.train_u8[:32, ..., None])
+    return tf.constant(fashion.train_u8[:32])
 
 
 def prepare(config, ema):
-    gan = build_gan(config.model, 0, "float32", averaged=ema is not None)
+    gan = build_gan(config.model, (28, 28, 1), 0, "float32", averaged=ema is not None)
     train = dataclasses.replace(config.train, ema=ema)
     return prepare_training(gan, dataclasses.replace(config, train=train))
 

@@ -15,7 +15,7 @@ SEED = tf.constant([1, 2])
 
 @pytest.fixture
 def gan(tiny):
-    return build_gan(tiny.model, 0, "float32")
+    return build_gan(tiny.model, (28, 28, 1), 0, "float32")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def latents(random, tiny):
 
 def test_generating_over_the_batch_is_keras_in_training(gan, latents, tiny):
     ours = generate(gan.generator, latents, batch_norm="batch")
-    theirs = build_gan(tiny.model, 0, "float32").generator
+    theirs = build_gan(tiny.model, (28, 28, 1), 0, "float32").generator
     # float32 sums in another order: a few units in the last place, through five layers.
     np.testing.assert_allclose(ours, theirs(latents, training=True), atol=2e-6)
     for a, b in zip(gan.generator.get_weights(), theirs.get_weights(), strict=True):

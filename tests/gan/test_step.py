@@ -21,11 +21,11 @@ STEP = tf.constant(1, tf.int64)
 
 @pytest.fixture
 def reals(fashion):
-    return tf.constant(fashion.train_u8[:32, ..., None])
+    return tf.constant(fashion.train_u8[:32])
 
 
 def prepare(config, **train):
-    gan = build_gan(config.model, 0, "float32")
+    gan = build_gan(config.model, (28, 28, 1), 0, "float32")
     chosen = dataclasses.replace(config.train, **train)
     return prepare_training(gan, dataclasses.replace(config, train=chosen))
 
@@ -185,7 +185,7 @@ def test_the_generators_half_moves_no_average_of_the_discriminator(normalised, t
 
 def test_the_discriminators_learning_rate_is_its_own(tiny):
     settings = dataclasses.replace(tiny.optimizer, lr_discriminator=5e-5)
-    gan = build_gan(tiny.model, 0, "float32")
+    gan = build_gan(tiny.model, (28, 28, 1), 0, "float32")
     training = prepare_training(gan, dataclasses.replace(tiny, optimizer=settings))
     assert training.discriminator_descent.lr == 5e-5
     assert training.generator_descent.lr == tiny.optimizer.lr

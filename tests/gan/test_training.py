@@ -18,14 +18,14 @@ from dcgan_sweeps.randomness import stream
 def start(config, images, precision="float32", **train_settings):
     """Return the training of a config, and the iteration over its epochs."""
     settings = dataclasses.replace(config.train, **train_settings)
-    gan = build_gan(config.model, config.seed, precision)
+    gan = build_gan(config.model, (28, 28, 1), config.seed, precision)
     training = prepare_training(gan, dataclasses.replace(config, train=settings))
 
     def batches(epoch):
         random = stream(config.seed, "batches", epoch)
         return draw_batches(len(images), count_images(settings), None, random)
 
-    return training, train(training, images[..., None], batches, jit=False)
+    return training, train(training, images, batches, jit=False)
 
 
 def final_weights(training):
@@ -101,10 +101,10 @@ def test_pixels_are_rounded_to_the_nearest_and_clipped():
 
 
 def test_a_sampler_follows_the_weights_and_refuses_nan(tiny):
-    generator = build_gan(tiny.model, 0, "float32").generator
+    generator = build_gan(tiny.model, (28, 28, 1), 0, "float32").generator
     sample = make_image_sampler(generator, batch_size=3)
     latents = np.ones((5, tiny.model.latent_dim), np.float32)
-    assert sample(latents).shape == (5, 28, 28)
+    assert sample(latents).shape == (5, 28, 28, 1)
     generator.layers[0].bias.assign(np.full(392, np.nan))
     with pytest.raises(Diverged):
         sample(latents)

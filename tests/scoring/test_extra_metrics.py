@@ -44,7 +44,7 @@ def test_real_images_are_at_no_kernel_distance(of_test_images):
 
 
 def test_noise_is_neither_precise_nor_diverse(scorer, random, of_test_images):
-    metrics = examine(scorer, random.integers(0, 256, (1000, 28, 28), np.uint8)).metrics
+    metrics = examine(scorer, random.integers(0, 256, (1000, 28, 28, 1), np.uint8)).metrics
     assert metrics["recall"] < 0.05
     assert metrics["coverage"] < 0.05
     assert metrics["dropped_classes"] >= 8

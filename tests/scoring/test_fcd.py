@@ -7,7 +7,8 @@ import pytest
 from drawer import draw_in_order
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.datasets.images import draw_synthetic, split_holdout
+from dcgan_sweeps.datasets.images import split_holdout
+from dcgan_sweeps.datasets.synthetic import draw_synthetic
 from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.classifier.network import build_classifier, encode_weights
 from dcgan_sweeps.scoring.fcd import prepare_scorer
@@ -37,7 +38,7 @@ def test_the_shipped_reference_is_what_the_classifier_reads_here(scorer, fashion
 
 
 def test_the_ceiling_is_what_noise_scores_here(scorer):
-    features, _ = scorer.classifier.read(draw_noise(2000), 500)
+    features, _ = scorer.classifier.read(draw_noise(2000, (28, 28, 1)), 500)
     distance = frechet_distance(scorer.reference.holdout, measure_moments(features))
     # A fifth of its images; their own sampling moves it by some tenths of a percent.
     assert distance == pytest.approx(scorer.reference.ceiling, rel=0.01)
@@ -47,7 +48,7 @@ def test_real_images_score_far_better_than_noise(scorer, fashion, random):
     real = scorer.score(
         scorer.draw(draw_in_order(fashion.train_u8), LatentSpace(1, "normal"), iter)
     )
-    noise = random.integers(0, 256, (2000, 28, 28), np.uint8)
+    noise = random.integers(0, 256, (2000, 28, 28, 1), np.uint8)
     bad = scorer.score(scorer.draw(draw_in_order(noise), LatentSpace(1, "normal"), iter))
     assert real.fcd * 50 < bad.fcd
 
@@ -92,7 +93,7 @@ def test_other_data_gets_a_reference_of_its_own(scorer):
 
 
 def test_a_classifier_that_sees_nothing_is_refused(tmp_path, scorer, fashion):
-    model = build_classifier([3], 4, dropout=0.0, seed=0)
+    model = build_classifier((28, 28, 1), 10, [3], 4, dropout=0.0, seed=0)
     model.set_weights([np.zeros_like(each) for each in model.get_weights()])
     (tmp_path / WEIGHTS_FILE).write_bytes(encode_weights(model))
     settings = dataclasses.replace(scorer.settings, classifier=str(tmp_path))

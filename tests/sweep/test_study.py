@@ -256,7 +256,7 @@ def test_a_search_refuses_trials_of_another_score_and_names_both(tmp_path):
     shutil.copytree(SHIPPED, folder)
     words = ["search=random", f"score.classifier={folder}", "train.epochs=1"]
     do(tmp_path, *TINY, *words, "hydra.sweeper.n_trials=1")
-    model = build_classifier([4], 8, dropout=0.0, seed=0)
+    model = build_classifier((28, 28, 1), 10, [4], 8, dropout=0.0, seed=0)
     (folder / WEIGHTS_FILE).write_bytes(encode_weights(model))
     more = ["hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0"]
     printed = do(tmp_path, *TINY, *words, *more)

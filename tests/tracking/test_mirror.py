@@ -48,7 +48,7 @@ def make_folder(tiny, tracking):
         recorder.add_data("synthetic", "d" * 64, "generated", 320)
         for epoch in (1, 2):
             add_epoch(recorder.folder, epoch)
-            recorder.add_samples(epoch, np.zeros((25, 28, 28), np.uint8))
+            recorder.add_samples(epoch, np.zeros((25, 28, 28, 1), np.uint8))
         if extra:
             recorder.add_scores(2, extra)
         if outcome is None:

@@ -112,7 +112,7 @@ def test_each_part_of_a_run_has_its_own_provenance_and_the_first_its_diff(record
 
 
 def test_a_rewound_run_has_nothing_of_what_came_later(recorder):
-    grid = np.zeros((25, 28, 28), np.uint8)
+    grid = np.zeros((25, 28, 28, 1), np.uint8)
     for epoch in range(3):
         recorder.add_samples(epoch, grid)
         recorder.add_scores(epoch, {"score/fcd": 1.0})
@@ -123,7 +123,7 @@ def test_a_rewound_run_has_nothing_of_what_came_later(recorder):
 
 
 def test_the_last_lines_are_what_recording_cost_and_the_outcome(recorder):
-    recorder.add_samples(0, np.zeros((25, 28, 28), np.uint8))
+    recorder.add_samples(0, np.zeros((25, 28, 28, 1), np.uint8))
     recorder.finish(Outcome.PRUNED, "no good", mirror_cpu_s=0.5)
     cost, end = read_records(recorder)
     assert (cost["tracking/writer_cpu_s"], cost["tracking/waited_s"] > 0) == (0.5, True)

@@ -17,7 +17,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
+from dcgan_sweeps.datasets.images import Shape
 from dcgan_sweeps.scoring.identity import decode_arrays, naming_damage, read_weights
+from dcgan_sweeps.scoring.trained_on import read_shape
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Classifier:
     def read(
         self, images_u8: npt.NDArray[np.uint8], batch_size: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return features (n, d) and logits (n, 10) of images (n, 28, 28) in 0..255."""
+        """Return features (n, d) and logits (n, classes) of images (n, h, w, c) in 0..255."""
         outputs = [
-            self.infer(tf.constant(images_u8[start : start + batch_size, ..., None]))
+            self.infer(tf.constant(images_u8[start : start + batch_size]))
             for start in range(0, len(images_u8), batch_size)
         ]
         features, logits = zip(*outputs, strict=True)
@@ -44,13 +46,15 @@ def scale(images_u8: tf.Tensor) -> tf.Tensor:
     return tf.cast(images_u8, tf.float32) / 127.5 - 1.0
 
 
-def build_classifier(filters: list[int], hidden: int, dropout: float, seed: int) -> keras.Model:
-    """Return the network, which maps images (n, 28, 28, 1) from -1 to 1 to (features, logits).
+def build_classifier(
+    shape: Shape, classes: int, filters: list[int], hidden: int, dropout: float, seed: int
+) -> keras.Model:
+    """Return the network, which maps images (n, *shape) from -1 to 1 to (features, logits).
 
     The features are the spatial means of the last convolution, as in Inception's last pooling
     layer, divided by their root mean square. docs/score.md says why.
     """
-    inputs = keras.Input((28, 28, 1))
+    inputs = keras.Input(shape)
     outputs = inputs
     for index, count in enumerate(filters):
         if index > 0:
@@ -64,7 +68,7 @@ def build_classifier(filters: list[int], hidden: int, dropout: float, seed: int)
     outputs = layers.Dense(hidden, activation="relu", kernel_initializer=_glorot(seed + 10))(
         outputs
     )
-    logits = layers.Dense(10, kernel_initializer=_glorot(seed + 11))(
+    logits = layers.Dense(classes, kernel_initializer=_glorot(seed + 11))(
         layers.Dropout(dropout, seed=seed + 1)(outputs)
     )
     return keras.Model(inputs, [features, logits], name="classifier")
@@ -82,15 +86,17 @@ def encode_weights(model: keras.Model) -> bytes:
     return file.getvalue()
 
 
-def decode_weights(content: bytes) -> Classifier:
-    """Return the classifier in an npz of weights; its shape follows from theirs.
+def decode_weights(content: bytes, shape: Shape) -> Classifier:
+    """Return the classifier of images of `shape` in an npz of weights.
 
-    Nothing is unpickled. Raises one of DAMAGED where the weights are not those of a classifier.
+    The sizes of its layers follow from the weights, and nothing is unpickled. Raises one of
+    DAMAGED where the weights are not those of such a classifier.
     """
     weights = decode_arrays(content)
     filters = [each.shape[3] for each in weights if each.ndim == 4]
     kernels = [each for each in weights if each.ndim == 2]
-    model = build_classifier(filters, kernels[0].shape[1], dropout=0.0, seed=0)
+    hidden, classes = (kernel.shape[1] for kernel in kernels)
+    model = build_classifier(shape, classes, filters, hidden, dropout=0.0, seed=0)
     model.set_weights(weights)
     infer = tf.function(lambda images_u8: model(scale(images_u8), training=False), autograph=False)
     return Classifier(infer, hashlib.sha256(content).hexdigest())
@@ -102,6 +108,6 @@ def load_classifier(folder: str | None) -> Classifier:
     Its file is `classifier.npz`, as `python -m dcgan_sweeps.score.classifier` writes it. Raises
     RequestError that names a file that cannot be loaded.
     """
-    content = read_weights(folder)
+    content, shape = read_weights(folder), read_shape(folder)
     with naming_damage(folder):
-        return decode_weights(content)
+        return decode_weights(content, shape)

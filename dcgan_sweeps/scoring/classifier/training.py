@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.config.schema import ClassifierConfig
-from dcgan_sweeps.datasets.images import Images, split_holdout
+from dcgan_sweeps.datasets.images import (
+    Images,
+    Labels,
+    Shape,
+    describe_shape,
+    split_holdout,
+)
 from dcgan_sweeps.randomness import seed_int, stream
 from dcgan_sweeps.scoring.classifier.network import Classifier, build_classifier
 
@@ -19,6 +26,15 @@ STEPS_PER_CALL = 50
 SHIFT = 2  # pixels
 BLURS = (0.0, 0.0, 0.5, 1.0)  # widths of the Gaussian, in pixels, each as likely
 NOISE = 0.2  # of a range of 2
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labels of the training and of the test images, and the number of classes."""
+
+    train: Labels
+    test: Labels
+    classes: int
 
 
 @dataclass(frozen=True)
@@ -31,23 +47,44 @@ class ClassifierEpoch:
     test_accuracy: float
 
 
-def build_for(config: ClassifierConfig) -> keras.Model:
+def require_labels(images: Images) -> Labelled:
+    """Return the labels of a data set; raises RequestError where it has none, or only one class."""
+    train, test, classes = images.train_labels, images.test_labels, len(images.class_names)
+    if train is None or test is None or classes < 2:
+        found = f"{classes} class{'es' * (classes != 1)}" if classes else "no labels"
+        problem = f"got {images.name} with {found}; allowed: labels of 2 classes or more"
+        raise refuse("data", problem)
+    return Labelled(train, test, classes)
+
+
+def require_size(images: Images, config: ClassifierConfig) -> None:
+    """Raise RequestError for images that are too small to be pooled between all convolutions."""
+    side, count = min(images.shape[:2]), len(config.filters)
+    if side < 2 ** (count - 1):
+        problem = (
+            f"got {config.filters}; allowed: at most {side.bit_length()} items, since images of "
+            f"{describe_shape(images.shape)}, are halved between two convolutions"
+        )
+        raise refuse("filters", problem)
+
+
+def build_for(config: ClassifierConfig, shape: Shape, classes: int) -> keras.Model:
     """Return the untrained network of a configuration."""
     seed = seed_int(config.seed, "classifier/weights")
-    return build_classifier(config.filters, config.hidden, config.dropout, seed)
+    return build_classifier(shape, classes, config.filters, config.hidden, config.dropout, seed)
 
 
 def train_classifier(
-    model: keras.Model, images: Images, config: ClassifierConfig
+    model: keras.Model, images: Images, labelled: Labelled, config: ClassifierConfig
 ) -> Iterator[ClassifierEpoch]:
     """Train `model` in place, and yield the result of each epoch.
 
-    Training uses AdamW, cosine decay, random horizontal flips and, if configured, distortions
+    Training uses AdamW, cosine decay and, if configured, random horizontal flips and distortions
     of half of the images.
     """
     chosen, _ = split_holdout(len(images.train_u8))
-    train, labels = scale(images.train_u8[chosen]), images.train_labels[chosen]
-    test, test_labels = scale(images.test_u8), images.test_labels
+    train, labels = scale(images.train_u8[chosen]), labelled.train[chosen]
+    test, test_labels = scale(images.test_u8), labelled.test
     steps = -(-len(train) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
     probabilities = keras.Model(model.inputs, model.outputs[1])
@@ -61,7 +98,7 @@ def train_classifier(
     for number in range(1, config.epochs + 1):
         random = stream(config.seed, "classifier/batches", number)
         order = random.permutation(len(train))
-        shown = flip_some(train[order], random)
+        shown = flip_some(train[order], random) if config.flip else train[order]
         if config.distort:
             half = random.random(len(shown)) < 0.5
             shown[half] = distort(shown[half], random)
@@ -79,14 +116,14 @@ def train_classifier(
 
 
 def scale(images_u8: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return images (n, 28, 28) in 0..255 as (n, 28, 28, 1) from -1 to 1."""
-    return images_u8[..., None].astype(np.float32) / 127.5 - 1.0
+    """Return images in 0..255 as float32 from -1 to 1."""
+    return images_u8.astype(np.float32) / 127.5 - 1.0
 
 
 def flip_some(
     images: npt.NDArray[np.float32], random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Return `images` (n, h, w, 1), each mirrored with probability 1/2."""
+    """Return `images` (n, h, w, channels), each mirrored with probability 1/2."""
     chosen = random.random(len(images)) < 0.5
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
 
@@ -94,7 +131,7 @@ def flip_some(
 def distort(
     images: npt.NDArray[np.float32], random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Return `images` (n, h, w, 1) from -1 to 1, shifted, blurred and with noise.
+    """Return `images` (n, h, w, channels) from -1 to 1, shifted, blurred and with noise.
 
     Each is shifted by up to SHIFT pixels, a half is blurred, and each has noise of a standard
     deviation of up to NOISE.
@@ -112,7 +149,9 @@ def distort(
     return np.clip(distorted, -1, 1, out=distorted)
 
 
-def measure_accuracy(classifier: Classifier, images: Images, batch_size: int) -> float:
-    """Return the test accuracy of a stored classifier, from 0 to 1."""
+def measure_accuracy(
+    classifier: Classifier, images: Images, labels: Labels, batch_size: int
+) -> float:
+    """Return the accuracy of a stored classifier on the test images, from 0 to 1."""
     _, logits = classifier.read(images.test_u8, batch_size)
-    return float((logits.argmax(axis=1) == images.test_labels).mean())
+    return float((logits.argmax(axis=1) == labels).mean())
