@@ -5,12 +5,12 @@ import pytest
 from picture_files import CIFAR_NAMES, write_cifar10
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.config.schema import Data
+from dcgan_sweeps.config.schema import BuiltInData
 from dcgan_sweeps.datasets.loading import load_images
 
 
 def load(folder):
-    return load_images(Data("cifar10", str(folder), None, None, None, None, None), print)
+    return load_images(BuiltInData("cifar10", str(folder), None, None, None, None, None), print)
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from picture_files import write_picture, write_picture_folder
 from PIL import Image
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.config.schema import Data
+from dcgan_sweeps.config.schema import BuiltInData
 from dcgan_sweeps.datasets import decoding
 from dcgan_sweeps.datasets.decoding import Format, decode
 from dcgan_sweeps.datasets.loading import load_images
 
 
 def load(folder, size=16, channels=3, say=print):
-    return load_images(Data("folder", str(folder), None, None, None, size, channels), say)
+    return load_images(BuiltInData("folder", str(folder), None, None, None, size, channels), say)
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from picture_files import write_svhn
 from scipy.io import savemat
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.config.schema import Data
+from dcgan_sweeps.config.schema import BuiltInData
 from dcgan_sweeps.datasets.loading import load_images
 
 
 def load(folder):
-    return load_images(Data("svhn", str(folder), None, None, None, None, None), print)
+    return load_images(BuiltInData("svhn", str(folder), None, None, None, None, None), print)
 
 
 @pytest.fixture
