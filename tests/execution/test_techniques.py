@@ -15,7 +15,7 @@ from dcgan_sweeps.tracking.outcome import Outcome
 CASES = [
     ["loss=lsgan", "train.discriminator_batches=separate", "optimizer=sgd"],
     ["loss=hinge", "model.spectral_norm=true", "train.latents=uniform"],
-    ["loss=wgan_gp", "train.discriminator_steps=2", "optimizer=rmsprop"],
+    ["loss=wgan_gp", "train.discriminator_steps=5", "optimizer=rmsprop"],
     ["loss=relativistic", "loss.penalty_every=2", "train.augment=[translation,cutout]"],
     ["loss.r1=0.1", "train.label_smoothing=0.1", "optimizer=adamw", "train.ema=0.9"],
 ]
