@@ -6,6 +6,7 @@ import pytest
 from dcgan_sweeps.config.compose import compose
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.gan.networks import LayerRow, build_gan, count_parameters, tabulate_layers
+from dcgan_sweeps.gan.state import hash_weights
 
 DCGAN28 = compose("config", [], Config).model
 
@@ -81,3 +82,8 @@ def test_weights_follow_the_seed(tiny):
         assert np.array_equal(a, b)
     kernels = (first.generator.get_weights()[0], other.generator.get_weights()[0])
     assert not np.array_equal(*kernels)
+
+
+def test_the_weights_of_grey_28x28_images_are_those_of_earlier_versions(tiny):
+    digest = hash_weights(build_gan(tiny.model, (28, 28, 1), 0, "float32"))
+    assert digest == "af223de06a1dacb09042ea57ad6ff6a77a5ca45eb525493877057d8bf3add02b"
