@@ -133,7 +133,11 @@ def check_data(config: Config) -> str:
 
     said: list[str] = []
     if config.data.name != "fashion_mnist":
-        images = load_images(config.data, said.append)
+        try:
+            images = load_images(config.data, said.append)
+        except RequestError as error:
+            remedy = f"set data.dir=FOLDER with the files of data={config.data.name}"
+            raise NotWorking(str(error), remedy) from error
         classes = f"{len(images.class_names)} classes" if images.class_names else "no labels"
         return (
             f"{images.name}: {len(images.train_u8):,} training and {len(images.test_u8):,} test "
@@ -160,10 +164,15 @@ def check_parts(config: Config) -> str:
 
 
 def check_classifier(config: Config) -> str:
+    from dcgan_sweeps.datasets.loading import load_images
     from dcgan_sweeps.scoring.classifier.network import load_classifier
     from dcgan_sweeps.scoring.identity import find_classifier_dir
     from dcgan_sweeps.scoring.reference import read_classifier_digest
+    from dcgan_sweeps.scoring.trained_on import require_fitting
 
+    if config.data.name != "fashion_mnist":
+        images = load_images(config.data, lambda line: None)
+        require_fitting(config.score, config.data, images)
     sha256 = load_classifier(config.score.classifier).sha256
     expected = read_classifier_digest(find_classifier_dir(config.score.classifier))
     if expected is None:

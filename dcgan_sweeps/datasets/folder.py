@@ -103,9 +103,12 @@ def find_numbers(folder: Path, pictures: Sequence[Picture], names: Sequence[str]
     """
     numbers = {name: number for number, name in enumerate(names)}
     for each in pictures:
-        if (each.class_name is None) != (not names) or (names and each.class_name not in numbers):
-            expected = f"one of {', '.join(names)}" if names else "no subfolders, as in train/"
-            problem = f"is in the class {each.class_name or 'of none'}; expected {expected}"
+        if each.class_name is not None and each.class_name not in numbers:
+            expected = f"one of {', '.join(names)}" if names else "none, as in train/"
+            problem = f"is in the class {each.class_name}; expected {expected}"
+            raise DataError(str(each.path), problem)
+        if each.class_name is None and names:
+            problem = f"is in no class; expected one of {', '.join(names)}"
             raise DataError(str(each.path), problem)
     if not names:
         return None

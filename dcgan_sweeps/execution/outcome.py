@@ -79,6 +79,7 @@ def execute(
     Raises RequestError before anything is started.
     """
     begin = time.perf_counter()
+    require_same_data(spec, components)
     require_same_score(spec, components)
     with catch_interrupts() as interrupts:
         if not spec.is_trial:  # for a trial, the controller of the study has checked it
@@ -98,6 +99,18 @@ def execute(
     with started():
         print_summary(console, spec, execution, time.perf_counter() - begin)
     return execution
+
+
+def require_same_data(spec: RunSpec, components: Components) -> None:
+    """Check that a resumed run has the images that it started with; raises RequestError."""
+    provenance = spec.resume_point.provenance if spec.resume_point is not None else {}
+    before, now = provenance.get("data", {}).get("sha256"), components.images.digest
+    if before not in (None, now):
+        problem = (
+            f"the run began with data of digest {before[:12]}, {components.images.source} now has "
+            f"{now[:12]}; restore the files, or start a new run"
+        )
+        raise refuse("resume", problem)
 
 
 def require_same_score(spec: RunSpec, components: Components) -> None:

@@ -63,7 +63,7 @@ SMALL_QUALITY = 30  # as many bytes as the 256 pixels and quality 80 of MLflow's
 TRIES = 3
 SCORES = (SCORE, "score/fcd_test")  # of a generator
 # Files in the root of the artifacts, of a run or of a classifier.
-FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz")
+FILES = ("git.diff", "requirements.txt", "model.txt", "*.npz", "data.json")
 # Files that are delivered at the end, of a run or of a study.
 LAST_FILES = (
     "traceback.txt",

@@ -41,6 +41,12 @@ def test_train_and_test_are_parts_with_the_same_classes(tmp_path, random):
     assert "is in the class blue; expected one of green, red" in refusal(tmp_path)
 
 
+def test_test_images_without_a_class_are_named(tmp_path, random):
+    write_picture_folder(tmp_path / "train", {"red": 20, "green": 20}, random)
+    stray = write_picture(tmp_path / "test" / "1.png", np.zeros((9, 9), np.uint8))
+    assert refusal(tmp_path) == f"{stray}: is in no class; expected one of green, red"
+
+
 def test_without_subfolders_there_are_no_labels(folder):
     for number, path in enumerate(sorted(folder.rglob("*.png"))):
         path.rename(folder / f"{number}.PNG")

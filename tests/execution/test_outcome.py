@@ -13,7 +13,7 @@ import tensorflow as tf
 from processes import open_store
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.execution.outcome import require_same_score
+from dcgan_sweeps.execution.outcome import require_same_data, require_same_score
 from dcgan_sweeps.execution.spec import ResumePoint, Stop, build_spec
 from dcgan_sweeps.tracking.checkpoints import list_checkpoints
 from dcgan_sweeps.tracking.delivery import Delivery
@@ -191,3 +191,16 @@ def test_a_run_does_not_go_on_with_another_score(here, tmp_path):
         require_same_score(
             dataclasses.replace(spec, resume_point=before), here.prepare(spec.config)
         )
+
+
+def test_a_run_does_not_go_on_with_other_images(here, tmp_path):
+    spec = build_spec(here.ask())
+    components = here.prepare(spec.config)
+
+    def check(sha256):
+        before = ResumePoint(tmp_path, None, {"data": {"sha256": sha256}}, None, same=True)
+        require_same_data(dataclasses.replace(spec, resume_point=before), components)
+
+    check(components.images.digest)
+    with pytest.raises(RequestError, match="began with data of digest aaaaaaaaaaaa, drawn now has"):
+        check("a" * 64)

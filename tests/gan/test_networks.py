@@ -12,6 +12,7 @@ from dcgan_sweeps.gan.networks import (
     read_generator,
     tabulate_layers,
 )
+from dcgan_sweeps.gan.state import hash_weights
 from dcgan_sweeps.randomness import LatentSpace
 
 DCGAN28 = compose("config", [], Config).model
@@ -95,3 +96,8 @@ def test_weights_follow_the_seed(tiny):
         assert np.array_equal(a, b)
     kernels = (first.generator.get_weights()[0], other.generator.get_weights()[0])
     assert not np.array_equal(*kernels)
+
+
+def test_the_weights_of_grey_28x28_images_are_those_of_earlier_versions(tiny):
+    digest = hash_weights(build_gan(tiny.model, (28, 28, 1), 0, "float32"))
+    assert digest == "af223de06a1dacb09042ea57ad6ff6a77a5ca45eb525493877057d8bf3add02b"

@@ -121,7 +121,7 @@ GROUPS = [
         "optimizer=[adam,adam]",
         "optimizer: got [adam, adam]; allowed: one of adam, adam_paper, adamw, rmsprop, sgd",
     ),
-    ("data=[fashion_mnist]", "data: got [fashion_mnist]; allowed: one of fashion_mnist, synth"),
+    ("data=[fashion_mnist]", "data: got [fashion_mnist]; allowed: one of cifar10, fashion_mn"),
     ("experiment=[quick,tiny]", "experiment: got [quick, tiny]; allowed: one of baseline, quick"),
     (
         "optimizer={lr:1e-3}",

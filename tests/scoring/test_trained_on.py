@@ -14,6 +14,7 @@ from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.schema import ClassifierConfig, Config
 from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.datasets.synthetic import draw_synthetic
+from dcgan_sweeps.doctor import run_check
 from dcgan_sweeps.scoring.classifier.network import encode_weights, load_classifier
 from dcgan_sweeps.scoring.classifier.training import (
     build_for,
@@ -134,3 +135,16 @@ def test_images_that_are_too_small_for_the_filters_are_refused(colours):
     small = dataclasses.replace(colours[1], train_u8=colours[1].train_u8[:, :8, :8])
     with pytest.raises(RequestError, match=r"filters: got \[1, 1, 1, 1, 1\]; allowed: at most 4"):
         require_size(small, config)
+
+
+def test_doctor_says_what_data_it_found_and_whether_they_can_be_scored(colours, trained):
+    words = ["data=folder", f"data.dir={colours[0].dir}", "data.size=16"]
+    config = compose("config", [*words, f"score.classifier={trained}"], Config)
+    works, _, found, _ = run_check("data", config)
+    assert works == "ok"
+    assert found.startswith("folder: 75 training and 15 test images, 16x16, colour, 3 classes (")
+    unscored = compose("config", words, Config)
+    assert run_check("classifier", unscored)[0] == "NO"
+    nowhere = compose("config", ["data=svhn", f"data.dir={colours[0].dir}"], Config)
+    works, _, _, remedy = run_check("data", nowhere)
+    assert (works, remedy) == ("NO", "set data.dir=FOLDER with the files of data=svhn")
