@@ -15,6 +15,7 @@ from dcgan_sweeps.command import FAILURE, OK, Parser, answer, started
 from dcgan_sweeps.composition.command_line import compose_request
 from dcgan_sweeps.config.faults import Fault, refuse, require_none
 from dcgan_sweeps.config.schema import Config, Data
+from dcgan_sweeps.interrupt import catch_interrupts
 from dcgan_sweeps.place import add_place, say_variables
 from dcgan_sweeps.terminal import make_console, make_say, make_table
 
@@ -105,18 +106,21 @@ def probe(options: argparse.Namespace) -> int:
     from dcgan_sweeps.probing.evaluation import evaluate, load_discriminator
     from dcgan_sweeps.probing.record import COLUMNS, describe_gain, log_record, tabulate
 
-    with answering():
-        discriminator = load_discriminator(client, target)
-    record = evaluate(discriminator, load_images(data, say), settings, console)
-    console.print()
-    console.print(make_table(COLUMNS, tabulate(record)))
-    say(describe_gain(record))
-    try:
-        with store_failures(), started():
-            log_record(client, target.run, record, target.config.train.epochs)
-    except StoreFailedError as error:
-        say(f"{error}; repeat the command to log the results")
-        return FAILURE
+    # Stops between two draws, since an exception inside of a library may be lost.
+    with catch_interrupts() as interrupts:
+        with answering():
+            discriminator = load_discriminator(client, target)
+        images = load_images(data, say)
+        record = evaluate(discriminator, images, settings, console, interrupts)
+        console.print()
+        console.print(make_table(COLUMNS, tabulate(record)))
+        say(describe_gain(record))
+        try:
+            with store_failures(), started():
+                log_record(client, target.run, record, target.config.train.epochs)
+        except StoreFailedError as error:
+            say(f"{error}; repeat the command to log the results")
+            return FAILURE
     say(f"logged to run {target.run.run_id} as {settings.prefix}/...")
     return OK
 

@@ -1,7 +1,7 @@
 """Probes the discriminator of a logged run.
 
     discriminator = load_discriminator(client, target)
-    record = evaluate(discriminator, images, settings, console)
+    record = evaluate(discriminator, images, settings, console, interrupts)
 
 Importing this module imports TensorFlow, so the device must be set up first.
 """
@@ -17,10 +17,10 @@ import numpy as np
 import sklearn
 from rich.console import Console
 
-from dcgan_sweeps import __version__
 from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.datasets.images import Images
 from dcgan_sweeps.gan.networks import read_network
+from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.probing.features import Extractor, make_extractor, make_pixel_extractor
 from dcgan_sweeps.probing.progress import Progress
 from dcgan_sweeps.probing.protocol import count_steps, measure, require_memory
@@ -42,18 +42,23 @@ def load_discriminator(client: Client, target: Target) -> keras.Sequential:
 
 
 def evaluate(
-    discriminator: keras.Sequential, images: Images, settings: Settings, console: Console
+    discriminator: keras.Sequential,
+    images: Images,
+    settings: Settings,
+    console: Console,
+    interrupts: Interrupts,
 ) -> Record:
     """Return the accuracies with three kinds of features, and print each as it is known.
 
-    Raises RequestError for a network, a data set or settings that do not fit each other.
+    Raises RequestError for a network, a data set or settings that do not fit each other, and
+    KeyboardInterrupt after a requested stop.
     """
     task = make_task(images, settings)
     extractors = make_extractors(discriminator, task)
     require_memory(task, list(extractors.values()))
     planned = len(extractors) * count_steps(settings)
     results = {}
-    with Progress(planned, console) as progress:
+    with Progress(planned, console, interrupts) as progress:
         for name in (TRAINED, UNTRAINED, PIXELS):  # the longest first, for the time left
             results[name] = measure(task, LABELS[name], extractors[name], progress)
             progress.say(f"{LABELS[name]}: {results[name].accuracy:.2%}{progress.describe_left()}")
@@ -95,7 +100,6 @@ def list_facts(discriminator: keras.Sequential, images: Images, task: Task) -> d
         "data": {"name": images.name, "sha256": images.digest},
         "discriminator_sha256": hash_weights(discriminator),
         "versions": {
-            "dcgan_sweeps": __version__,
             "scikit-learn": sklearn.__version__,
             "numpy": np.__version__,
             "keras": keras.__version__,

@@ -37,7 +37,7 @@ def draw_bars(bars: Sequence[Bar], subject: str) -> npt.NDArray[np.uint8]:
         axes.text(place, 100 * high + GAP, f"{bar.accuracy:.1%}", ha="center", va="bottom")
     axes.set_xticks(range(len(bars)), [bar.label for bar in bars])
     axes.set(ylim=(0, 109), ylabel="test accuracy (%)")
-    axes.set_title(f"Linear classifiers, {subject}", fontsize="medium")
+    axes.set_title(f"Linear classifiers: {subject}", fontsize="medium")
     axes.set_yticks(range(0, 101, 20))
     axes.spines[["top", "right"]].set_visible(False)
     canvas.draw()

@@ -85,9 +85,9 @@ def measure(task: Task, name: str, extractor: Extractor, progress: Progress) -> 
         if values is not svm.FIRST:
             progress.plan(len(draws))
         numbers = progress.track(draws, f"{name}: choosing C")
-        classifiers = _fit_all(task, extractor, "selection", numbers, values)
+        classifiers = fit_draws(task, extractor, "selection", numbers, values)
         shares = svm.measure_accuracies(
-            _reader(extractor, task.train_u8, task.held_out),
+            make_reader(extractor, task.train_u8, task.held_out),
             task.train_labels[task.held_out],
             task.classes,
             classifiers,
@@ -97,38 +97,43 @@ def measure(task: Task, name: str, extractor: Extractor, progress: Progress) -> 
     c, errors = svm.choose_c(measure_errors)
     numbers = progress.track(range(task.settings.draws), f"{name}: learning from each draw")
     accuracies = svm.measure_accuracies(
-        _reader(extractor, task.test_u8, np.arange(len(task.test_u8))),
+        make_reader(extractor, task.test_u8, np.arange(len(task.test_u8))),
         task.test_labels,
         task.classes,
-        _fit_all(task, extractor, "draws", numbers, [c]),
+        fit_draws(task, extractor, "draws", numbers, [c]),
     )
     return Result(name, extractor.width, c, errors, tuple(map(float, accuracies)))
 
 
-def _fit_all(
+def fit_draws(
     task: Task, extractor: Extractor, stage: str, numbers: Iterable[int], values: Sequence[float]
 ) -> Iterator[svm.Classifier]:
     """Yield the classifiers of each draw, one for each value of C, as they are asked for."""
     for number in numbers:
-        rows = task.draw(stage, number)
-        problem = svm.make_problem(
-            read_rows(extractor, task.train_u8, rows), task.train_labels[rows]
-        )
-        for c in values:
-            yield problem.fit(c)
+        yield from _fit_draw(task, extractor, task.draw(stage, number), values)
+
+
+def _fit_draw(
+    task: Task, extractor: Extractor, rows: Indices, values: Sequence[float]
+) -> Iterator[svm.Classifier]:
+    # A function of its own, so that the features of a draw are freed before those of the next.
+    features = read_rows(extractor, task.train_u8, rows)
+    problem = svm.make_problem(features, task.train_labels[rows])
+    for c in values:
+        yield problem.fit(c)
 
 
 def read_rows(extractor: Extractor, images_u8: ImagesU8, rows: Indices) -> svm.Features:
     """Return the features (n, width) of some images, read a few at a time."""
     features = np.empty((len(rows), extractor.width))
-    read = _reader(extractor, images_u8, rows)
+    read = make_reader(extractor, images_u8, rows)
     for start in range(0, len(rows), svm.READ):
         part = slice(start, start + svm.READ)
         features[part] = read(part)
     return features
 
 
-def _reader(extractor: Extractor, images_u8: ImagesU8, rows: Indices) -> svm.Read:
+def make_reader(extractor: Extractor, images_u8: ImagesU8, rows: Indices) -> svm.Read:
     return lambda part: extractor.read(images_u8[rows[part]])
 
 

@@ -125,4 +125,5 @@ def describe_labels(record: Record) -> str:
     count = record.settings.labels_per_class
     if count is None:
         return f"all {record.facts['labels_per_draw']:,} labels"
-    return f"{count} labels per class, {record.settings.draws} draws"
+    draws = record.settings.draws
+    return f"{count} labels per class, mean of {draws} draws +- 1.96 sd"

@@ -29,8 +29,9 @@ Read = Callable[[slice], npt.NDArray[np.float32]]  # the features of some of the
 MOST_ITERATIONS = 100_000
 NEGLIGIBLE = 1e-12  # of the largest eigenvalue; directions with less are rounding errors
 READ = 250  # images whose features are in memory at a time
-WEIGHT_BYTES = 2**28  # of the classifiers that are evaluated at a time
+WEIGHT_BYTES = 2**27  # of the classifiers that are evaluated at a time
 FIRST = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)  # values of C in the paper's code
+MIDDLE = 1e-3
 STEPS = (1, 2, 5)  # values in each further decade
 SMALLEST, LARGEST = 1e-9, 1e5  # a wider search would only meet rounding errors
 
@@ -134,7 +135,8 @@ def choose_c(
 
 
 def _find_best(errors: dict[float, float]) -> float:
-    return min(errors, key=lambda c: (errors[c], c))
+    """Return the C with the lowest error; of equals, the nearest to the middle of the paper's."""
+    return min(errors, key=lambda c: (errors[c], abs(np.log10(c) - np.log10(MIDDLE))))
 
 
 def _widen(errors: dict[float, float]) -> list[float]:

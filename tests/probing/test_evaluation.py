@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pytest
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.datasets.images import draw_synthetic
 from dcgan_sweeps.gan.networks import build_discriminator
+from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.probing import protocol, svm
 from dcgan_sweeps.probing.evaluation import evaluate, initialise
 from dcgan_sweeps.probing.features import Extractor
+from dcgan_sweeps.probing.progress import Progress
 from dcgan_sweeps.probing.record import describe_gain, log_record, name_metrics, tabulate
 from dcgan_sweeps.probing.target import require_new
 from dcgan_sweeps.probing.task import Settings
@@ -26,6 +29,10 @@ from dcgan_sweeps.tracking.store import connect, find_experiment, find_store
 
 IMAGES = draw_synthetic(300)
 FEW = Settings(5, 4)
+
+
+def probe(network, images, settings):
+    return evaluate(network, images, settings, make_console(io.StringIO()), Interrupts())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def networks():
 
 @pytest.fixture(scope="module")
 def record(networks):
-    return evaluate(networks[1], IMAGES, FEW, make_console(io.StringIO()))
+    return probe(networks[1], IMAGES, FEW)
 
 
 def test_the_untrained_network_has_the_initial_weights_of_the_run(networks):
@@ -57,21 +64,31 @@ def test_each_kind_of_features_is_measured_on_the_same_draws(record, networks):
     assert all(len(each.accuracies) == 4 for each in record.results.values())
     # Ten classes of plain shapes: far above chance.
     assert min(each.accuracy for each in record.results.values()) > 0.3
-    swapped = evaluate(networks[0], IMAGES, FEW, make_console(io.StringIO()))
+    swapped = probe(networks[0], IMAGES, FEW)
     assert swapped.results["trained"].accuracies == record.results["untrained"].accuracies
 
 
 def test_a_probe_repeats_to_the_bit(record, networks):
-    again = evaluate(networks[1], IMAGES, FEW, make_console(io.StringIO()))
+    again = probe(networks[1], IMAGES, FEW)
     assert again == record
 
 
 def test_test_images_do_not_choose_c(record, networks):
     shuffled = replace(IMAGES, test_labels=(IMAGES.test_labels + 1) % 10)
-    other = evaluate(networks[1], shuffled, FEW, make_console(io.StringIO()))
+    other = probe(networks[1], shuffled, FEW)
     for name, result in other.results.items():
         assert result.errors == record.results[name].errors
         assert result.accuracies != record.results[name].accuracies
+
+
+def test_a_requested_stop_ends_it_before_the_next_draw():
+    interrupts = Interrupts()
+    with Progress(9, make_console(io.StringIO()), interrupts) as progress:
+        draws = progress.track(range(9), "draws")
+        assert next(draws) == 0
+        interrupts.take(signal.SIGINT, None)
+        with pytest.raises(KeyboardInterrupt):
+            next(draws)
 
 
 def test_only_a_few_images_are_read_at_a_time(random):
@@ -91,13 +108,13 @@ def test_only_a_few_images_are_read_at_a_time(random):
 def test_a_draw_that_does_not_fit_into_memory_is_refused(networks, monkeypatch):
     monkeypatch.setattr(svm, "count_bytes", lambda images, width: 2**60 + images * width)
     with pytest.raises(RequestError, match=r"--labels-per-class: got all: 250 images with 784"):
-        evaluate(networks[1], IMAGES, Settings(None, 1), make_console(io.StringIO()))
+        probe(networks[1], IMAGES, Settings(None, 1))
 
 
 def test_images_of_another_shape_are_refused(networks):
     colour = replace(IMAGES, train_u8=np.zeros((300, 32, 32, 3), np.uint8))
     with pytest.raises(RequestError, match=r"for images of \(28, 28, 1\); the data has \(32, 32"):
-        evaluate(networks[1], colour, FEW, make_console(io.StringIO()))
+        probe(networks[1], colour, FEW)
 
 
 def test_the_metrics_are_those_of_the_catalogue(record):
@@ -112,7 +129,7 @@ def test_the_metrics_are_those_of_the_catalogue(record):
 
 
 def test_one_draw_has_no_interval(networks):
-    record = evaluate(networks[1], IMAGES, Settings(None, 1), make_console(io.StringIO()))
+    record = probe(networks[1], IMAGES, Settings(None, 1))
     names = {"accuracy", "accuracy_untrained", "accuracy_pixels"}
     assert name_metrics(record).keys() == {f"probe_all_labels/{name}" for name in names}
     assert tabulate(record)[0][-2:] == ("", "")

@@ -99,5 +99,10 @@ def test_c_has_the_lowest_error_even_beyond_the_values_of_the_paper(best):
 def test_the_search_for_c_ends_where_the_error_only_falls():
     c, errors = choose_c(lambda values: [1 / c for c in values])
     assert c == max(errors) == 1e5
-    c, errors = choose_c(lambda values: [0.5 for _ in values])
+    c, errors = choose_c(list)
     assert c == min(errors) == 1e-9
+
+
+def test_equal_errors_do_not_widen_the_search():
+    c, errors = choose_c(lambda values: [0.5 for _ in values])
+    assert (c, len(errors)) == (1e-3, 7)
