@@ -52,7 +52,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--labels-per-class",
-        type=_read_labels,
+        type=read_labels,
         default=LABELS,
         help="labels of each class that a classifier learns from, or all (default: %(default)s)",
     )
@@ -66,8 +66,6 @@ def read_options() -> argparse.Namespace:
     labels, draws = options.labels_per_class, options.draws
     if labels is None and draws not in (None, 1):
         parser.error(f"--draws: got {draws}; allowed: 1, since all labels are in each draw")
-    if labels is not None and not 1 <= labels <= MOST_LABELS:
-        parser.error(f"--labels-per-class: got {labels}; allowed: 1 to {MOST_LABELS}, or all")
     if draws is not None and not 1 <= draws <= MOST_DRAWS:
         parser.error(f"--draws: got {draws}; allowed: 1 to {MOST_DRAWS}")
     if draws is None:
@@ -75,11 +73,13 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def _read_labels(text: str) -> int | None:
-    return None if text == ALL else int(text)
-
-
-_read_labels.__name__ = "int or all"  # how argparse names it in an error
+def read_labels(text: str) -> int | None:
+    """Return the number of labels, None for all; raises an error of argparse."""
+    if text == ALL:
+        return None
+    if text.isdecimal() and 1 <= int(text) <= MOST_LABELS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"got {text}; allowed: 1 to {MOST_LABELS}, or {ALL}")
 
 
 def probe(options: argparse.Namespace) -> int:

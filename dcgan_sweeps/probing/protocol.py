@@ -1,6 +1,6 @@
 """Measures how well linear classifiers learn from features, as in the paper.
 
-    result = measure(task, "trained", extractor, progress)
+    result = measure(task, "trained discriminator", extractor, progress)
     result.accuracy, result.interval
 
 The protocol is that of the paper's code for SVHN (Radford et al. 2015, section 5.2).
@@ -35,7 +35,7 @@ Interval = tuple[float, float]
 class Result:
     """The accuracies of the classifiers that learned from one kind of features."""
 
-    features: str  # trained, untrained or pixels
+    features: str  # their name in tables
     width: int
     c: float
     errors: dict[float, float]  # {C: mean error on the held-out images}
@@ -134,6 +134,7 @@ def read_rows(extractor: Extractor, images_u8: ImagesU8, rows: Indices) -> svm.F
 
 
 def make_reader(extractor: Extractor, images_u8: ImagesU8, rows: Indices) -> svm.Read:
+    """Return the function that reads the features of a slice of `rows`."""
     return lambda part: extractor.read(images_u8[rows[part]])
 
 

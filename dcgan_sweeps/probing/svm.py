@@ -79,7 +79,7 @@ def make_problem(features: Features, labels: Labels) -> Problem:
 
 
 def count_bytes(images: int, width: int) -> int:
-    """Return the memory that training on that many images with that many features needs at most.
+    """Return about the memory that training on that many images with that many features needs.
 
     An element takes 8 bytes, and another 16 in LinearSVC.
     """

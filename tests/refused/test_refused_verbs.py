@@ -163,7 +163,10 @@ PROBE = [
     (["ONE_RUN", "seed=1"], ["seed=1: cannot be overridden here; allowed: data.dir, runner"]),
     (["ONE_RUN", "runner.threads=0"], ["runner.threads: got 0; allowed: a whole number"]),
     (["ONE_RUN", "--labels-per-class=0"], ["--labels-per-class: got 0; allowed: 1 to 10000000, o"]),
-    (["ONE_RUN", "--labels-per-class=x"], ["--labels-per-class: invalid int or all value: 'x'"]),
+    (
+        ["ONE_RUN", "--labels-per-class=x"],
+        ["--labels-per-class: got x; allowed: 1 to 10000000, or all"],
+    ),
     (["ONE_RUN", "--draws=0"], ["--draws: got 0; allowed: 1 to 100000"]),
     (["ONE_RUN", "--labels-per-class=all", "--draws=2"], ["--draws: got 2; allowed: 1, since"]),
 ]
