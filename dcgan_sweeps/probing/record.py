@@ -81,12 +81,10 @@ def describe_gain(record: Record) -> str:
     """Return in words how far the trained discriminator is above the untrained one."""
     gain = record.results[TRAINED].accuracy - record.results[UNTRAINED].accuracy
     line = f"trained less untrained discriminator: {100 * gain:+.2f} points"
-    pairs = record.gain
-    if pairs is None:
+    if record.gain is None:
         return line
-    return (
-        f"{line} ({100 * pairs[0]:+.2f} to {100 * pairs[1]:+.2f}, 95 % for the mean of the draws)"
-    )
+    low, high = (f"{100 * each:+.2f}" for each in record.gain)
+    return f"{line} (95 % interval of the mean: {low} to {high})"
 
 
 def describe(record: Record) -> dict[str, Any]:
