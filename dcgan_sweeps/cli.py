@@ -10,6 +10,7 @@ VERBS = {
     "confirm": ("dcgan_sweeps.confirm", "train the best configurations of a study on new seeds"),
     "reproduce": ("dcgan_sweeps.reproduce", "train a logged run again and compare the results"),
     "score": ("dcgan_sweeps.score.__main__", "score logged generators again"),
+    "probe": ("dcgan_sweeps.probe", "evaluate the features of a logged discriminator"),
     "report": ("dcgan_sweeps.report", "list runs by score, or write an HTML report"),
     "compare": ("dcgan_sweeps.compare", "compare two to six runs"),
     "generate": ("dcgan_sweeps.generate", "draw images from a logged generator"),

@@ -31,8 +31,9 @@ class Metric:
     unit: str
     better: Literal["lower", "higher", ""]
     # When it is logged. "start" and "end": before and after training. "study": at the end of a
-    # study, in its parent run. "classifier": while a scoring classifier is trained.
-    logged: Literal["step", "epoch", "extra", "start", "end", "study", "classifier"]
+    # study, in its parent run. "classifier": while a scoring classifier is trained. "probe": by
+    # the probe of a finished run.
+    logged: Literal["step", "epoch", "extra", "start", "end", "study", "classifier", "probe"]
     definition: str
     is_curve: bool = False  # plotted over the steps or epochs of a run
 
@@ -124,6 +125,16 @@ METRICS = {metric.name: metric for metric in (
            "Accuracy on the test images."),
     Metric("accuracy/stored", "", ".3f", "share", "higher", "classifier",
            "Accuracy on the test images of the weights as they are stored."),
+    Metric("probe/accuracy", "", ".1%", "share", "higher", "probe",
+           "Test accuracy of linear classifiers on the discriminator's features; mean of draws."),
+    Metric("probe/accuracy_low", "", ".1%", "share", "", "probe",
+           "Mean of the draws less 1.96 standard deviations."),
+    Metric("probe/accuracy_high", "", ".1%", "share", "", "probe",
+           "Mean of the draws plus 1.96 standard deviations."),
+    Metric("probe/accuracy_untrained", "", ".1%", "share", "", "probe",
+           "The same accuracy with the initial weights of the discriminator."),
+    Metric("probe/accuracy_pixels", "", ".1%", "share", "", "probe",
+           "The same accuracy with the pixels as features."),
 )}  # fmt: skip
 
 EPOCH_SCORES = tuple(

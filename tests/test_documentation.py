@@ -57,7 +57,7 @@ def test_what_run_is_given_is_valid(words, tmp_path):
     finish(tmp_path, [*PROGRAM, *words, *([] if "--help" in words else checks)])
 
 
-VERBS = ("reproduce", "report", "compare", "sync", "generate", "doctor", "ui", "score")
+VERBS = ("reproduce", "report", "compare", "sync", "generate", "doctor", "ui", "score", "probe")
 
 
 @pytest.mark.parametrize(

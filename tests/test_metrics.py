@@ -9,7 +9,8 @@ import pytest
 
 from dcgan_sweeps.metrics import METRICS, format_metrics
 
-DOCS = (Path(__file__).parents[1] / "docs" / "score.md").read_text()
+PAGES = ("score.md", "probe.md")
+DOCS = "\n".join((Path(__file__).parents[1] / "docs" / page).read_text() for page in PAGES)
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))

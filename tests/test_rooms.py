@@ -16,6 +16,7 @@ VERBS = {
     *("run", "reproduce", "report", "compare", "generate", "score", "data", "sync", "ui", "doctor"),
     "confirm",
     "delete",
+    "probe",
     *(
         "__init__",
         "api",
@@ -32,18 +33,24 @@ FLOORS = [
     {"datasets", "tracking", "slots", "device", "command", "place"},
     {"runs"},
     {"gan", "scoring"},
-    {"execution"},
+    {"execution", "probing"},
     {"reproduction", "sweep", "reporting"},
     VERBS,
 ]
-NEIGHBOURS = ({"datasets", "tracking"}, {"gan", "scoring"}, {"reproduction", "sweep"})
+NEIGHBOURS = (
+    {"datasets", "tracking"},
+    {"gan", "scoring"},
+    {"execution", "probing"},
+    {"reproduction", "sweep"},
+)
+KERAS = {"gan", "scoring/classifier", "device.py", "tracking/models.py"}
 MAY_IMPORT = {
     "hydra": {"config", "composition", "command.py", "sweep/job.py", "sweep/overrides.py"},
     "mlflow": {"tracking", "runs", "ui.py"},
     "optuna": {"sweep", "dashboard.py", "reporting/optuna_study.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
-    "tensorflow": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
-    "keras": {"gan", "scoring/classifier", "device.py", "tracking/models.py"},
+    "tensorflow": {*KERAS, "probing/features.py"},
+    "keras": {*KERAS, "probing/features.py", "probing/evaluation.py"},
 }
 
 
@@ -124,6 +131,9 @@ LIGHT = (
     "dcgan_sweeps.reporting.leaderboard_page",
     "dcgan_sweeps.compare",
     "dcgan_sweeps.generate",
+    "dcgan_sweeps.probe",
+    "dcgan_sweeps.probing.record",
+    "dcgan_sweeps.probing.target",
     "dcgan_sweeps.delete",
     "dcgan_sweeps.doctor",
     "dcgan_sweeps.score.__main__",

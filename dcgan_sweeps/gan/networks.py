@@ -80,15 +80,11 @@ class Generator:
 
 
 def read_generator(path: Path) -> Generator:
-    """Return the generator in a .keras file, loaded in safe mode, which runs no code of the file.
+    """Return the generator in a .keras file, loaded as `read_network` does.
 
     Raises ValueError for a file that Keras cannot load, and for a model with other shapes.
     """
-    _require_small_zip(path)
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except DAMAGE as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    model = read_network(path)
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
     if len(shapes[0]) != 2 or len(shapes[1]) != 4 or shapes[1][3] not in (1, 3):
         raise ValueError(f"it maps {shapes[0]} to {shapes[1]}; allowed: latents to images")
@@ -104,6 +100,18 @@ def read_latents(model: keras.Sequential) -> str:
     """Return the distribution of latents that a generator was trained on."""
     named = [kind for kind in LATENTS if model.inputs[0].name == name_latents(kind)]
     return named[0] if named else NORMAL
+
+
+def read_network(path: Path) -> keras.Sequential:
+    """Return the network in a .keras file, loaded in safe mode, which runs no code of the file.
+
+    Raises ValueError for a file that Keras cannot load.
+    """
+    _require_small_zip(path)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except DAMAGE as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _require_small_zip(path: Path) -> None:

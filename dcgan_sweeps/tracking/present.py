@@ -19,6 +19,7 @@ from dcgan_sweeps.tracking.folder import MLFLOW_FILE, RUN_FILE, RunFolder
 from dcgan_sweeps.tracking.images import IMAGE_FILE
 
 GENERATOR = "generator"  # the name of the model that is scored, and of which a study registers one
+DISCRIMINATOR = "discriminator"
 
 
 @dataclass
@@ -114,9 +115,14 @@ def name_source(model: LoggedModel) -> str:
 
 def find_generator(client: MlflowClient, run_id: str) -> LoggedModel | None:
     """Return the newest complete generator of a run, None if there is none."""
+    return find_model(client, run_id, GENERATOR)
+
+
+def find_model(client: MlflowClient, run_id: str, name: str) -> LoggedModel | None:
+    """Return the newest complete model of that name in a run, None if there is none."""
     models = list_models(client, client.get_run(run_id))
-    generators = [(step, model) for model, step in models if model.name == GENERATOR]
-    return max(generators, key=lambda pair: pair[0], default=(0, None))[1]
+    named = [(step, model) for model, step in models if model.name == name]
+    return max(named, key=lambda pair: pair[0], default=(0, None))[1]
 
 
 def _search_models(client: MlflowClient, run: Run) -> list[LoggedModel]:

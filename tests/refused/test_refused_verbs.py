@@ -24,6 +24,7 @@ READING = {
     "generate": ([], "TARGET"),
     "ui": ([], "TARGET"),
     "score": ([], "TARGET"),
+    "probe": ([], "TARGET"),
     "reproduce": ([], "TARGET"),
     "delete": (["--yes"], "TARGET"),
 }
@@ -153,6 +154,22 @@ SCORE = [
     (["ONE_RUN", "score.count="], ["score.count: got ; allowed: a whole number"]),
     (["ONE_RUN", "--count=1"], ["unrecognized arguments: --count=1"]),
 ]
+PROBE = [
+    ([], ["the following arguments are required: TARGET|KEY=VALUE"]),
+    (["runner.threads=1"], ["TARGET: got none; allowed: one of best, latest, study:NAME, a run"]),
+    (["ONE_RUN", "OTHER_RUN"], ["TARGET: got "]),
+    (["FAILED_RUN"], ["TARGET: got "]),
+    (["ONE_RUN"], ["TARGET: got "]),  # no discriminator
+    (["ONE_RUN", "seed=1"], ["seed=1: cannot be overridden here; allowed: data.dir, runner"]),
+    (["ONE_RUN", "runner.threads=0"], ["runner.threads: got 0; allowed: a whole number"]),
+    (["ONE_RUN", "--labels-per-class=0"], ["--labels-per-class: got 0; allowed: 1 to 10000000, o"]),
+    (
+        ["ONE_RUN", "--labels-per-class=x"],
+        ["--labels-per-class: got x; allowed: 1 to 10000000, or all"],
+    ),
+    (["ONE_RUN", "--draws=0"], ["--draws: got 0; allowed: 1 to 100000"]),
+    (["ONE_RUN", "--labels-per-class=all", "--draws=2"], ["--draws: got 2; allowed: 1, since"]),
+]
 REPRODUCE = [
     ([], ["the following arguments are required: TARGET"]),
     (["ONE_RUN", "OTHER_RUN"], ["unrecognized arguments: "]),
@@ -194,6 +211,7 @@ OWN = {
     "generate": GENERATE,
     "ui": UI,
     "score": SCORE,
+    "probe": PROBE,
     "reproduce": REPRODUCE,
     "delete": DELETE,
 }

@@ -1,0 +1,1 @@
+"""The paper's evaluation: linear classifiers on the features of a discriminator."""
