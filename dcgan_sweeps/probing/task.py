@@ -90,10 +90,5 @@ def make_task(images: Images, settings: Settings) -> Task:
             f" {rare} has without the held-out images, or all"
         )
         raise refuse("--labels-per-class", problem)
-    train_u8, test_u8 = add_channels(images.train_u8), add_channels(images.test_u8)
+    train_u8, test_u8 = images.train_u8, images.test_u8
     return Task(train_u8, labels, test_u8, images.test_labels, classes, pool, held_out, settings)
-
-
-def add_channels(images_u8: ImagesU8) -> ImagesU8:
-    """Return grey images (n, height, width) as (n, height, width, 1), and others as they are."""
-    return images_u8[..., None] if images_u8.ndim == 3 else images_u8

@@ -83,7 +83,7 @@ def test_every_switch_of_the_model_reaches_the_networks():
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
 def test_the_file_of_a_generator_tells_its_latents(kind, tiny, tmp_path):
-    generator = build_gan(tiny.model, 0, "float32", latents=kind).generator
+    generator = build_gan(tiny.model, (28, 28, 1), 0, "float32", latents=kind).generator
     generator.save(tmp_path / "model.keras")
     assert read_generator(tmp_path / "model.keras").latents == LatentSpace(16, kind)
 

@@ -72,7 +72,7 @@ def test_a_mixed_image_has_one_share_of_its_own():
 
 def test_the_length_of_a_gradient_is_that_of_finite_differences(tiny, images, random):
     # Without kinks the network is linear, so that a wide difference is exact.
-    gan = build_gan(dataclasses.replace(tiny.model, leaky_slope=1.0), 0, "float32")
+    gan = build_gan(dataclasses.replace(tiny.model, leaky_slope=1.0), (28, 28, 1), 0, "float32")
 
     def judge(groups):
         return [discriminate(gan, each, SEED, moves_averages=False) for each in groups]
@@ -89,7 +89,7 @@ def test_the_length_of_a_gradient_is_that_of_finite_differences(tiny, images, ra
 
 
 def test_a_weights_gradient_of_a_penalty_is_that_of_finite_differences(tiny, images):
-    gan = build_gan(tiny.model, 0, "float32")
+    gan = build_gan(tiny.model, (28, 28, 1), 0, "float32")
     head = gan.discriminator.layers[-1].kernel
     head.assign(head.value * 20)  # so that float32 suffices
     loss = dataclasses.replace(tiny.loss, r1=1.0)
@@ -125,12 +125,12 @@ def test_a_lazy_penalty_has_the_same_mean_over_its_steps(every, tiny):
 
 
 def test_a_heavy_penalty_flattens_the_discriminator(tiny, fashion):
-    reals = tf.constant(fashion.train_u8[:32, ..., None])
+    reals = tf.constant(fashion.train_u8[:32])
     penalties = []
     for gamma in (1e-6, 1e2):
         loss = dataclasses.replace(tiny.loss, r1=gamma)
         training = prepare_training(
-            build_gan(tiny.model, 0, "float32"), dataclasses.replace(tiny, loss=loss)
+            build_gan(tiny.model, (28, 28, 1), 0, "float32"), dataclasses.replace(tiny, loss=loss)
         )
         for _ in range(10):
             measured = step_discriminator(training, reals, STEP)

@@ -16,12 +16,12 @@ SEED, STEP = tf.constant([1, 2]), tf.constant(1, tf.int64)
 @pytest.fixture
 def gan(tiny):
     model = dataclasses.replace(tiny.model, spectral_norm=True, dropout=0.0)
-    return build_gan(model, 0, "float32")
+    return build_gan(model, (28, 28, 1), 0, "float32")
 
 
 @pytest.fixture
 def reals(fashion):
-    return tf.constant(fashion.train_u8[:32, ..., None])
+    return tf.constant(fashion.train_u8[:32])
 
 
 def largest_singular_value(kernel):

@@ -115,7 +115,7 @@ def test_uniform_latents_are_spread_from_minus_1_to_1(tiny):
 
 
 def test_each_of_several_discriminator_steps_has_a_batch_of_its_own(tiny, fashion):
-    reals = tf.constant(fashion.train_u8[:64, ..., None])
+    reals = tf.constant(fashion.train_u8[:64])
     at_once, by_hand = (prepare(tiny, discriminator_steps=2) for _ in range(2))
     loss = float(train_step(at_once, reals)[0])
     first = step_discriminator(by_hand, reals[:32], STEP, 0)
@@ -140,7 +140,9 @@ def normalised(tiny):
             layers.Dense(1, activation="sigmoid"),
         ]
     )
-    return dataclasses.replace(build_gan(tiny.model, 0, "float32"), discriminator=discriminator)
+    return dataclasses.replace(
+        build_gan(tiny.model, (28, 28, 1), 0, "float32"), discriminator=discriminator
+    )
 
 
 def measure_loss(gan, tiny, reals, how):
@@ -173,7 +175,7 @@ def test_separate_batches_are_each_normalised_alone(normalised, tiny, reals):
 def test_without_batch_normalisation_separate_batches_differ_by_rounding_only(tiny, reals):
     model = dataclasses.replace(tiny.model, dropout=0.0)
     losses = [
-        measure_loss(build_gan(model, 0, "float32"), tiny, reals, how)
+        measure_loss(build_gan(model, (28, 28, 1), 0, "float32"), tiny, reals, how)
         for how in ("separate", "joint")
     ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)

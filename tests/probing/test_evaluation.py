@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.datasets.images import draw_synthetic
-from dcgan_sweeps.gan.networks import build_discriminator
+from dcgan_sweeps.datasets.synthetic import draw_synthetic
+from dcgan_sweeps.gan.dcgan28 import build_discriminator
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.probing import protocol, svm
@@ -42,7 +42,7 @@ def networks():
     from dcgan_sweeps.config.schema import Config
 
     model = compose("config", ["experiment=tiny"], Config).model
-    first, other = (build_discriminator(model, seed, "float32") for seed in (3, 3))
+    first, other = (build_discriminator(model, (28, 28, 1), seed, "float32") for seed in (3, 3))
     for weights in other.trainable_weights:
         weights.assign(weights * 1.5 + 0.01)
     return first, other

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dcgan_sweeps.gan.networks import build_discriminator
+from dcgan_sweeps.gan.dcgan28 import build_discriminator
 from dcgan_sweeps.probing.features import (
     find_taps,
     make_extractor,
@@ -37,7 +37,7 @@ def test_pooling_is_adaptive(size, random):
 
 
 def test_the_features_are_the_activations_of_both_convolutions_before_dropout(tiny, random):
-    discriminator = build_discriminator(tiny.model, 3, "float32")
+    discriminator = build_discriminator(tiny.model, (28, 28, 1), 3, "float32")
     images_u8 = random.integers(256, size=(5, 28, 28, 1), dtype=np.uint8)
     first, leak, dropout, second, *_ = discriminator.layers
     assert dropout.rate > 0
@@ -52,7 +52,7 @@ def test_the_features_are_the_activations_of_both_convolutions_before_dropout(ti
 
 def test_the_documented_discriminator_has_3072_features(tiny):
     model = tiny.model.__class__(**{**vars(tiny.model), "discriminator_filters": [64, 128]})
-    assert make_extractor(build_discriminator(model, 0, "float32")).width == 3072
+    assert make_extractor(build_discriminator(model, (28, 28, 1), 0, "float32")).width == 3072
 
 
 def test_batch_normalisation_uses_its_moving_averages(random):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dcgan_sweeps.config.faults import RequestError
-from dcgan_sweeps.datasets.images import draw_synthetic
+from dcgan_sweeps.datasets.synthetic import draw_synthetic
 from dcgan_sweeps.probing.task import Settings, make_task
 
 IMAGES = draw_synthetic(300)

@@ -15,6 +15,7 @@ from dcgan_sweeps.config.schema import ClassifierConfig, Config
 from dcgan_sweeps.datasets.loading import load_images
 from dcgan_sweeps.datasets.synthetic import draw_synthetic
 from dcgan_sweeps.doctor import run_check
+from dcgan_sweeps.randomness import LatentSpace
 from dcgan_sweeps.scoring.classifier.network import encode_weights, load_classifier
 from dcgan_sweeps.scoring.classifier.training import (
     build_for,
@@ -72,7 +73,9 @@ def test_colour_pictures_are_scored_and_noise_scores_worse(colours, trained):
     require_fitting(ask(trained), data, images)
     scorer = prepare_scorer(ask(trained), images)
     order = np.random.default_rng(0).permutation(len(images.train_u8))
-    fakes = scorer.draw(lambda latents: images.train_u8[order[: len(latents)]], 1, iter)
+    fakes = scorer.draw(
+        lambda latents: images.train_u8[order[: len(latents)]], LatentSpace(1, "normal"), iter
+    )
     assert scorer.score(fakes).fcd < 0.5 * scorer.reference.ceiling
     seen = scorer.examine(fakes, np.arange(len(images.train_u8)), print)
     assert (seen.shares.shape, seen.metrics["dropped_classes"]) == ((3,), 0)
