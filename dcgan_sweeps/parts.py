@@ -11,16 +11,19 @@ docs/extending.md explains each kind of part.
 
 from dcgan_sweeps.config.fields import Allowed, anything, list_of, number, one_of, some_text
 from dcgan_sweeps.config.parts import Part
-from dcgan_sweeps.config.schema import Data, Loss, Model, Optimizer
+from dcgan_sweeps.config.schema import Data, Dcgan28, Loss, Model, Optimizer
+from dcgan_sweeps.datasets.images import Shape
 from dcgan_sweeps.randomness import seed_int
 
 __all__ = [
     "Allowed",
     "Data",
+    "Dcgan28",
     "Loss",
     "Model",
     "Optimizer",
     "Part",
+    "Shape",
     "anything",
     "list_of",
     "number",

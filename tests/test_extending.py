@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TINY = ("data=synthetic", "data.count=300", "train.epochs=1", "score.count=100")
-SMALL = (*TINY, "score.extra_metrics=never", "model=deep28", "model.filters=4")
+SMALL = ("experiment=tiny", "train.epochs=1", "model=deep28")
+OTHER = ("data=digits", "data.limit=320", "loss=pearson", "score=none", "train.epochs=1")
 
 
 def call(python, folder, *words):
@@ -42,7 +42,7 @@ def test_a_sweep_over_a_key_of_a_foreign_model_is_reproduced_to_the_bit(python, 
     done = call(python, tmp_path, "dcgan_sweeps.run", "-m", *SMALL, *study)
     assert done.returncode == 0, done.stdout + done.stderr
     best = (tmp_path / "mlruns/studies/layers/best.txt").read_text().split()
-    assert {"model=deep28", "model.filters=4"} <= {*best}
+    assert {*SMALL} <= {*best}
     assert "--config-dir" not in "".join(best)
     done = call(python, tmp_path, "dcgan_sweeps.reproduce", "study:layers")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -54,18 +54,28 @@ def test_a_sweep_over_a_key_of_a_foreign_model_is_reproduced_to_the_bit(python, 
 
 
 @pytest.mark.slow
-def test_the_keys_of_a_foreign_model_are_checked(python, tmp_path):
-    words = ("model=deep28", "model.extra_layers=9", "model.kernel_size=3", "--cfg", "job")
+def test_foreign_data_and_a_foreign_loss_train_the_same_twice(python, tmp_path):
+    narrow = ("model.generator_filters=[8,4]", "model.discriminator_filters=[4,8]")
+    done = call(python, tmp_path, "dcgan_sweeps.run", *OTHER, *narrow)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "320 images of digits (scikit-learn)" in done.stdout
+    done = call(python, tmp_path, "dcgan_sweeps.reproduce", "latest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verdict: identical" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_keys_of_foreign_parts_are_checked(python, tmp_path):
+    words = ("model=deep28", "model.extra_layers=9", "data=digits", "data.count=3", "--cfg", "job")
     done = call(python, tmp_path, "dcgan_sweeps.run", *words)
     assert done.returncode == 2
-    assert (
-        "model.extra_layers: got 9; allowed: a whole number, at least 0, at most 8" in done.stderr
-    )
-    assert "model.kernel_size: there is no such key" in done.stderr
-    done = call(python, tmp_path, "dcgan_sweeps.run", "experiment=tiny", "model=deep28")
-    assert "model.generator_filters: there is no such key in model=deep28" in done.stderr
+    assert "model.extra_layers: got 9; allowed: a whole number, at least 0, at most 8" in done.stderr
+    assert "data.count: there is no such key" in done.stderr
+    done = call(python, tmp_path, "dcgan_sweeps.run", "experiment=tiny", "model=dcgan64")
+    assert "model.generator_filters: there is no such key in model=dcgan64" in done.stderr
     assert not [*tmp_path.iterdir()]
     done = call(python, tmp_path, "dcgan_sweeps.run", "model=deep28", "--cfg", "job")
     assert "extra_layers: 1" in done.stdout
     done = call(python, tmp_path, "dcgan_sweeps.doctor")
-    assert "dcgan-sweeps-examples 0.1.0: model=deep28" in " ".join(done.stdout.split())
+    listed = "dcgan-sweeps-examples 0.1.0: model=deep28, data=digits, loss=pearson"
+    assert listed in " ".join(done.stdout.split())

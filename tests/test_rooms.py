@@ -28,9 +28,10 @@ VERBS = {
 }
 FLOORS = [
     {"config", "randomness", "interrupt", "metrics", "terminal", "logged_config"}
-    | {"paths", "files", "secrets", "parts"},
+    | {"paths", "files", "secrets"},
     {"composition"},
     {"datasets", "tracking", "slots", "device", "command", "place"},
+    {"parts"},
     {"runs"},
     {"gan", "scoring"},
     {"execution", "probing"},
