@@ -165,10 +165,10 @@ def test_separate_batches_are_each_normalised_alone(normalised, tiny, reals):
     joint = -(np.log(1 - together[:32]).mean() + np.log(together[32:]).mean()) / 2
     for how, expected in (("separate", apart), ("joint", joint)):
         discriminator.set_weights(weights)
-        assert measure_loss(normalised, tiny, reals, how) == pytest.approx(expected, rel=1e-5)
+        assert measure_loss(normalised, tiny, reals, how) == pytest.approx(expected, rel=1e-4)
         if how == "separate":
             for found, average in zip(discriminator.get_weights()[4:6], averages, strict=True):
-                np.testing.assert_allclose(found, average, rtol=1e-5, atol=1e-7)
+                np.testing.assert_allclose(found, average, rtol=1e-4, atol=1e-6)
     assert abs(apart - joint) > 0.01
 
 
