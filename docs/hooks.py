@@ -134,8 +134,10 @@ def render_parts(group):
     tables = {}
     default = find_default(group)
     for path in sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem != default):
-        schema = find_part(group, yaml.safe_load(path.read_text())["name"]).schema
-        if schema not in tables:
+        # A file that starts from another has no name of its own.
+        name = yaml.safe_load(path.read_text()).get("name")
+        schema = None if name is None else find_part(group, name).schema
+        if schema not in (None, *tables):
             heading = f"`{group}={path.stem}`:\n\n"
             allowed = read_allowed(schema) | {"name": "the name of a part"}
             tables[schema] = heading + render_keys(path, allowed, prefix=f"{group}.")

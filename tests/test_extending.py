@@ -69,7 +69,9 @@ def test_the_keys_of_foreign_parts_are_checked(python, tmp_path):
     words = ("model=deep28", "model.extra_layers=9", "data=digits", "data.count=3", "--cfg", "job")
     done = call(python, tmp_path, "dcgan_sweeps.run", *words)
     assert done.returncode == 2
-    assert "model.extra_layers: got 9; allowed: a whole number, at least 0, at most 8" in done.stderr
+    assert "model.extra_layers: got 9; allowed: a whole number, at least 0, at most 8" in (
+        done.stderr
+    )
     assert "data.count: there is no such key" in done.stderr
     done = call(python, tmp_path, "dcgan_sweeps.run", "experiment=tiny", "model=dcgan64")
     assert "model.generator_filters: there is no such key in model=dcgan64" in done.stderr
