@@ -57,6 +57,13 @@ def test_what_run_is_given_is_valid(words, tmp_path):
     finish(tmp_path, [*PROGRAM, *words, *([] if "--help" in words else checks)])
 
 
+@pytest.mark.parametrize("group", ["model", "data", "loss", "optimizer", "experiment", "search"])
+def test_the_readme_names_every_choice(group):
+    row = re.search(rf"^\| `{group}` \| (.*)$", (ROOT / "README.md").read_text(), re.M)
+    choices = {path.stem for path in ROOT.glob(f"conf/{group}/*.yaml")}
+    assert choices <= {*re.findall(r"`(\w+)`", row[1])}
+
+
 VERBS = ("reproduce", "report", "compare", "sync", "generate", "doctor", "ui", "score", "probe")
 
 
