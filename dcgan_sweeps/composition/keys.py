@@ -134,19 +134,13 @@ def read_keys(
     `choices` are the parts, as {group: name}, of each configuration that a sweep composes; a group
     that is left out has its first built-in part. Raises RequestError for a part that there is not.
     """
-    kind = SCHEMAS[config_name][1]
-    groups_of_kind = KINDS.keys() & {each.name for each in fields(kind)}
-    first, *others = [
-        _read_keys(
-            config_name,
-            groups,
-            {
-                group: find_part(group, names.get(group, next(iter(BUILT_IN[group]))))
-                for group in groups_of_kind
-            },
-        )
-        for names in choices
-    ]
+    opened = KINDS.keys() & {each.name for each in fields(SCHEMAS[config_name][1])}
+    first_names = {group: next(iter(BUILT_IN[group])) for group in opened}
+    found = []
+    for choice in choices:
+        parts = {group: find_part(group, name) for group, name in {**first_names, **choice}.items()}
+        found.append(_read_keys(config_name, groups, parts))
+    first, *others = found
     names = dict.fromkeys(name for each in (first, *others) for name in each.names)
     return dataclasses.replace(first, names=(*names,), others=tuple(others))
 
