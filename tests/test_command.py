@@ -67,7 +67,7 @@ def test_all_faults_of_a_request_are_reported_at_once(monkeypatch, capsys):
     assert status == 2
     assert lines[0] == "5 faults in the request, nothing was started:"
     assert "  optimizer.lrr: there is no such key; did you mean optimizer.lr?" in lines
-    assert "  model: got dcgan82; allowed: dcgan28; did you mean dcgan28?" in lines
+    assert "  model: got dcgan82; allowed: dcgan28, dcgan64; did you mean dcgan28?" in lines
     assert "  optimizer.lr: got abc; allowed: a number, above 0, at most 1" in lines
     assert "  train.epochs: got -3; allowed: a whole number, at least 0, at most 1000000" in lines
 
@@ -104,7 +104,7 @@ def test_help_shows_the_groups_and_three_examples(monkeypatch, capsys):
         run_command("config", lambda request: 0)
     text = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "data: fashion_mnist, synthetic" in text
+    assert "data: cifar10, fashion_mnist, folder, idx, svhn, synthetic" in text
     assert text.count("python -m dcgan_sweeps.run ") == 6
     assert len(text.splitlines()) < 30
 

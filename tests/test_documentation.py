@@ -18,7 +18,7 @@ BLOCK = re.compile(
 RUN_BY_A_TEST = {"tour.md"}  # by tests/looking/test_tour.py
 OURS = re.compile(r"\b(python -m dcgan_sweeps\.|dcgan-sweeps |make |docker )")
 # What stands for something of the reader's own.
-THEIRS = ("RUN_ID", "NAME", "--config-dir=mine", "docker ", "make ")
+THEIRS = ("RUN_ID", "NAME", "--config-dir=mine", "docker ", "make ", "model=deep28", "data=digits")
 
 
 def list_blocks():

@@ -259,7 +259,7 @@ def checkout(tmp_path):
 
 def test_the_code_of_a_run_is_shown_and_runs_once_it_was_read(checkout, tmp_path):
     # What is uncommitted changes the result: a steeper slope below zero.
-    path = checkout / "dcgan_sweeps" / "gan" / "networks.py"
+    path = checkout / "dcgan_sweeps" / "gan" / "dcgan28.py"
     text = path.read_text()
     path.write_text(text.replace("negative_slope=model.leaky_slope", "negative_slope=0.1"))
     do(tmp_path, "run", *TINY, tree=checkout)

@@ -1,6 +1,6 @@
 """Writes the results of a probe: a table, a JSON file, a picture, and metrics of the run.
 
-    log_record(client, run, record)
+    log_record(client, run, record, epoch=10)
 
 A run is only added to: its status, its metrics and its artifacts stay as they are.
 """
