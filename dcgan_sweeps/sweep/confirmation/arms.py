@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.config.flat import flatten
+from dcgan_sweeps.config.parts import KINDS
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.logged_config import is_hashed, read_logged
 from dcgan_sweeps.runs.selection import find_run
@@ -90,9 +91,18 @@ def spell_out(arms: Sequence[Arm], base: Mapping[str, str]) -> tuple[Arm, ...]:
     spelled = []
     for arm in arms:
         own = {word.partition("=")[0]: word for word in arm.overrides}
-        words = tuple(own.get(key) or write_override(key, base[key]) for key in keys)
-        spelled.append(dataclasses.replace(arm, overrides=words))
+        others = {key: _write_base(key, base) for key in keys if key.partition(".")[0] not in own}
+        words = {**others, **own}
+        found = tuple(word for key in keys if (word := words.get(key)) is not None)
+        spelled.append(dataclasses.replace(arm, overrides=found))
     return tuple(spelled)
+
+
+def _write_base(key: str, base: Mapping[str, str]) -> str | None:
+    """Return the override of a key or group as `base` has it; None for a key of another part."""
+    if key in KINDS:
+        return write_override(key, base[f"{key}.name"])
+    return write_override(key, base[key]) if key in base else None
 
 
 def rank_by_estimate(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -177,14 +187,24 @@ def as_texts(flat: Mapping[str, Any]) -> dict[str, str]:
 
 
 def find_overrides(texts: Mapping[str, str], base: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the overrides that turn the configuration `base` into another one."""
-    return tuple(
-        write_override(key, texts[key])
-        for key in base
-        if texts.get(key, base[key]) != base[key]
-        and is_hashed(key)
-        and not key.startswith(NOT_ITS_OWN)
-    )
+    """Return the overrides that turn the configuration `base` into another one.
+
+    Another part of an open group is chosen by its name, and all of its keys are stated.
+    """
+    chosen = {
+        group: texts[f"{group}.name"]
+        for group in KINDS
+        if texts.get(f"{group}.name", base[f"{group}.name"]) != base[f"{group}.name"]
+    }
+    words = [write_override(group, name) for group, name in chosen.items()]
+    for key in dict.fromkeys([*base, *texts]):
+        group, _, name = key.partition(".")
+        if not is_hashed(key) or key.startswith(NOT_ITS_OWN) or key not in texts:
+            continue
+        is_other = name != "name" if group in chosen else key in base and texts[key] != base[key]
+        if is_other:
+            words.append(write_override(key, texts[key]))
+    return tuple(words)
 
 
 def write_override(key: str, text: str) -> str:
