@@ -122,7 +122,7 @@ GROUPS = [
         "optimizer: got [adam, adam]; allowed: one of adam, adam_paper, adamw, rmsprop, sgd",
     ),
     ("data=[fashion_mnist]", "data: got [fashion_mnist]; allowed: one of cifar10, fashion_mn"),
-    ("experiment=[quick,tiny]", "experiment: got [quick, tiny]; allowed: one of baseline, quick"),
+    ("experiment=[quick,tiny]", "experiment: got [quick, tiny]; allowed: one of baseline, paper64"),
     (
         "optimizer={lr:1e-3}",
         "optimizer: got {lr: 0.001}; allowed: adam, adam_paper, adamw, rmsprop, sgd",
@@ -206,7 +206,7 @@ SWEEPS = [
     ("seed=0,-1", f"seed: got -1; allowed: {WHOLE} 0"),
     ("train.epochs=choice(1,1000000000)", f"train.epochs: got 1000000000; allowed: {WHOLE} 0"),
     ("tracking.uri='',x", "tracking.uri: got ; allowed: text, not blank"),
-    ("experiment=tiny,tny", "experiment: got tny; allowed: baseline, quick, tiny"),
+    ("experiment=tiny,tny", "experiment: got tny; allowed: baseline, paper64, quick, tiny"),
     ("experiment=[quick,tiny],tiny", "experiment: got [quick, tiny]; allowed: one of"),
     ("resume=a,b", "resume=a,b: -m starts new runs"),
     ("resume=12345678", "resume: got 12345678; -m starts new runs"),

@@ -79,7 +79,7 @@ def test_the_wide_search_has_the_default_of_every_experiment_inside_it(studies, 
     defaults = request.defaults
     assert defaults["optimizer.lr_discriminator"] == defaults["optimizer.lr"]
     assert {each.key for each in request.space} == defaults.keys()
-    assert len(defaults) == 8
+    assert len(defaults) == 9
 
 
 def test_an_interval_alone_makes_a_search(studies):
