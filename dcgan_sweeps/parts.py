@@ -1,4 +1,4 @@
-"""What a package needs that brings its own model, data set, loss or optimizer.
+"""The names that a package imports to bring its own model, data set, loss or optimizer.
 
 @dataclass(frozen=True)
 class Mine(Model):

@@ -178,7 +178,7 @@ def _is_text(word: str, vocabulary: Vocabulary) -> bool:
 
 
 def _read_files(words: Sequence[str], vocabulary: Vocabulary) -> Files:
-    """Return what the files say that these overrides choose.
+    """Return the values and parts in the files that these overrides choose.
 
     Raises RequestError, and Hydra's exceptions.
     """

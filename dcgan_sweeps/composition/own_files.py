@@ -78,7 +78,7 @@ def find_own_file(sources: Sequence[ConfigSource], config_path: str) -> Path | N
 
 @dataclass(frozen=True)
 class Files:
-    """What the files say from which a request is composed.
+    """The contents of the files from which a request is composed.
 
     `entries` are the values in the user's own files, and `parts` is {group: name} of the parts of
     each configuration.
@@ -89,7 +89,7 @@ class Files:
 
 
 def read_files(repository: Any, config_name: str, choices: Sequence[Sequence[Override]]) -> Files:
-    """Return what the files of a request say; of several values of a key the last one counts.
+    """Return the values and parts in the files of a request; the last value of a key counts.
 
     `choices` are the overrides of each configuration to be composed. Raises RequestError for a
     file that cannot be read, and Hydra's exceptions for its defaults list.

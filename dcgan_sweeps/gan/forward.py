@@ -56,7 +56,7 @@ def discriminate(
 
 
 def apply_kernel(layer: keras.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Return what a convolution or a dense layer returns for `inputs`, with another kernel."""
+    """Return the output of a convolution or a dense layer for `inputs` with another kernel."""
     kernel = tf.cast(kernel, inputs.dtype)
     is_dense = isinstance(layer, layers.Dense)
     outputs = inputs @ kernel if is_dense else layer.convolution_op(inputs, kernel)

@@ -90,7 +90,7 @@ def initialise(network: keras.Sequential) -> keras.Sequential:
 
 
 def list_facts(discriminator: keras.Sequential, images: Images, task: Task) -> dict[str, Any]:
-    """Return what the results depend on beside the settings."""
+    """Return the facts, beside the settings, that the results depend on."""
     return {
         "labels_per_draw": task.labels_per_draw,
         "held_out": len(task.held_out),
