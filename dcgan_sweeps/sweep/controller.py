@@ -9,12 +9,9 @@ a restart it resumes, from its checkpoint, every trial that was asked but not ye
 from __future__ import annotations
 
 import dataclasses
-import queue
-import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -28,6 +25,7 @@ from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
+from dcgan_sweeps.sweep.running import Failure, RunningTrials
 from dcgan_sweeps.sweep.samplers import make_sampler
 from dcgan_sweeps.sweep.space import (
     Distribution,
@@ -60,14 +58,6 @@ LAST_WAIT_S = 20  # for trials that were stopped at once
 STOPPED = TrialResult(Outcome.INTERRUPTED, "stopped at once")
 
 
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """An error that a trial or its launcher raised; the trial's folder may have no outcome then."""
-
-    reason: str
-    traceback: str
-
-
 class Controller:
     """Runs the trials of one start of a study."""
 
@@ -84,8 +74,7 @@ class Controller:
         self.best_score = float("inf")
         self.earlier = read_earlier(live.request)
         self.unfinished: deque[int] = deque()
-        self.running: set[int] = set()
-        self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
+        self.running = RunningTrials(launch)
         self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
@@ -137,12 +126,8 @@ class Controller:
             if prepared is None:
                 continue
             overrides, config = prepared
-            self.running.add(number)
             self.view.start(number, self._read(number).user_attrs["varied"], config)
-            if self.serial:
-                self._work(overrides, number)
-            else:
-                threading.Thread(target=self._work, args=(overrides, number), daemon=True).start()
+            self.running.start(number, overrides, in_this_thread=self.serial)
         return bool(self.running)
 
     def _find_next(self) -> int | None:
@@ -242,26 +227,12 @@ class Controller:
             return first
         return describe_values(self.request.swept[key].values)
 
-    def _work(self, overrides: Sequence[str], number: int) -> None:
-        """Launch one trial, wait for it, and queue its end, whatever happens."""
-        failure = None
-        try:
-            answer = self.launch(overrides, number)
-            if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
-                failure = Failure(mask_secrets(answer.reason), answer.traceback)
-        except Exception as error:  # a launcher may raise anything; it counts for this trial
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            failure = Failure(mask_secrets(reason), traceback.format_exc())
-        self.ended.put((number, failure))
-
     def _collect(self) -> None:
         """Finish the next trial that has ended, waiting LOOK_S for it at most."""
-        try:
-            number, failure = self.ended.get(timeout=LOOK_S)
-        except queue.Empty:
-            return
-        self.running.discard(number)
-        self._finish(number, self._read_end(number, failure))
+        ended = self.running.collect(LOOK_S)
+        if ended is not None:
+            number, failure = ended
+            self._finish(number, self._read_end(number, failure))
 
     def _read_end(self, number: int, failure: Failure | None) -> TrialResult:
         """Return the result of a trial from its folder; write one where its process did not."""
@@ -359,14 +330,13 @@ class Controller:
         """Stop the running trials at once; each can be resumed from its last checkpoint."""
         interrupts.ending = True
         self.stop_reason = "interrupted"
-        self.launch.stop()
+        self.running.stop()
         until = time.monotonic() + LAST_WAIT_S
         while self.running and time.monotonic() < until:
-            try:
-                number, failure = self.ended.get(timeout=LOOK_S)
-            except queue.Empty:
+            ended = self.running.collect(LOOK_S)
+            if ended is None:
                 continue
-            self.running.discard(number)
+            number, failure = ended
             result = read_result(self.folder.find_trial(number))
             if failure is not None and (result is None or result.outcome == Outcome.INTERRUPTED):
                 result = STOPPED
