@@ -126,9 +126,11 @@ class StudySweeper(Sweeper):
         """Return the launcher of a study; its jobs are composed from the copy in `conf`."""
         config = copy.deepcopy(self.master)
         # Each job is composed again from overrides, and these connect it to the study.
+        settings = read_settings(config)
         overrides = {
             "hydra.sweeper.study_name": root.name,
-            "hydra.sweeper.storage": read_settings(config).storage,
+            "hydra.sweeper.storage": settings.storage,
+            "hydra.sweeper.heartbeat_timeout_s": settings.heartbeat_timeout_s,
             "hydra.sweep.dir": str(root),
             **find_lookups(config.hydra.sweeper.pruner, "hydra.sweeper.pruner"),
         }
@@ -286,11 +288,22 @@ class Jobs:
         loader = ConfigLoaderImpl(config_search_path=path)
         return finish(loader.load_configuration("config", list(overrides), RunMode.RUN))
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether jobs may run on other hosts, so that only a heartbeat tells that one is alive."""
+        return bool(getattr(self.launcher, "is_remote", False))
+
+    def cancel(self, number: int) -> None:
+        """End the job of a trial, if the launcher can."""
+        getattr(self.launcher, "cancel", ignore)(number)
+
     def stop(self) -> None:
-        """Kill the running jobs, if the launcher can."""
-        stop = getattr(self.launcher, "stop", None)
-        if stop is not None:
-            stop()
+        """End all jobs, if the launcher can."""
+        getattr(self.launcher, "stop", ignore)()
+
+
+def ignore(*arguments: object) -> None:
+    """Do nothing, as most of Hydra's launchers when a job should end."""
 
 
 def copy_loader(loader: Any, conf: Path) -> ConfigLoaderImpl:

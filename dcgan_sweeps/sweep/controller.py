@@ -22,6 +22,7 @@ from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.interrupt import Interrupts
 from dcgan_sweeps.secrets import mask_secrets
+from dcgan_sweeps.sweep.holders import is_alive
 from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.live_study import LiveStudy
 from dcgan_sweeps.sweep.result import SCORE, TrialResult, read_result, write_result
@@ -41,7 +42,6 @@ from dcgan_sweeps.sweep.trial import (
     make_tags,
     name_trial,
     note_identity,
-    wait_for_end,
 )
 from dcgan_sweeps.sweep.view import StudyView
 from dcgan_sweeps.sweep.warm_start import read_earlier, suggest_after
@@ -74,7 +74,7 @@ class Controller:
         self.best_score = float("inf")
         self.earlier = read_earlier(live.request)
         self.unfinished: deque[int] = deque()
-        self.running = RunningTrials(launch)
+        self.running = RunningTrials(launch, live.folder, self.settings.heartbeat_timeout_s)
         self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
@@ -108,13 +108,21 @@ class Controller:
             folder = self.folder.find_trial(trial.number)
             if trial.state.is_finished():
                 self.live.follow(folder)
+            elif trial.state == TrialState.RUNNING and is_alive(self.folder, trial.number):
+                self._adopt(trial)
             elif trial.state == TrialState.RUNNING:
-                wait_for_end(folder)
                 result = read_result(folder)
                 if result is None or result.outcome == Outcome.INTERRUPTED:
                     self.unfinished.append(trial.number)
                 else:
                     self._finish(trial.number, result)
+
+    def _adopt(self, trial: FrozenTrial) -> None:
+        """Wait for a trial that outlives the controller that has launched it."""
+        varied = trial.user_attrs["varied"]
+        config = self.launch.compose([*self.request.fixed, *varied])
+        self.view.adopt(trial.number, varied, config)
+        self.running.adopt(trial.number)
 
     def _launch(self, n_jobs: int) -> bool:
         """Launch trials while there is room; return whether any is running."""
@@ -269,6 +277,10 @@ class Controller:
             self.view.end(number, result)
             self._stop("interrupted")
             return
+        if result.outcome == Outcome.INTERRUPTED and self._is_preempted(number):
+            self.view.preempt(number)
+            self.unfinished.append(number)
+            return
         if result.outcome == Outcome.INTERRUPTED:  # only this trial was interrupted
             result = dataclasses.replace(result, outcome=Outcome.FAILED)
         failures = self._read(number).user_attrs.get("failures", 0)
@@ -287,6 +299,19 @@ class Controller:
         self._tell(number, result)
         self.view.end(number, result)
         self._apply_policy()
+
+    def _is_preempted(self, number: int) -> bool:
+        """Return whether an interrupted trial was preempted on another host, and has advanced.
+
+        Such a trial goes on without counting as failed, however often that happens.
+        """
+        if not self.launch.is_remote:
+            return False
+        records = self.folder.find_trial(number).read_records()
+        step = max((record.get("step", 0) for record in records), default=0)
+        before = self._read(number).user_attrs.get("preempted_at", 0)
+        self._set(number, {"preempted_at": step})
+        return bool(step > before)
 
     def _tell(self, number: int, result: TrialResult) -> None:
         state = STATE_OF_OUTCOME[result.outcome]

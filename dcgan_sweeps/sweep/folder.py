@@ -62,6 +62,10 @@ class StudyFolder:
         """Return the folder of a trial, which may not exist yet."""
         return RunFolder(self.root / "trials" / f"{number:04d}")
 
+    def find_heartbeat(self, number: int) -> Path:
+        """Return the path of the heartbeat of a trial, which exists while the trial runs."""
+        return self.root / "trials" / f"{number:04d}.alive"
+
     def find_log(self, number: int) -> Path:
         """Return the path of the log of a trial, which has what the trial prints."""
         return self.root / "trials" / f"{number:04d}.log"

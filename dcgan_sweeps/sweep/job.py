@@ -10,7 +10,7 @@ import os
 import platform
 import traceback
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +20,9 @@ from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.folder import StudyFolder
 from dcgan_sweeps.sweep.result import TrialResult, read_result
 from dcgan_sweeps.tracking.outcome import Outcome
+
+if TYPE_CHECKING:
+    import optuna
 
 SLOT = "DCGAN_SWEEPS_SLOT"
 
@@ -64,12 +67,28 @@ def _run_alone(composed: DictConfig) -> TrialResult:
 def _run_trial(
     composed: DictConfig, folder: StudyFolder, number: int, settings: dict[str, Any], log: IO[str]
 ) -> TrialResult:
+    from dcgan_sweeps.sweep.heartbeat import beating
+    from dcgan_sweeps.sweep.holders import wait_for_others
+    from dcgan_sweeps.sweep.trial import attach, is_told
+
+    heartbeat = folder.find_heartbeat(number)
+    wait_for_others(heartbeat, settings["heartbeat_timeout_s"])
+    with beating(heartbeat):
+        trial = attach(folder, number, settings)
+        if is_told(trial):
+            return TrialResult(Outcome.INTERRUPTED, "another job has run this trial")
+        return _train(composed, folder, trial, log)
+
+
+def _train(
+    composed: DictConfig, folder: StudyFolder, trial: optuna.Trial, log: IO[str]
+) -> TrialResult:
     from dcgan_sweeps.execution.components import prepare
-    from dcgan_sweeps.sweep.trial import attach, build_trial_spec, make_judge, note_identity
+    from dcgan_sweeps.sweep.trial import build_trial_spec, make_judge, note_identity
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
-    trial = attach(folder, number, settings)
+    number = trial.number
     slot = os.environ.get(SLOT, "")
     place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")

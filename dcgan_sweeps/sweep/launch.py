@@ -21,8 +21,16 @@ class Composers(Protocol):
 class Launch(Composers, Protocol):
     """Hydra's launcher, which runs one job per call."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether jobs may run on other hosts, so that only a heartbeat tells that one is alive."""
+
     def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
-    def stop(self) -> None: ...
+    def cancel(self, number: int) -> None:
+        """End the job of a trial, if the launcher can."""
+
+    def stop(self) -> None:
+        """End all jobs, if the launcher can."""
 
 
 StartLauncher = Callable[[Path, Path], Launch]

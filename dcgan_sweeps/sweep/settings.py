@@ -50,6 +50,7 @@ class StudySettings:
     warm_start: Optional[str] = some_text()
     trial_seeds: str = one_of("own", "shared")
     retries: int = number(0, 1000)
+    heartbeat_timeout_s: float = number(5, 86_400)
     stop_after_failures: int = number(1, 1_000_000)
     timeout_min: Optional[float] = number(0, MINUTES_A_YEAR, low_open=True)
     target_score: Optional[float] = number(0)
@@ -77,6 +78,7 @@ MAY_CHANGE = (
     "n_trials",
     "n_jobs",
     "retries",
+    "heartbeat_timeout_s",
     "stop_after_failures",
     "timeout_min",
     "target_score",

@@ -7,7 +7,6 @@ execute(spec, components, console, make_judge(trial, spec.config))
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,6 @@ from dcgan_sweeps.tracking.store import answering, open_store
 if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
 
-END_S = 10  # to wait for a trial of an earlier start that is still running
 # Characters of a name's overrides: the MLflow UI centres pictures below the whole name of a run.
 LONGEST_NAME = 50
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
@@ -57,6 +55,11 @@ def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> opt
     )
     trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     return optuna.Trial(study, trial_id)
+
+
+def is_told(trial: optuna.Trial) -> bool:
+    """Return whether a trial has ended for its study."""
+    return trial.storage.get_trial(trial._trial_id).state.is_finished()
 
 
 def compute_identity(config: Config) -> Identity | None:
@@ -154,23 +157,6 @@ def find_resume_point(
         where = "its start" if checkpoint is None else f"step {checkpoint.step}"
         say(f"trial {number} resumes from {where}")
         return ResumePoint(run_folder, lock, provenance, checkpoint, same=True)
-
-
-def wait_for_end(folder: RunFolder) -> None:
-    """Wait until no process works in a trial's folder; raises RequestError after END_S.
-
-    The trials of some launchers outlive the controlling process.
-    """
-    until = time.monotonic() + END_S
-    while folder.root.is_dir():
-        try:
-            folder.lock().close()
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > until:
-                problem = f"the trial in {folder.root} is still running, as {error}"
-                raise refuse("hydra.sweeper.study_name", problem) from error
-            time.sleep(0.2)
 
 
 def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop | None]:

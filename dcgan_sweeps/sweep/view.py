@@ -105,13 +105,22 @@ class StudyView:
 
     def start(self, number: int, varied: Sequence[str], config: Config) -> None:
         """Print that a trial has started or resumed."""
+        progress = self._note_start(number, config)
+        begun = f"resumed from epoch {progress.epoch}" if progress.share else "started"
+        self.say(f"trial {number:>3} {begun}: {shorten(varied)}")
+
+    def adopt(self, number: int, varied: Sequence[str], config: Config) -> None:
+        """Print that a trial of an earlier controller is still running."""
+        self._note_start(number, config)
+        self.say(f"trial {number:>3} is still running: {shorten(varied)}")
+
+    def _note_start(self, number: int, config: Config) -> Progress:
         self.configs[number] = config
         progress = self._read(number)
         self.started[number] = Start(time.monotonic(), time.time(), progress.share)
         self.drawn_s = 0.0
         self.scored[number] = progress.scored
-        begun = f"resumed from epoch {progress.epoch}" if progress.share else "started"
-        self.say(f"trial {number:>3} {begun}: {shorten(varied)}")
+        return progress
 
     def end(self, number: int, result: TrialResult) -> None:
         """Print the result of a trial."""
@@ -130,6 +139,11 @@ class StudyView:
         """Print that a trial failed and will be retried."""
         self.started.pop(number, None)
         self.say(f"trial {number:>3} failed, will be retried: {result.reason}")
+
+    def preempt(self, number: int) -> None:
+        """Print that a trial was preempted and will be resumed."""
+        self.started.pop(number, None)
+        self.say(f"trial {number:>3} was preempted, will be resumed")
 
     def stop(self, stop_reason: str, running: int) -> None:
         """Print why the study stops, and how many running trials it waits for."""

@@ -146,6 +146,13 @@ class RunFolder:
         file.flush()
         return file
 
+    def break_lock(self) -> None:
+        """Take the lock of this run from the process that holds it, which must not write any more.
+
+        A file system that hosts share may keep the locks of a host that is gone.
+        """
+        (self.root / ".lock").unlink(missing_ok=True)
+
     def find_provenances(self) -> list[Path]:
         """Return the provenance file of each part of the run; a resumed run has several."""
         return sorted(self.root.glob("provenance*.json"))

@@ -77,6 +77,8 @@ class Launch:
         self.parts = parts
         self.calls, self.overrides, self.threads = [], {}, set()
         self.is_stopped = threading.Event()
+        self.is_remote = False
+        self.cancelled = []
 
     def __call__(self, overrides, number):
         start = self.calls.count(number)
@@ -104,6 +106,9 @@ class Launch:
 
     def stop(self):
         self.is_stopped.set()
+
+    def cancel(self, number):
+        self.cancelled.append(number)
 
     def wait_for_stop(self):
         """Wait until the controller asks the running trials to stop."""
