@@ -13,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from dcgan_sweeps.composition.repeated import RepeatedComposition
 from dcgan_sweeps.config.schema import Runner
 
 
@@ -27,7 +28,7 @@ class SlotsLauncher(Launcher):
 
         self.context = hydra_context
         self.job = task_function
-        self.master = config
+        self.compose = RepeatedComposition(hydra_context.config_loader, config)
         runner = OmegaConf.to_object(config.runner)
         if not isinstance(runner, Runner):
             raise TypeError(f"runner is a {type(runner).__name__}")
@@ -52,7 +53,7 @@ class SlotsLauncher(Launcher):
         self.processes.stop()
 
     def _launch(self, overrides: Sequence[str], number: int) -> JobReturn:
-        config = self.context.config_loader.load_sweep_config(self.master, list(overrides))
+        config = self.compose(overrides)
         with open_dict(config):
             config.hydra.job.id = str(number)
             config.hydra.job.num = number

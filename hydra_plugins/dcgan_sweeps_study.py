@@ -10,7 +10,6 @@ import copy
 import dataclasses
 import os
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.command import OF_THE_STUDY, OK, StudyEnded
 from dcgan_sweeps.composition.grammar import quote
+from dcgan_sweeps.composition.repeated import RepeatedComposition
 from dcgan_sweeps.config.compose import find_conf_dir
 from dcgan_sweeps.config.faults import Fault, RequestError
 from dcgan_sweeps.config.nodes import escape_lookups, freeze, make_schema
@@ -242,14 +242,11 @@ class Composer:
 
     def __init__(self, loader: Any, config: DictConfig):
         self.loader = loader
-        self.config = config
-        self.lock = threading.Lock()
+        self.compose = RepeatedComposition(loader, config)
 
     def __call__(self, overrides: Sequence[str]) -> Config:
         """Return the checked configuration; raises RequestError, and what Hydra raises."""
-        with self.lock:
-            composed = self.loader.load_sweep_config(self.config, list(overrides))
-        return finish(composed)
+        return finish(self.compose(overrides))
 
 
 def finish(composed: DictConfig) -> Config:
