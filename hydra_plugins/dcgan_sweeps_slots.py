@@ -28,7 +28,7 @@ class SlotsLauncher(Launcher):
 
         self.context = hydra_context
         self.job = task_function
-        self.compose = RepeatedComposition(hydra_context.config_loader, config)
+        self.compose = RepeatedComposition(hydra_context.config_loader, config, with_hydra=True)
         runner = OmegaConf.to_object(config.runner)
         if not isinstance(runner, Runner):
             raise TypeError(f"runner is a {type(runner).__name__}")

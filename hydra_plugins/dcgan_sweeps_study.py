@@ -242,17 +242,22 @@ class Composer:
 
     def __init__(self, loader: Any, config: DictConfig):
         self.loader = loader
-        self.compose = RepeatedComposition(loader, config)
+        self.compose = RepeatedComposition(loader, config, with_hydra=False)
 
     def __call__(self, overrides: Sequence[str]) -> Config:
         """Return the checked configuration; raises RequestError, and what Hydra raises."""
-        return finish(self.compose(overrides))
+        return check(self.compose(overrides))
 
 
 def finish(composed: DictConfig) -> Config:
     """Return a composed configuration, checked, without Hydra's part; raises RequestError."""
     with open_dict(composed):
         del composed["hydra"]
+    return check(composed)
+
+
+def check(composed: DictConfig) -> Config:
+    """Return a composed configuration, checked, with absolute places; raises RequestError."""
     config: Config = resolve_places(freeze(composed), Path.cwd())
     return config
 

@@ -5,6 +5,8 @@ freeze(node)  # the checked frozen dataclass, or RequestError with every fault
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -106,16 +108,18 @@ def freeze(composed: DictConfig) -> Any:
     """
     written: Any = OmegaConf.to_container(composed, resolve=False)
     kind = composed._metadata.object_type
+    values = flatten_nested(written)
     parts = choose_parts(written)
     known = flatten(make_empty(kind, parts))
     # From +key=value, or from an experiment for another part.
-    unknown = [key for key in flatten_nested(written) if key not in known]
+    unknown = [key for key in values if key not in known]
     faults = [Fault(key, f"there is no such key{_name_part(key, written)}") for key in unknown]
-    faults += find_dangling(composed)
+    if "${" in str(written):
+        faults += find_dangling(composed)
     if not faults:
         faults = [fault for item in parts.items() for fault in _set_part(composed, *item)]
     if not faults:
-        missing = OmegaConf.missing_keys(composed)
+        missing = {key for key in known if values.get(key, MISSING) == MISSING}
         for key in missing & ADDED.keys():
             OmegaConf.update(composed, key, ADDED[key])
         faults += [Fault(key, "has no value") for key in sorted(missing - ADDED.keys())]
@@ -134,10 +138,15 @@ def _name_part(key: str, written: Mapping[str, Any]) -> str:
     return f" in {group}={written[group]['name']}" if group in KINDS else ""
 
 
+@functools.cache
+def _make_part_schema(part: Part) -> DictConfig:
+    return make_schema(part.schema)
+
+
 def _set_part(composed: DictConfig, group: str, part: Part) -> list[Fault]:
     """Give a group the schema of its part, and return a fault for each value of a wrong type."""
     written: Any = OmegaConf.to_container(composed._get_node(group), resolve=False)
-    node, faults = make_schema(part.schema), []
+    node, faults = copy.deepcopy(_make_part_schema(part)), []
     leaves = {key: leaf for key, _, leaf in walk(part.schema())}
     for key, value in flatten_nested(written).items():
         try:

@@ -10,7 +10,7 @@ from dcgan_sweeps.config.flat import flatten
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.runs.logged_run import LoggedRun, find_runs
 from dcgan_sweeps.slots.slots import Slots
-from dcgan_sweeps.sweep.progress import count_steps
+from dcgan_sweeps.sweep.progress import count_steps, guess_images
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.terminal import format_duration, make_say, make_table
 from dcgan_sweeps.tracking.store import DATABASE_FILE, open_store
@@ -74,7 +74,7 @@ def find_alike(config: Config) -> LoggedRun | None:
     It also has the same batch size and the same discriminator.
     """
     tracking = config.tracking
-    if tracking.name == "none" or count_steps(config) == 0:
+    if tracking.name == "none" or count_steps(config, guess_images(config)) == 0:
         return None
     if tracking.uri is None and not (Path(tracking.dir).expanduser() / DATABASE_FILE).is_file():
         return None

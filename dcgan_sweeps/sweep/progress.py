@@ -14,7 +14,7 @@ from dcgan_sweeps.datasets.batches import count_images
 from dcgan_sweeps.sweep.result import SCORE
 from dcgan_sweeps.tracking.folder import RunFolder
 
-ALL_IMAGES = 60_000  # of Fashion-MNIST, unless the configuration limits them
+ALL_IMAGES = 60_000  # of Fashion-MNIST
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Progress:
     share: float = 0.0
     score: float | None = None
     scored: int = 0  # the epoch of that score
+    steps: int = 0  # of the whole run
 
 
 def read_progress(folder: RunFolder, config: Config) -> Progress:
@@ -36,11 +37,17 @@ def read_progress(folder: RunFolder, config: Config) -> Progress:
         step = record.get("step", step)
         if SCORE in record:
             score, scored = record[SCORE], record["epoch"]
-    return Progress(epoch, step, min(1.0, step / max(1, count_steps(config))), score, scored)
+    images = folder.read_description().get("data", {}).get("rows")
+    steps = count_steps(config, images or guess_images(config))
+    return Progress(epoch, step, min(1.0, step / max(1, steps)), score, scored, steps)
 
 
-def count_steps(config: Config) -> int:
-    """Return the optimizer steps of a run."""
+def guess_images(config: Config) -> int:
+    """Return the images of an epoch, before the data set is read."""
     drawn = flatten(config).get("data.count")
-    images = min(config.data.limit or ALL_IMAGES, drawn or ALL_IMAGES)
+    return min(config.data.limit or ALL_IMAGES, drawn or ALL_IMAGES)
+
+
+def count_steps(config: Config, images: int) -> int:
+    """Return the optimizer steps of a run on so many images."""
     return config.train.epochs * (images // count_images(config.train))

@@ -24,7 +24,7 @@ from dcgan_sweeps.execution.display import SPEED, TRAINING
 from dcgan_sweeps.execution.live_progress import LiveProgress, read_live_progress
 from dcgan_sweeps.metrics import METRICS
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.progress import Progress, count_steps, read_progress
+from dcgan_sweeps.sweep.progress import Progress, read_progress
 from dcgan_sweeps.sweep.request import StudyRequest
 from dcgan_sweeps.sweep.result import SCORE, TrialResult
 from dcgan_sweeps.sweep.space import shorten
@@ -203,7 +203,7 @@ class StudyView:
             step, doing, speed = now.step, now.doing, now.images_per_s
         return (
             f"{now.epoch if now is not None else history.epoch}/{config.train.epochs}",
-            f"{step}/{count_steps(config)}" if doing == TRAINING else doing,
+            f"{step}/{history.steps}" if doing == TRAINING else doing,
             "" if speed is None else METRICS[SPEED].show(speed),
             "" if history.score is None else METRICS[SCORE].show(history.score),
             format_clock(row.start.elapsed_s),

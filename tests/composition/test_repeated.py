@@ -19,7 +19,7 @@ def composer(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def repeated(composer):
-    return RepeatedComposition(composer.loader, composer.compose.master)
+    return RepeatedComposition(composer.loader, composer.compose.master, with_hydra=True)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,13 @@ def test_it_composes_what_hydra_composes(composer, repeated, words):
     expected = composer.loader.load_sweep_config(composer.compose.master, list(words))
     for _ in range(2):  # the second time from what is kept
         assert OmegaConf.to_container(repeated(words)) == OmegaConf.to_container(expected)
+
+
+def test_hydras_part_can_be_left_out(composer, repeated):
+    words = ["experiment=tiny", "seed=3"]
+    expected = OmegaConf.to_container(repeated(words))
+    del expected["hydra"]
+    assert OmegaConf.to_container(composer.compose(words)) == expected
 
 
 def test_values_of_one_trial_do_not_reach_the_next(repeated):
