@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -56,8 +57,9 @@ def test_the_parent_of_a_study_is_refused_by_name(gallery):
     assert f"got {parent}, the parent run of study demo; allowed: study:demo" in printed
 
 
-def test_a_generator_that_cannot_be_loaded_is_refused_by_name(gallery, tmp_path):
-    run = next(run for run in gallery.trials if run.outcome == "complete" and run != gallery.best)
+@contextmanager
+def replaced_generator(gallery, run, change):
+    """Change the bytes of a run's generator, and put them back in the end."""
     (model,) = gallery.client.search_logged_models(
         [run.experiment_id],
         filter_string=f"source_run_id = '{run.run_id}' and name = 'generator'",
@@ -65,9 +67,37 @@ def test_a_generator_that_cannot_be_loaded_is_refused_by_name(gallery, tmp_path)
     path = Path(urlparse(model.artifact_location).path) / "data" / "model.keras"
     whole = path.read_bytes()
     try:
-        path.write_bytes(whole[:1000])
-        printed = gallery.do("generate", run.run_id, f"--out={tmp_path / 'no'}", status=2)
+        path.write_bytes(change(whole))
+        yield
     finally:
         path.write_bytes(whole)
+
+
+def make_lambda(path, canary):
+    """Return the bytes of a generator that touches a file when its Lambda layer is built."""
+    import keras
+
+    code = eval(f"lambda x: open({str(canary)!r}, 'w') and x")  # the path is part of the code
+    layers = [keras.Input((100,)), keras.layers.Lambda(code, output_shape=(100,))]
+    keras.Sequential([*layers, keras.layers.Reshape((10, 10, 1))]).save(path)
+    canary.unlink(missing_ok=True)  # made when Keras built it here
+    return path.read_bytes()
+
+
+def test_a_lambda_layer_is_refused_and_does_not_run(gallery, tmp_path):
+    canary = tmp_path / "canary"
+    content = make_lambda(tmp_path / "model.keras", canary)
+    with replaced_generator(gallery, gallery.best, lambda whole: content):
+        words = [gallery.best.run_id, f"--out={tmp_path / 'no'}"]
+        printed = gallery.do("generate", *words, status=2)
+    assert f"got {gallery.best.run_id}, whose generator cannot be loaded" in printed
+    assert "safe_mode" in printed or "unsafe" in printed
+    assert not canary.exists()
+
+
+def test_a_generator_that_cannot_be_loaded_is_refused_by_name(gallery, tmp_path):
+    run = next(run for run in gallery.trials if run.outcome == "complete" and run != gallery.best)
+    with replaced_generator(gallery, run, lambda whole: whole[:1000]):
+        printed = gallery.do("generate", run.run_id, f"--out={tmp_path / 'no'}", status=2)
     assert f"got {run.run_id}, whose generator cannot be loaded" in printed
     assert not (tmp_path / "no").exists()
