@@ -286,6 +286,12 @@ class Jobs:
         loader = ConfigLoaderImpl(config_search_path=path)
         return finish(loader.load_configuration("config", list(overrides), RunMode.RUN))
 
+    def cancel(self, number: int) -> None:
+        """Cancel one job, if the launcher can."""
+        cancel = getattr(self.launcher, "cancel", None)
+        if cancel is not None:
+            cancel(number)
+
     def stop(self) -> None:
         """Kill the running jobs, if the launcher can."""
         stop = getattr(self.launcher, "stop", None)

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.interrupt import Interrupts, JobPreempted
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.live_study import LiveStudy
@@ -85,7 +85,7 @@ class Controller:
         self.earlier = read_earlier(live.request)
         self.unfinished: deque[int] = deque()
         self.running: set[int] = set()
-        self.ended: queue.Queue[tuple[int, Failure | None]] = queue.Queue()
+        self.ended: queue.Queue[tuple[int, Failure | JobPreempted | None]] = queue.Queue()
         self.stop_reason = ""
         self.serial = False
         self.begin_s = time.monotonic()
@@ -244,11 +244,13 @@ class Controller:
 
     def _work(self, overrides: Sequence[str], number: int) -> None:
         """Launch one trial, wait for it, and queue its end, whatever happens."""
-        failure = None
+        failure: Failure | JobPreempted | None = None
         try:
             answer = self.launch(overrides, number)
             if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
                 failure = Failure(mask_secrets(answer.reason), answer.traceback)
+        except JobPreempted as preempted:
+            failure = preempted
         except Exception as error:  # a launcher may raise anything; it counts for this trial
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             failure = Failure(mask_secrets(reason), traceback.format_exc())
@@ -261,7 +263,22 @@ class Controller:
         except queue.Empty:
             return
         self.running.discard(number)
-        self._finish(number, self._read_end(number, failure))
+        if isinstance(failure, JobPreempted):
+            self._continue(number, failure)
+        else:
+            self._finish(number, self._read_end(number, failure))
+
+    def _continue(self, number: int, preempted: JobPreempted) -> None:
+        """Queue a preempted trial again, which is no failure; finish it if it had ended before."""
+        result = read_result(self.folder.find_trial(number))
+        if result is None:
+            result = TrialResult(Outcome.INTERRUPTED, str(preempted))
+            self._write(number, result)
+        if result.outcome == Outcome.INTERRUPTED and not self.stop_reason:
+            self.view.preempt(number, str(preempted))
+            self.unfinished.append(number)
+        else:
+            self._finish(number, result)
 
     def _read_end(self, number: int, failure: Failure | None) -> TrialResult:
         """Return the result of a trial from its folder; write one where its process did not."""

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
 
 END_S = 10  # to wait for a trial of an earlier start that is still running
+# To wait for a process that was told to end: a scheduler may start the next one before it does.
+LAST_S = 60
 # Characters of a name's overrides: the MLflow UI centres pictures below the whole name of a run.
 LONGEST_NAME = 50
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
@@ -112,6 +114,7 @@ def build_trial_spec(
     Raises RequestError for a trial that is still running.
     """
     run_folder = folder.find_trial(number)
+    wait_for_end(run_folder, LAST_S)
     resume_point = find_resume_point(request.config, run_folder, number, say)
     runner = request.config.runner
     if resume_point is not None:
@@ -156,12 +159,12 @@ def find_resume_point(
         return ResumePoint(run_folder, lock, provenance, checkpoint, same=True)
 
 
-def wait_for_end(folder: RunFolder) -> None:
-    """Wait until no process works in a trial's folder; raises RequestError after END_S.
+def wait_for_end(folder: RunFolder, limit_s: float = END_S) -> None:
+    """Wait until no process works in a trial's folder; raises RequestError after `limit_s`.
 
     The trials of some launchers outlive the controlling process.
     """
-    until = time.monotonic() + END_S
+    until = time.monotonic() + limit_s
     while folder.root.is_dir():
         try:
             folder.lock().close()

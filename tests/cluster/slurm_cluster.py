@@ -127,7 +127,9 @@ class SlurmCluster:
     def __exit__(self, *_):
         if "slurmctld" in self._processes:
             # Jobs are processes of their own: they outlive the daemon that started them.
-            subprocess.run([find_program("scancel"), "--signal=KILL", "--full", "--me"], env=self._all())
+            subprocess.run(
+                [find_program("scancel"), "--signal=KILL", "--full", "--me"], env=self._all()
+            )
             subprocess.run([find_program("scancel"), "--me"], env=self._all())
             self._wait_for(lambda: not self.call("squeue", "-h", "--me"), "the last jobs")
         for name in reversed(list(self._processes)):
@@ -152,8 +154,10 @@ class SlurmCluster:
     def start_node(self, node: str) -> None:
         self._start(node, "slurmd", "-D", "-N", node)
         self._wait_for(
-            lambda: self.call("sinfo", "-h", "-N", "-p", "low", "-n", node, "-o", "%T")
-            in ("idle", "mixed", "allocated"),
+            lambda: (
+                self.call("sinfo", "-h", "-N", "-p", "low", "-n", node, "-o", "%T")
+                in ("idle", "mixed", "allocated")
+            ),
             node,
         )
 
@@ -193,14 +197,12 @@ class SlurmCluster:
 
     def _start_accounting(self) -> None:
         data = self.folder / "database"
-        subprocess.run(
-            [find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}"]
-            + [f"--user={getpass.getuser()}", "--auth-root-authentication-method=normal"],
-            check=True,
-            capture_output=True,
-        )
+        user = f"--user={getpass.getuser()}"
+        create = [find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", user]
+        create.append("--auth-root-authentication-method=normal")
+        subprocess.run(create, check=True, capture_output=True)
         at = [f"--socket={self.folder}/mariadb.socket", f"--port={self._ports['mariadbd']}"]
-        options = [f"--datadir={data}", f"--user={getpass.getuser()}", "--bind-address=127.0.0.1"]
+        options = [f"--datadir={data}", user, "--bind-address=127.0.0.1"]
         self._start("mariadbd", "mariadbd", "--no-defaults", *options, *at)
         client = [find_program("mariadb"), "--no-defaults", "--user=root", at[0]]
         grant = "CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm'"
