@@ -19,7 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_sweeps.config.nodes import make_schema
-from dcgan_sweeps.slurm.settings import SlurmSettings, check_settings
+from dcgan_sweeps.slurm.settings import SlurmSettings
 from hydra_plugins.dcgan_sweeps_slots import run_composed
 
 ConfigStore.instance().store(
@@ -42,7 +42,6 @@ class SlurmLauncher(Launcher):
         settings = OmegaConf.to_object(config.hydra.launcher)
         if not isinstance(settings, SlurmSettings):
             raise TypeError(f"hydra.launcher is a {type(settings).__name__}")
-        check_settings(settings)
         from dcgan_sweeps.slurm.jobs import Jobs
 
         self.context = hydra_context

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from omegaconf import MISSING
 
 from dcgan_sweeps.config.checks import find_faults
-from dcgan_sweeps.config.faults import Fault, require_none
+from dcgan_sweeps.config.faults import Fault, refuse, require_none
 from dcgan_sweeps.config.fields import anything, number, some_text
 
 PREFIX = "hydra.launcher."
@@ -29,7 +29,7 @@ class SlurmSettings:
     account: Optional[str] = some_text()
     qos: Optional[str] = some_text()
     constraint: Optional[str] = some_text()
-    timeout_min: int = number(2)
+    timeout_min: int = number(1)
     signal_delay_s: int = number(1, 65_535)
     cpus_per_task: int = number(1)
     gpus_per_node: Optional[int] = number(1)
@@ -43,10 +43,17 @@ class SlurmSettings:
 
 
 def check_settings(settings: SlurmSettings) -> None:
-    """Raise RequestError for a value that is not allowed, and where Slurm is not installed."""
+    """Raise RequestError with a fault for every setting whose value is not allowed."""
     faults = find_faults(settings, PREFIX)
+    if not faults and settings.signal_delay_s >= 60 * settings.timeout_min:
+        problem = f"got {settings.signal_delay_s}; allowed: less than timeout_min, in seconds"
+        faults.append(Fault(f"{PREFIX}signal_delay_s", problem))
+    require_none(faults)
+
+
+def require_slurm() -> None:
+    """Raise RequestError where Slurm's commands are not installed."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         problem = f"got {LAUNCHER}; {missing[0]} is not in PATH; start the study where Slurm is"
-        faults.append(Fault("hydra/launcher", problem))
-    require_none(faults)
+        raise refuse("hydra/launcher", problem)

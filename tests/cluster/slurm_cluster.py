@@ -127,11 +127,7 @@ class SlurmCluster:
     def __exit__(self, *_):
         if "slurmctld" in self._processes:
             # Jobs are processes of their own: they outlive the daemon that started them.
-            subprocess.run(
-                [find_program("scancel"), "--signal=KILL", "--full", "--me"], env=self._all()
-            )
-            subprocess.run([find_program("scancel"), "--me"], env=self._all())
-            self._wait_for(lambda: not self.call("squeue", "-h", "--me"), "the last jobs")
+            self.cancel_all()
         for name in reversed(list(self._processes)):
             self.kill(name)
 
@@ -146,6 +142,30 @@ class SlurmCluster:
         """Return the (id, state) of each job that Slurm knows, and of those that ended lately."""
         rows = self.call("squeue", "-h", "--states=all", "--format=%A %T").splitlines()
         return [tuple(row.split()) for row in rows]
+
+    def list_waiting(self) -> list[str]:
+        """Return the names of the jobs that wait in the queue."""
+        return self.call("squeue", "-h", "--states=pending", "--format=%j").split()
+
+    def is_idle(self) -> bool:
+        """Return whether no job runs or waits."""
+        return not self.call("squeue", "-h")
+
+    def release(self, name: str) -> bool:
+        """Let a waiting job begin at once; return whether there was one of this name."""
+        rows = self.call("squeue", "-h", "--states=pending", "--format=%A %j").splitlines()
+        for job_id in (row.split()[0] for row in rows if row.split()[1] == name):
+            self.call("scontrol", "update", f"jobid={job_id}", "starttime=now")
+            return True
+        return False
+
+    def cancel_all(self) -> None:
+        """Kill all jobs, and wait until they ended."""
+        subprocess.run(
+            [find_program("scancel"), "--signal=KILL", "--full", "--me"], env=self._all()
+        )
+        subprocess.run([find_program("scancel"), "--me"], env=self._all())
+        self._wait_for(self.is_idle, "the end of the jobs")
 
     def start_controller(self) -> None:
         self._start("slurmctld", "slurmctld", "-D", "-i")
