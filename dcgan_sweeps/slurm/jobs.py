@@ -16,12 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import submitit
-from submitit.core.utils import pickle_load
+from submitit.core.utils import FailedJobError, pickle_load
 
 from dcgan_sweeps.config.faults import refuse
 from dcgan_sweeps.interrupt import JobPreempted
-from dcgan_sweeps.slurm.queue import ENDED, GONE, Queue, cancel_jobs, list_jobs
-from dcgan_sweeps.slurm.settings import SlurmSettings
+from dcgan_sweeps.slurm.queue import (
+    ENDED,
+    GONE,
+    NoAnswer,
+    Queue,
+    cancel_jobs,
+    is_unanswered,
+    list_jobs,
+)
+from dcgan_sweeps.slurm.settings import LAUNCHER, SlurmSettings
 
 LOOK_S = 0.5  # between two looks for the file of the result
 FILE_S = 10  # until a file that another node wrote is seen here
@@ -89,11 +97,10 @@ class Jobs:
     def _list_earlier(self, study: str) -> list[str]:
         # Slurm counts its jobs anew where its state was lost, so the id alone is not enough.
         known = {path.name for path in self.folder.glob("*/")}
-        if not known:
-            return []
-        jobs = list_jobs()
-        if jobs is None:
-            raise refuse("hydra/launcher", "slurmctld does not answer; try again later")
+        try:
+            jobs = list_jobs()
+        except NoAnswer as error:
+            raise refuse("hydra/launcher", f"got {LAUNCHER}; squeue failed: {error}") from error
         return [
             job_id
             for job_id, state, name in jobs
@@ -101,14 +108,22 @@ class Jobs:
         ]
 
     def _submit(self, work: Callable[[], Any], name: str, number: int) -> submitit.Job[Any]:
+        """Submit a job; wait where slurmctld does not answer, as it may be started again."""
         executor = submitit.SlurmExecutor(self.folder / "%j")
         executor.update_parameters(**make_parameters(self.settings, name))
-        with self._lock:  # a job that is submitted while the others are cancelled would be left
-            if self._stopped:
-                raise JobEnded("stopped before it was submitted")
-            job: submitit.Job[Any] = executor.submit(work)
-            self._running[number] = job.job_id
-        return job
+        while True:
+            with self._lock:  # a job that is submitted while others are cancelled would be left
+                if self._stopped:
+                    raise JobEnded("stopped before it was submitted")
+                try:
+                    job: submitit.Job[Any] = executor.submit(work)
+                except FailedJobError as error:
+                    if not is_unanswered(str(error)):
+                        raise
+                else:
+                    self._running[number] = job.job_id
+                    return job
+            time.sleep(self.settings.poll_s)
 
     def _wait(self, job: submitit.Job[Any], is_final: Callable[[Any], bool]) -> Any:
         begin_s = time.monotonic()

@@ -20,6 +20,13 @@ ENDED = frozenset(
 )
 ANSWER_S = 30  # longer than Slurm's commands try to reach slurmctld, with its MessageTimeout of 10
 
+# How Slurm's commands say that slurmctld did not answer; any other error is its answer.
+UNANSWERED = ("Unable to contact slurm controller", "Socket timed out", "Zero Bytes were transmit")
+
+
+class NoAnswer(Exception):
+    """slurmctld did not answer, and the message says why."""
+
 
 class Queue:
     """The jobs of this user, which one call of squeue lists at most every `poll_s` seconds.
@@ -37,17 +44,18 @@ class Queue:
         """Return the state of a job that was submitted at `since_s`, on the monotonic clock."""
         with self._lock:
             if time.monotonic() - self._asked_s >= self.poll_s:
-                asked_s = time.monotonic()
-                jobs = list_jobs()
-                self._states = None if jobs is None else {key: state for key, state, _ in jobs}
-                self._asked_s = asked_s
+                self._asked_s = time.monotonic()
+                try:
+                    self._states = {job_id: state for job_id, state, _ in list_jobs()}
+                except NoAnswer:
+                    self._states = None
             if self._states is None or self._asked_s < since_s:
                 return NOT_KNOWN
             return self._states.get(job_id, GONE)
 
 
-def list_jobs() -> list[tuple[str, str, str]] | None:
-    """Return the (id, state, name) of this user's jobs, None where slurmctld does not answer.
+def list_jobs() -> list[tuple[str, str, str]]:
+    """Return the (id, state, name) of this user's jobs; raises NoAnswer.
 
     Jobs that ended are listed for MinJobAge, which is 300 s unless the cluster sets it.
     """
@@ -56,12 +64,17 @@ def list_jobs() -> list[tuple[str, str, str]] | None:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=ANSWER_S, check=False
         )
-    except subprocess.TimeoutExpired:
-        return None
+    except subprocess.TimeoutExpired as error:
+        raise NoAnswer(f"no answer within {ANSWER_S} s") from error
     if done.returncode != 0:
-        return None
+        raise NoAnswer(done.stderr.strip())
     rows = (line.split("|", 2) for line in done.stdout.splitlines())
     return [(job_id, state, name) for job_id, state, name in rows]
+
+
+def is_unanswered(error: str) -> bool:
+    """Return whether a command failed because slurmctld did not answer."""
+    return any(words in error for words in UNANSWERED)
 
 
 def cancel_jobs(job_ids: Sequence[str]) -> None:
