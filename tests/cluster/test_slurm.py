@@ -131,6 +131,8 @@ def count(study, total):
     """Return the rows of a study whose trials are all finished, each once, with nothing left."""
     rows = tally(study.folder, "s")
     assert find_disagreements(rows) == []
+    # A job ends shortly after it has written its result.
+    study.wait_until(study.cluster.is_idle, "the end of the last jobs", DEAD_S)
     left = [job for job, state in study.cluster.list_jobs() if state not in ENDED]
     counts = {
         "asked": len(rows),
