@@ -49,6 +49,7 @@ class SlurmLauncher(Launcher):
         self.master = config
         folder = Path(str(config.hydra.sweep.dir))
         self.study = folder.name
+        self.threads = settings.cpus_per_task
         self.jobs = Jobs(folder / "slurm", settings)
         self.jobs.cancel_earlier(self.study)
 
@@ -77,6 +78,8 @@ class SlurmLauncher(Launcher):
         with open_dict(config):
             config.hydra.job.id = str(number)
             config.hydra.job.num = number
+        if config.runner.threads is None:  # not every cluster confines a job to its cores
+            config.runner.threads = self.threads
         work = functools.partial(work_in_job, config, self.context, self.job)
         done: JobReturn = self.jobs.run(work, f"{self.study}:{number}", number, is_final)
         return done

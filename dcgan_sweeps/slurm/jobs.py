@@ -157,6 +157,7 @@ def make_parameters(settings: SlurmSettings, name: str) -> dict[str, Any]:
         "nodes": 1,
         "ntasks_per_node": 1,
         "setup": settings.setup or None,
+        # Since Slurm 22.05 srun does not take it from the job.
         "srun_args": [f"--cpus-per-task={settings.cpus_per_task}", *settings.srun_args],
     }
     requeue = "requeue" if settings.requeue else "no-requeue"

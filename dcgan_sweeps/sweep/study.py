@@ -57,7 +57,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     settings = request.settings
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
-    slots = build_slots(request.config.runner)
+    slots = find_slots(request)
     n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
@@ -139,6 +139,11 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
     if is_more or not folder.has_begun:
         folder.write({**known, "words": list(request.overrides), **request.describe()})
     return study
+
+
+def find_slots(request: StudyRequest) -> Slots:
+    """Return the slots of this machine, none for a cluster; raises RequestError."""
+    return Slots(()) if request.launcher in CLUSTERS else build_slots(request.config.runner)
 
 
 def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
