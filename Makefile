@@ -1,5 +1,5 @@
-# make setup | run | test | lint | docs | notebook | ui | bench | lock
-# ARGS="..." is passed to run, test, ui and bench.
+# make setup | run | test | test-cluster | lint | docs | notebook | ui | bench | lock
+# ARGS="..." is passed to run, test, test-cluster, ui and bench.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ ARGS ?=
 LOCK ?= use
 INSTALLED := $(VENV)/$(LOCK).stamp
 
-.PHONY: setup run test browser lint docs notebook ui bench lock
+.PHONY: setup run test test-cluster browser lint docs notebook ui bench lock
 
 setup: $(INSTALLED)
 	@$(BIN)/python -m dcgan_sweeps.data
@@ -35,6 +35,16 @@ browser:
 	echo "installing chromium ..."; \
 	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
+
+# The tests of clusters need these packages of Debian; make test skips those whose programs are missing.
+CLUSTER_PACKAGES := slurm-wlm munge slurmdbd mariadb-server
+test-cluster: setup $(VENV)/test.stamp
+	@dpkg --status $(CLUSTER_PACKAGES) > /dev/null 2>&1 && exit; \
+	command -v apt-get > /dev/null || { echo "there is no apt-get; install $(CLUSTER_PACKAGES)"; exit 1; }; \
+	echo "installing $(CLUSTER_PACKAGES) ..."; \
+	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
+	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends $(CLUSTER_PACKAGES) > /dev/null
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 bench: setup $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.training $(ARGS)

@@ -1,5 +1,7 @@
 """Handles Ctrl-C, SIGTERM and SIGHUP: the first stops at the next safe point, the second at once.
 
+SIGUSR2 stops like the first of them: Slurm sends it before a time limit and before a preemption.
+
 with catch_interrupts() as interrupts:
     while not interrupts.asked: ...
 """
@@ -13,6 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 STREAMS = (1, 2)  # the descriptors of standard output and error
+
+
+class JobPreempted(Exception):
+    """The scheduler of a cluster stopped a job, which can be submitted again."""
 
 
 class Interrupts:
@@ -30,8 +36,8 @@ class Interrupts:
     def take(self, signum: int, frame: object) -> None:
         if signum == signal.SIGHUP:
             leave_closed_terminal()
-            if self.asked:  # the kernel and the shell both send it
-                return
+        if self.asked and is_repeated(signum):
+            return
         if self.asked and not self.ending:
             raise KeyboardInterrupt
         self.count += 1
@@ -54,11 +60,22 @@ def catch_interrupts() -> Iterator[Interrupts]:
             signal.signal(number, handler)
 
 
+def is_repeated(signum: int) -> bool:
+    """Return whether a signal may come more than once for one request to stop.
+
+    The kernel and the shell both send SIGHUP; Slurm sends SIGTERM to a job and to its step, and
+    SIGUSR2 besides.
+    """
+    if signum == signal.SIGTERM:
+        return "SLURM_JOB_ID" in os.environ
+    return signum in (signal.SIGHUP, signal.SIGUSR2)
+
+
 def list_stops() -> list[signal.Signals]:
     """Return the signals that stop this process: SIGHUP is none of them under nohup."""
-    stops = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    stops = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2, signal.SIGHUP]
     is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    return stops[:2] if is_ignored else stops
+    return stops[:3] if is_ignored else stops
 
 
 def leave_closed_terminal() -> None:

@@ -71,13 +71,20 @@ def work_in_slot(
     config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, slot: Any
 ) -> JobReturn:
     """Run one job in this process, which was started for it."""
+    if slot.memory_mib is not None:
+        config.runner.gpu_memory_mib = slot.memory_mib
+    return run_composed(config, hydra_context, task_function, str(slot))
+
+
+def run_composed(
+    config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, place: str
+) -> JobReturn:
+    """Run one composed job as Hydra does; `place` is recorded as its slot."""
     version.setbase("1.3")
     setup_globals()
     JobRuntime.instance().set("name", config.hydra.job.name)
-    if slot.memory_mib is not None:
-        config.runner.gpu_memory_mib = slot.memory_mib
     with open_dict(config):
-        config.hydra.job.env_set["DCGAN_SWEEPS_SLOT"] = str(slot)
+        config.hydra.job.env_set["DCGAN_SWEEPS_SLOT"] = place
     return run_job(
         hydra_context=hydra_context,
         task_function=task_function,

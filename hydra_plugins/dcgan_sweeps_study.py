@@ -31,6 +31,8 @@ from dcgan_sweeps.config.nodes import escape_lookups, freeze, make_schema
 from dcgan_sweeps.config.parts import PROVIDER, list_conf_folders
 from dcgan_sweeps.config.schema import Config
 from dcgan_sweeps.paths import resolve_places, resolve_url
+from dcgan_sweeps.slurm.settings import SlurmSettings, require_slurm
+from dcgan_sweeps.slurm.settings import check_settings as check_slurm_settings
 from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR, PREFIX, StudySettings, check_settings
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class StudySweeper(Sweeper):
         from dcgan_sweeps.terminal import make_console, make_say
 
         settings = read_settings(self.master)
+        check_launcher(self.master, is_dry_run=settings.dry_run)
         words = [word for word in arguments if not word.startswith(OF_THE_STUDY)]
         if settings.confirms is not None:
             raise StudyEnded(self._confirm(words, settings.confirms))
@@ -130,7 +133,6 @@ class StudySweeper(Sweeper):
         overrides = {
             "hydra.sweeper.study_name": root.name,
             "hydra.sweeper.storage": settings.storage,
-            "hydra.sweeper.heartbeat_timeout_s": settings.heartbeat_timeout_s,
             "hydra.sweep.dir": str(root),
             **find_lookups(config.hydra.sweeper.pruner, "hydra.sweeper.pruner"),
         }
@@ -184,6 +186,18 @@ def read_settings(master: DictConfig) -> StudySettings:
     if settings.storage is None:
         return settings
     return dataclasses.replace(settings, storage=resolve_url(settings.storage, Path.cwd()))
+
+
+def check_launcher(master: DictConfig, *, is_dry_run: bool) -> None:
+    """Raise RequestError for settings of a launcher that are not allowed, and where it cannot run.
+
+    The launchers of other packages check themselves when they start.
+    """
+    launcher = OmegaConf.to_object(master.hydra.launcher)
+    if isinstance(launcher, SlurmSettings):
+        check_slurm_settings(launcher)
+        if not is_dry_run:
+            require_slurm()
 
 
 def find_begun(master: DictConfig) -> StudyFolder | None:

@@ -12,7 +12,7 @@ from dcgan_sweeps import interrupt
 from dcgan_sweeps.interrupt import catch_interrupts, leave_closed_terminal, list_stops
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2])
 def test_the_first_signal_asks_for_a_stop(number):
     with catch_interrupts() as interrupts:
         signal.raise_signal(number)
@@ -25,6 +25,15 @@ def test_the_second_one_stops_at_once(number):
         signal.raise_signal(number)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("numbers", [("TERM", "TERM"), ("TERM", "USR2"), ("USR2", "TERM")])
+def test_slurm_may_send_several_signals_for_one_stop(numbers, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    with catch_interrupts() as interrupts:
+        for name in numbers:
+            signal.raise_signal(signal.Signals[f"SIG{name}"])
+        assert interrupts.count == 1
 
 
 def test_a_closed_terminal_may_tell_it_twice():

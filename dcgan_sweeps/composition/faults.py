@@ -5,6 +5,7 @@ find_word_faults(["optimizer.lrr=1", "seed=-1"], vocabulary)  # two faults
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,13 @@ MOST_TRIED = 100  # values of one sweep that are checked; others are checked whe
 PACKAGES = {
     "joblib": "'dcgan-sweeps[launchers]'",
     "submitit_local": "'dcgan-sweeps[launchers]'",
-    "submitit_slurm": "'dcgan-sweeps[launchers]'",
+    "submitit_slurm": "'dcgan-sweeps[slurm]'",
     "ray": "hydra-ray-launcher",
     "ray_aws": "hydra-ray-launcher",
     "rq": "hydra-rq-launcher",
 }
+# Modules of the launchers whose configuration is ours, so that they can be chosen without them.
+MODULES = {"submitit_slurm": "submitit"}
 
 
 def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
@@ -116,6 +119,9 @@ def _find_sweep_problem(key: str, override: Override, vocabulary: Vocabulary) ->
 
 def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault | None:
     is_inside = isinstance(choice, str) and ".." not in choice.split("/")
+    if group == "hydra/launcher" and choice in MODULES:
+        module = MODULES[choice]
+        is_inside = is_inside and importlib.util.find_spec(module) is not None
     if is_inside and vocabulary.repository.config_exists(f"{group}/{choice}"):
         return None
     if choice is None and group in ("sampler", "pruner"):

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dcgan_sweeps.config.faults import RequestError
 from dcgan_sweeps.config.schema import Config
-from dcgan_sweeps.interrupt import Interrupts
+from dcgan_sweeps.interrupt import Interrupts, JobPreempted
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.holders import is_alive
 from dcgan_sweeps.sweep.launch import Launch
@@ -238,9 +238,25 @@ class Controller:
     def _collect(self) -> None:
         """Finish the next trial that has ended, waiting LOOK_S for it at most."""
         ended = self.running.collect(LOOK_S)
-        if ended is not None:
-            number, failure = ended
+        if ended is None:
+            return
+        number, failure = ended
+        if isinstance(failure, JobPreempted):
+            self._continue(number, failure)
+        else:
             self._finish(number, self._read_end(number, failure))
+
+    def _continue(self, number: int, preempted: JobPreempted) -> None:
+        """Queue a preempted trial again, which is no failure; finish it if it had ended before."""
+        result = read_result(self.folder.find_trial(number))
+        if result is None:
+            result = TrialResult(Outcome.INTERRUPTED, str(preempted))
+            self._write(number, result)
+        if result.outcome == Outcome.INTERRUPTED and not self.stop_reason:
+            self.view.preempt(number, str(preempted))
+            self.unfinished.append(number)
+        else:
+            self._finish(number, result)
 
     def _read_end(self, number: int, failure: Failure | None) -> TrialResult:
         """Return the result of a trial from its folder; write one where its process did not."""
@@ -278,7 +294,7 @@ class Controller:
             self._stop("interrupted")
             return
         if result.outcome == Outcome.INTERRUPTED and self._is_preempted(number):
-            self.view.preempt(number)
+            self.view.preempt(number, result.reason)
             self.unfinished.append(number)
             return
         if result.outcome == Outcome.INTERRUPTED:  # only this trial was interrupted

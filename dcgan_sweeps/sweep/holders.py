@@ -1,7 +1,7 @@
 """Finds the process that works on a trial, on this host or on another one.
 
 if is_alive(folder, 3): ...                     # a controller that resumes a study
-wait_for_others(folder.find_heartbeat(3), 30)   # a job, before it works on the trial
+wait_for_others(folder.find_heartbeat(3))       # a job, before it works on the trial
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from dcgan_sweeps.sweep.heartbeat import BEAT_S, Watch, read_heartbeat, revoke
 from dcgan_sweeps.tracking.folder import RunFolder
 
 END_S = 10  # for the trials of a controller that is gone to end
+LAST_S = 60  # for a process that was told to end
+SILENCE_S = 5 * BEAT_S  # of a process whose job has ended
 
 
 def is_alive(study: StudyFolder, number: int) -> bool:
@@ -54,13 +56,24 @@ def find_holder(folder: RunFolder) -> str:
     return ""
 
 
-def wait_for_others(path: Path, heartbeat_timeout_s: float) -> None:
+def wait_until_free(folder: RunFolder) -> None:
+    """Wait until no process of this host works in a folder, for at most LAST_S.
+
+    A scheduler may start the next job of a trial before the process of the last one has ended.
+    """
+    until = time.monotonic() + LAST_S
+    while find_holder(folder) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def wait_for_others(path: Path) -> None:
     """Wait while another job works on a trial, and revoke its heartbeat if that stops.
 
-    A job can wait in the queue of a cluster for so long that its study was started again meanwhile.
+    A job that is told to end saves a checkpoint first, while its scheduler may count it as ended.
+    And a job can wait in a queue for so long that its study was started again meanwhile.
     """
     watch = Watch()
     while (silence_s := watch.measure_silence_s(path)) is not None:
-        if silence_s > heartbeat_timeout_s:
+        if silence_s > SILENCE_S:
             revoke(path)
         time.sleep(BEAT_S / 4)

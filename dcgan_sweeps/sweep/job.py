@@ -72,7 +72,7 @@ def _run_trial(
     from dcgan_sweeps.sweep.trial import attach, is_told
 
     heartbeat = folder.find_heartbeat(number)
-    wait_for_others(heartbeat, settings["heartbeat_timeout_s"])
+    wait_for_others(heartbeat)
     with beating(heartbeat):
         trial = attach(folder, number, settings)
         if is_told(trial):

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from dcgan_sweeps.interrupt import JobPreempted
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.heartbeat import BEAT_S, Watch, read_heartbeat, revoke
+from dcgan_sweeps.sweep.heartbeat import BEAT_S, Heartbeat, Watch, read_heartbeat, revoke
 from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.result import TrialResult
 from dcgan_sweeps.tracking.outcome import Outcome
@@ -34,12 +35,20 @@ class Failure:
     traceback: str
 
 
+End = Failure | JobPreempted | None  # None: the trial's folder tells how it ended
+
+
 class Start:
     """One start of a trial by this process; compared by identity."""
 
-    def __init__(self, number: int, *, is_watched: bool):
+    def __init__(self, number: int, before: Heartbeat | None, *, is_watched: bool):
         self.number = number
+        self.before = before  # the heartbeat of an earlier process, which may still save its work
         self.is_watched = is_watched  # whether its heartbeat tells that it is alive
+
+    def is_lost(self, now: Heartbeat | None) -> bool:
+        """Return whether a heartbeat that has stopped is that of this start."""
+        return now is not None and (self.before is None or now.token != self.before.token)
 
 
 class RunningTrials:
@@ -50,7 +59,7 @@ class RunningTrials:
         self.folder = folder
         self.heartbeat_timeout_s = heartbeat_timeout_s
         self._starts: dict[int, Start] = {}
-        self._ended: queue.Queue[tuple[Start, Failure | None]] = queue.Queue()
+        self._ended: queue.Queue[tuple[Start, End]] = queue.Queue()
         self._watch = Watch()
 
     def __len__(self) -> int:
@@ -61,8 +70,11 @@ class RunningTrials:
 
     def start(self, number: int, overrides: Sequence[str], *, in_this_thread: bool) -> None:
         """Launch a trial; in this thread, it has ended when this returns."""
-        revoke(self.folder.find_heartbeat(number))  # left by a process that was killed
-        start = self._starts[number] = Start(number, is_watched=self.launch.is_remote)
+        path = self.folder.find_heartbeat(number)
+        if not self.launch.is_remote:
+            revoke(path)  # left by a process that was killed
+        before = read_heartbeat(path)
+        start = self._starts[number] = Start(number, before, is_watched=self.launch.is_remote)
         if in_this_thread:
             self._work(start, overrides)
         else:
@@ -70,10 +82,10 @@ class RunningTrials:
 
     def adopt(self, number: int) -> None:
         """Wait for a trial that an earlier controller has launched, and that is still running."""
-        start = self._starts[number] = Start(number, is_watched=True)
+        start = self._starts[number] = Start(number, None, is_watched=True)
         threading.Thread(target=self._follow, args=(start,), daemon=True).start()
 
-    def collect(self, timeout_s: float) -> tuple[int, Failure | None] | None:
+    def collect(self, timeout_s: float) -> tuple[int, End] | None:
         """Return the next trial that has ended, None if there is none within `timeout_s`."""
         try:
             start, failure = self._ended.get(timeout=timeout_s)
@@ -90,11 +102,13 @@ class RunningTrials:
 
     def _work(self, start: Start, overrides: Sequence[str]) -> None:
         """Launch one trial, wait for it, and queue its end, whatever happens."""
-        failure = None
+        failure: Failure | JobPreempted | None = None
         try:
             answer = self.launch(overrides, start.number)
             if isinstance(answer, TrialResult) and answer.outcome == Outcome.FAILED:
                 failure = Failure(mask_secrets(answer.reason), answer.traceback)
+        except JobPreempted as preempted:
+            failure = preempted
         except Exception as error:  # a launcher may raise anything; it counts for this trial
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             failure = Failure(mask_secrets(reason), traceback.format_exc())
@@ -115,7 +129,8 @@ class RunningTrials:
                 path = self.folder.find_heartbeat(number)
                 with suppress(OSError):  # the file system is away, which says nothing
                     silence_s = self._watch.measure_silence_s(path)
-                    if silence_s is not None and silence_s > self.heartbeat_timeout_s:
+                    is_silent = silence_s is not None and silence_s > self.heartbeat_timeout_s
+                    if is_silent and start.is_lost(read_heartbeat(path)):
                         return number, self._give_up(number)
         return None
 

@@ -23,6 +23,7 @@ from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.place import name_variables, say_variables
 from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.slots.slots import Slots
+from dcgan_sweeps.slurm.settings import LAUNCHER as SLURM
 from dcgan_sweeps.sweep.controller import Controller
 from dcgan_sweeps.sweep.estimate import print_dry_run
 from dcgan_sweeps.sweep.folder import Configs, StudyFolder, name_study
@@ -40,6 +41,7 @@ from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
+CLUSTERS = (SLURM,)  # the launchers whose number of jobs this machine does not limit
 SERIAL = "basic"  # the launcher that runs one job at a time, in the controlling process
 # All other ends depend on whether a trial is complete.
 EXIT_STATUS_OF_STOP = {"interrupted": INTERRUPTED, "failures": FAILURE}
@@ -55,7 +57,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     settings = request.settings
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
-    slots = build_slots(request.config.runner)
+    slots = find_slots(request)
     n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
@@ -76,12 +78,12 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
         keep_configs(folder, configs, say)
         try:
             study = open_study(request, folder)
+            launch = start_launcher(folder.root, folder.conf)
         except RequestError:
             if is_new:  # a refused request leaves no files
                 shutil.rmtree(folder.root)
             raise
         live = open_live_study(request, folder, study)
-        launch = start_launcher(folder.root, folder.conf)
         return do_trials(console, live, launch, n_jobs, interrupts)
 
 
@@ -139,10 +141,21 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
     return study
 
 
+def find_slots(request: StudyRequest) -> Slots:
+    """Return the slots of this machine, none for a cluster; raises RequestError."""
+    return Slots(()) if request.launcher in CLUSTERS else build_slots(request.config.runner)
+
+
 def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
-    """Return how many trials run at a time; raises RequestError for more than there are slots."""
+    """Return how many trials run at a time.
+
+    Raises RequestError for more than there are slots, and where a cluster needs a number.
+    """
     room = 1 if request.launcher == SERIAL else len(slots.slots)
     asked = request.settings.n_jobs
+    if asked is None and request.launcher in CLUSTERS:
+        problem = f"got null; with hydra/launcher={request.launcher} it has to be set"
+        raise refuse("hydra.sweeper.n_jobs", f"{problem}: the most jobs that run or wait at a time")
     if asked is None:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:

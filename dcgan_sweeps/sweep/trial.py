@@ -29,6 +29,7 @@ from dcgan_sweeps.runs.logged_run import find_finished
 from dcgan_sweeps.runs.scores import describe_mixed
 from dcgan_sweeps.scoring.identity import Identity, identify
 from dcgan_sweeps.sweep.folder import StudyFolder
+from dcgan_sweeps.sweep.holders import wait_until_free
 from dcgan_sweeps.sweep.ranking import find_identities
 from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
@@ -115,6 +116,7 @@ def build_trial_spec(
     Raises RequestError for a trial that is still running.
     """
     run_folder = folder.find_trial(number)
+    wait_until_free(run_folder)
     resume_point = find_resume_point(request.config, run_folder, number, say)
     runner = request.config.runner
     if resume_point is not None:

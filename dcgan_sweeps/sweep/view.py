@@ -140,10 +140,10 @@ class StudyView:
         self.started.pop(number, None)
         self.say(f"trial {number:>3} failed, will be retried: {result.reason}")
 
-    def preempt(self, number: int) -> None:
-        """Print that a trial was preempted and will be resumed."""
+    def preempt(self, number: int, reason: str) -> None:
+        """Print that the cluster stopped a trial, which will continue."""
         self.started.pop(number, None)
-        self.say(f"trial {number:>3} was preempted, will be resumed")
+        self.say(f"trial {number:>3} stopped, will continue: {reason}")
 
     def stop(self, stop_reason: str, running: int) -> None:
         """Print why the study stops, and how many running trials it waits for."""

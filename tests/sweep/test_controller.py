@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
 from optuna.trial import TrialState
 from played import LIMIT_S
 
+from dcgan_sweeps.interrupt import JobPreempted
 from dcgan_sweeps.tracking.outcome import Outcome
 
 FAILED = (Outcome.FAILED, "a part broke")
@@ -179,6 +181,41 @@ def test_a_trial_that_somebody_interrupted_alone_has_failed(play):
     part = (Outcome.INTERRUPTED, "asked to stop")
     played = play("seed=0,1", "hydra.sweeper.retries=0", parts={0: [part]})
     assert (played.run(), played.states) == ("", "FC")
+
+
+def stop_in_training(launch):
+    """Save a checkpoint and end, as a trial that is preempted does."""
+    launch.write(0, Outcome.INTERRUPTED, "stopped on request at step 5, in epoch 1")
+    return JobPreempted("Slurm preempted it, as job 7")
+
+
+@pytest.mark.parametrize("preemption", [stop_in_training, JobPreempted("killed before it began")])
+def test_a_preempted_trial_continues_and_has_not_failed(play, studies, preemption):
+    words = ("seed=0,1", "hydra.sweeper.retries=0")
+    played = play(*words, parts={0: [preemption, preemption, (Outcome.COMPLETE, "")]})
+    played.run()
+    assert (played.launch.calls, played.states) == ([0, 0, 0, 1], "CC")
+    assert studies.printed.count("trial   0 stopped, will continue: ") == 2
+
+
+def test_a_trial_that_ended_before_its_job_was_preempted_is_not_done_again(play):
+    def end_and_be_preempted(launch):
+        launch.write(0, Outcome.COMPLETE)
+        return JobPreempted("after its end")
+
+    played = play("seed=0", parts={0: [end_and_be_preempted]})
+    played.run()
+    assert (played.launch.calls, played.states) == ([0], "C")
+
+
+def test_a_trial_that_is_preempted_while_the_study_stops_waits_for_another_start(play):
+    def stop(launch):
+        played.interrupts.take(signal.SIGINT, None)
+        launch.wait_for_stop()
+        return stop_in_training(launch)
+
+    played = play("seed=0,1", parts={0: [stop]})
+    assert (played.run(), played.launch.calls, played.states) == ("interrupted", [0], "R")
 
 
 def test_after_a_restart_a_trial_that_has_ended_is_told_and_not_done_again(play):

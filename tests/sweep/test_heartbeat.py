@@ -113,6 +113,20 @@ def test_a_trial_without_a_sign_of_life_is_given_up_and_runs_again(play, studies
     assert "no sign of life of process 7 on elsewhere for 5 s" in studies.printed
 
 
+def test_a_heartbeat_of_an_earlier_job_says_nothing_about_a_job_that_waits(play):
+    def die(launch):
+        write_heartbeat(launch.live.folder)
+        return RuntimeError("its host was switched off")
+
+    def wait_in_the_queue(launch):
+        time.sleep(7)
+        return Outcome.COMPLETE, ""
+
+    played = play("seed=0", REMOTE, parts={0: [die, wait_in_the_queue]})
+    played.launch.is_remote = True
+    assert (played.run(), played.states, played.launch.calls) == ("", "C", [0, 0])
+
+
 def test_a_trial_of_this_machine_is_not_given_up(play):
     def fall_silent(launch):
         write_heartbeat(launch.live.folder)
@@ -153,7 +167,7 @@ def test_a_preempted_trial_goes_on_without_counting_as_failed(play, studies):
     played = play("seed=0", "hydra.sweeper.retries=0", parts=parts)
     played.launch.is_remote = True
     assert (played.run(), played.states, played.launch.calls) == ("", "C", [0, 0, 0, 0])
-    assert studies.printed.count("trial   0 was preempted, will be resumed") == 3
+    assert studies.printed.count("trial   0 stopped, will continue: asked to stop") == 3
 
 
 def test_a_trial_that_is_preempted_before_its_first_step_fails_in_the_end(play):
