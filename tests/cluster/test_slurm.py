@@ -97,7 +97,7 @@ class Study:
 
     def count_epochs(self, number):
         history = self.folder / f"mlruns/studies/s/trials/{number:04d}/history.jsonl"
-        return history.read_text().count("score/fcd") if history.exists() else 0
+        return history.read_text().count('"score/fcd"') if history.exists() else 0
 
     def read_log(self, number):
         return (self.folder / f"mlruns/studies/s/trials/{number:04d}.log").read_text()
