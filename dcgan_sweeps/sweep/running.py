@@ -5,7 +5,8 @@ running.start(3, overrides, in_this_thread=False)
 number, failure = running.collect(timeout_s=0.25)   # None while no trial has ended
 
 A launcher may wait for ever for a host that is gone. So a trial on another host is given up when
-its heartbeat stops; whatever its launcher says later is ignored.
+its heartbeat stops, and has ended when its heartbeat is gone; whatever its launcher says later is
+ignored.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from dcgan_sweeps.interrupt import JobPreempted
 from dcgan_sweeps.secrets import mask_secrets
 from dcgan_sweeps.sweep.folder import StudyFolder
-from dcgan_sweeps.sweep.heartbeat import BEAT_S, Heartbeat, Watch, read_heartbeat, revoke
+from dcgan_sweeps.sweep.heartbeat import Heartbeat, read_heartbeat, revoke
 from dcgan_sweeps.sweep.launch import Launch
 from dcgan_sweeps.sweep.result import TrialResult
 from dcgan_sweeps.tracking.outcome import Outcome
+
+# After the end of a trial's process, for its launcher to report it; Slurm's takes up to 16 s.
+ENDED_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,31 @@ End = Failure | JobPreempted | None  # None: the trial's folder tells how it end
 
 
 class Start:
-    """One start of a trial by this process; compared by identity."""
+    """One start of a trial by this process, and what this process has seen of its heartbeat."""
 
-    def __init__(self, number: int, before: Heartbeat | None, *, is_watched: bool):
+    def __init__(self, number: int, earlier: Heartbeat | None, *, is_watched: bool, ended_s: float):
         self.number = number
-        self.before = before  # the heartbeat of an earlier process, which may still save its work
         self.is_watched = is_watched  # whether its heartbeat tells that it is alive
+        self.ended_s = ended_s  # after its end, for its launcher to report it
+        self.last: Heartbeat | None = None
+        self.is_gone = False  # the process has removed its heartbeat, as at its end
+        self._earlier = earlier  # that of an earlier process, which may still save its work
+        self._changed_s = time.monotonic()
 
-    def is_lost(self, now: Heartbeat | None) -> bool:
-        """Return whether a heartbeat that has stopped is that of this start."""
-        return now is not None and (self.before is None or now.token != self.before.token)
+    def look(self, path: Path) -> float:
+        """Look at the heartbeat, and return the seconds for which it has not changed.
+
+        They are 0 before the process begins to beat, as while a job waits in a queue. Raises
+        OSError if the file cannot be read.
+        """
+        found = read_heartbeat(path)
+        if found is not None and self._earlier is not None and found.token == self._earlier.token:
+            found = None
+        is_gone = found is None and self.last is not None
+        if is_gone != self.is_gone or (found is not None and found != self.last):
+            self._changed_s = time.monotonic()
+        self.is_gone, self.last = is_gone, found or self.last
+        return 0.0 if self.last is None else time.monotonic() - self._changed_s
 
 
 class RunningTrials:
@@ -60,7 +80,6 @@ class RunningTrials:
         self.heartbeat_timeout_s = heartbeat_timeout_s
         self._starts: dict[int, Start] = {}
         self._ended: queue.Queue[tuple[Start, End]] = queue.Queue()
-        self._watch = Watch()
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -73,8 +92,9 @@ class RunningTrials:
         path = self.folder.find_heartbeat(number)
         if not self.launch.is_remote:
             revoke(path)  # left by a process that was killed
-        before = read_heartbeat(path)
-        start = self._starts[number] = Start(number, before, is_watched=self.launch.is_remote)
+        earlier = read_heartbeat(path)
+        start = Start(number, earlier, is_watched=self.launch.is_remote, ended_s=ENDED_S)
+        self._starts[number] = start
         if in_this_thread:
             self._work(start, overrides)
         else:
@@ -82,8 +102,11 @@ class RunningTrials:
 
     def adopt(self, number: int) -> None:
         """Wait for a trial that an earlier controller has launched, and that is still running."""
-        start = self._starts[number] = Start(number, None, is_watched=True)
-        threading.Thread(target=self._follow, args=(start,), daemon=True).start()
+        start = self._starts[number] = Start(number, None, is_watched=True, ended_s=0)
+        with suppress(OSError):
+            start.look(self.folder.find_heartbeat(number))
+        if start.last is None:  # it has ended in this moment
+            self._ended.put((start, None))
 
     def collect(self, timeout_s: float) -> tuple[int, End] | None:
         """Return the next trial that has ended, None if there is none within `timeout_s`."""
@@ -114,33 +137,26 @@ class RunningTrials:
             failure = Failure(mask_secrets(reason), traceback.format_exc())
         self._ended.put((start, failure))
 
-    def _follow(self, start: Start) -> None:
-        """Wait until the heartbeat of a trial is gone, and queue its end."""
-        path = self.folder.find_heartbeat(start.number)
-        with suppress(OSError):
-            while read_heartbeat(path) is not None:
-                time.sleep(BEAT_S / 4)
-        self._ended.put((start, None))
-
-    def _find_lost(self) -> tuple[int, Failure] | None:
-        """Give up the next trial whose heartbeat has stopped, None if there is none."""
+    def _find_lost(self) -> tuple[int, End] | None:
+        """Return the next trial whose heartbeat has stopped, None if there is none."""
         for number, start in self._starts.items():
             if start.is_watched:
-                path = self.folder.find_heartbeat(number)
                 with suppress(OSError):  # the file system is away, which says nothing
-                    silence_s = self._watch.measure_silence_s(path)
-                    is_silent = silence_s is not None and silence_s > self.heartbeat_timeout_s
-                    if is_silent and start.is_lost(read_heartbeat(path)):
-                        return number, self._give_up(number)
+                    silence_s = start.look(self.folder.find_heartbeat(number))
+                    if silence_s > (start.ended_s if start.is_gone else self.heartbeat_timeout_s):
+                        return number, self._give_up(start)
         return None
 
-    def _give_up(self, number: int) -> Failure:
-        """Take a trial from the process that works on it, which may only be cut off."""
-        path = self.folder.find_heartbeat(number)
-        last = read_heartbeat(path)
-        where = "" if last is None else f" of process {last.process} on {last.host}"
-        revoke(path)
-        self.folder.find_trial(number).break_lock()
-        del self._starts[number]
-        threading.Thread(target=self.launch.cancel, args=(number,), daemon=True).start()
-        return Failure(f"no sign of life{where} for {self.heartbeat_timeout_s:g} s", "")
+    def _give_up(self, start: Start) -> Failure | None:
+        """Wait no longer for the launcher of a trial; return None for a trial that has ended.
+
+        Else the trial is taken from its process, which may only be cut off.
+        """
+        del self._starts[start.number]
+        threading.Thread(target=self.launch.cancel, args=(start.number,), daemon=True).start()
+        if start.is_gone or start.last is None:
+            return None
+        revoke(self.folder.find_heartbeat(start.number))
+        self.folder.find_trial(start.number).break_lock()
+        where = f"process {start.last.process} on {start.last.host}"
+        return Failure(f"no sign of life of {where} for {self.heartbeat_timeout_s:g} s", "")

@@ -156,6 +156,23 @@ def test_a_trial_that_outlives_its_controller_is_waited_for(play, studies):
     assert "trial   0 is still running: seed=0" in studies.printed
 
 
+def test_a_trial_that_has_ended_is_not_waited_for_where_its_launcher_hangs(play, monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr("dcgan_sweeps.sweep.running.ENDED_S", 3.0)
+
+    def end_and_hang(launch):
+        with beating(launch.live.folder.find_heartbeat(0)):
+            time.sleep(1)
+            launch.write(0, Outcome.COMPLETE)
+        assert is_over.wait(LIMIT_S)
+        return RuntimeError("its host does not answer")
+
+    played = play("seed=0", parts={0: [end_and_hang]})
+    played.launch.is_remote = True
+    assert (played.run(), played.states, played.launch.calls) == ("", "C", [0])
+    is_over.set()
+
+
 def test_a_preempted_trial_goes_on_without_counting_as_failed(play, studies):
     def preempt(launch):
         folder = launch.live.folder.find_trial(0)
