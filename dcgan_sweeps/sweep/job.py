@@ -69,11 +69,12 @@ def _run_trial(
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
-    trial = attach(folder, number, settings)
+    say = make_say(console)
+    trial = attach(folder, number, settings, say)
     slot = os.environ.get(SLOT, "")
     place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")
-    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], say)
     spec = dataclasses.replace(spec, tags={**spec.tags, **place})
     components = prepare(spec.config, spec.runner, console)
     if components.scorer is not None:

@@ -51,10 +51,15 @@ ARTIFACTS = {
 }
 
 
-def tally(folder: Path, name: str, uri: str | None = None) -> list[dict]:
-    """Return one row for each trial of a study under folder/mlruns, tracked there or at `uri`."""
+def tally(
+    folder: Path, name: str, uri: str | None = None, storage: str | None = None
+) -> list[dict]:
+    """Return one row for each trial of a study under folder/mlruns.
+
+    It is tracked there or at `uri`, and its trials are stored there or at `storage`.
+    """
     root = folder / "mlruns" / "studies" / name
-    study = optuna.load_study(study_name=name, storage=open_storage(None, root / "journal.log"))
+    study = optuna.load_study(study_name=name, storage=open_storage(storage, root / "journal.log"))
     client = MlflowClient(uri or f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dcgan_sweeps")
     parent = next(
