@@ -1,4 +1,4 @@
-# make setup | run | test | lint | docs | notebook | ui | bench | lock
+# make setup | run | test | test-cluster | lint | docs | notebook | ui | bench | lock
 # ARGS="..." is passed to run, test, ui and bench.
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ ARGS ?=
 LOCK ?= use
 INSTALLED := $(VENV)/$(LOCK).stamp
 
-.PHONY: setup run test browser lint docs notebook ui bench lock
+.PHONY: setup run test test-cluster browser lint docs notebook ui bench lock
 
 setup: $(INSTALLED)
 	@$(BIN)/python -m dcgan_sweeps.data
@@ -27,6 +27,13 @@ ui: $(INSTALLED)
 
 test: setup browser $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+# The Debian packages that tests/cluster needs, beside the Python packages of the test lock.
+CLUSTER := postgresql
+test-cluster: setup $(VENV)/test.stamp
+	@echo "installing $(CLUSTER) ..."; as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
+	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends $(CLUSTER) > /dev/null
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 # The browser tests need Chromium: Debian's, or another one with CHROMIUM=/path/to/it.
 browser:
@@ -49,6 +56,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -89,5 +97,6 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(VENV)/dev.stamp
 	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/use.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra gpu --constraint requirements/use.txt --output-file requirements/gpu.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra s3 --extra server --constraint requirements/use.txt --output-file requirements/server.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra test --constraint requirements/use.txt --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra test --extra dev --constraint requirements/test.txt --output-file requirements/dev.txt

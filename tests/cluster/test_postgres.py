@@ -11,10 +11,10 @@ import optuna
 import pytest
 import sqlalchemy
 from optuna.trial import TrialState
-from postgres import IMMEDIATE, Postgres, needs_postgres
+from postgres import Postgres, needs_postgres
 from processes import PROGRAM, start
 from sqlalchemy.orm import Session
-from studies import TINY, find_all, finish, read_until
+from studies import TINY, find_all, finish, read_until, wait_until
 
 from dcgan_sweeps.sweep.storage import open_storage
 
@@ -45,6 +45,11 @@ def study(postgres, tmp_path, request):
 def begin(folder, postgres, *words):
     """Start a study; its output is one stream of lines."""
     return start(folder, [*PROGRAM, "-m", *SEARCH, *words], **postgres.environment)
+
+
+def read_logs(folder):
+    """Return what the processes of the trials have printed."""
+    return "".join(path.read_text() for path in folder.glob("mlruns/studies/s/trials/*.log"))
 
 
 def read_params(storage):
@@ -106,11 +111,13 @@ def test_a_study_goes_on_by_itself_when_the_database_restarts(postgres, tmp_path
     read_until(process, "epoch 1/3")
     # One for the controller and one for each of two trials; MLflow's pool keeps two of each.
     counts = [postgres.count_connections(name) for name in ("trials", "runs")]
-    postgres.end(IMMEDIATE)
-    threading.Timer(3, postgres.start).start()
-    printed = finish(process)
-    assert "the trials' storage answers again" in printed
-    assert counts <= [3, 6]
+    postgres.end()
+    wait_until(lambda: "trying again" in read_logs(tmp_path), 120)
+    postgres.start()
+    finish(process)
+    assert "the trials' storage answers again" in read_logs(tmp_path)
+    assert counts[0] <= 3
+    assert counts[1] <= 6
     rows = find_all(tmp_path, 4, **places)
     assert {row["optuna"] for row in rows} <= {"COMPLETE", "PRUNED"}
 
