@@ -10,8 +10,10 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /app
 # Dependencies have a layer of their own, because they change less often than the code.
-COPY requirements/${LOCK}.txt requirements/
-RUN python -m pip install --require-hashes --requirement requirements/${LOCK}.txt
+COPY requirements/${LOCK}.txt requirements/server.txt requirements/
+# server.txt: the drivers of PostgreSQL and S3, and the login of an MLflow server.
+RUN python -m pip install --require-hashes --requirement requirements/${LOCK}.txt \
+    && python -m pip install --require-hashes --requirement requirements/server.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
 COPY dcgan_sweeps dcgan_sweeps

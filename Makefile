@@ -26,7 +26,7 @@ ui: $(INSTALLED)
 	$(BIN)/python -m dcgan_sweeps.ui $(ARGS)
 
 test: setup browser $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --ignore=tests/cluster $(ARGS)
 
 # The browser tests need Chromium: Debian's, or another one with CHROMIUM=/path/to/it.
 browser:
@@ -36,8 +36,8 @@ browser:
 	as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
 
-# The tests of clusters need these packages of Debian; make test skips those whose programs are missing.
-CLUSTER_PACKAGES := slurm-wlm munge slurmdbd mariadb-server
+# The tests of clusters need these packages of Debian, and are left out of make test.
+CLUSTER_PACKAGES := slurm-wlm munge slurmdbd mariadb-server postgresql
 test-cluster: setup $(VENV)/test.stamp
 	@dpkg --status $(CLUSTER_PACKAGES) > /dev/null 2>&1 && exit; \
 	command -v apt-get > /dev/null || { echo "there is no apt-get; install $(CLUSTER_PACKAGES)"; exit 1; }; \
@@ -59,6 +59,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -99,5 +100,6 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(VENV)/dev.stamp
 	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/use.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra gpu --constraint requirements/use.txt --output-file requirements/gpu.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra s3 --extra server --constraint requirements/use.txt --output-file requirements/server.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra test --constraint requirements/use.txt --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra test --extra dev --constraint requirements/test.txt --output-file requirements/dev.txt

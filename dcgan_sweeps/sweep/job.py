@@ -70,11 +70,12 @@ def _run_trial(
     from dcgan_sweeps.sweep.heartbeat import beating
     from dcgan_sweeps.sweep.holders import wait_for_others
     from dcgan_sweeps.sweep.trial import attach, is_told
+    from dcgan_sweeps.terminal import make_console, make_say
 
     heartbeat = folder.find_heartbeat(number)
     wait_for_others(heartbeat)
     with beating(heartbeat):
-        trial = attach(folder, number, settings)
+        trial = attach(folder, number, settings, make_say(make_console(log)))
         if is_told(trial):
             return TrialResult(Outcome.INTERRUPTED, "another job has run this trial")
         return _train(composed, folder, trial, log)
@@ -88,11 +89,12 @@ def _train(
     from dcgan_sweeps.terminal import make_console, make_say
 
     console = make_console(log)
+    say = make_say(console)
     number = trial.number
     slot = os.environ.get(SLOT, "")
     place = {"slot": f"{platform.node()}, {slot}"} if slot else {}
     request: Request = read_request(composed, "config")
-    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], make_say(console))
+    spec = build_trial_spec(request, folder, number, trial.user_attrs["varied"], say)
     spec = dataclasses.replace(spec, tags={**spec.tags, **place})
     components = prepare(spec.config, spec.runner, console)
     if components.scorer is not None:

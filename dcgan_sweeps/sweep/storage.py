@@ -9,7 +9,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,7 +22,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from dcgan_sweeps.config.faults import refuse
-from dcgan_sweeps.tracking.address import read_database, show_address
+from dcgan_sweeps.sweep.database import DatabaseStorage, outlast
+from dcgan_sweeps.tracking.address import find_file, read_database, show_address
 from dcgan_sweeps.tracking.inspection import find_reason, naming, require_tables
 from dcgan_sweeps.tracking.store import StoreFailedError
 
@@ -73,10 +74,18 @@ def drop_cut_off_line(path: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """Return the storage at `url`, or the journal file where it is None; raises RequestError."""
+def open_storage(url: str | None, journal: Path, say: Callable[[str], None] = print) -> BaseStorage:
+    """Return the storage at `url`, or the journal file where it is None; raises RequestError.
+
+    A database server that stops answering later is waited for, which `say` reports.
+    """
     optuna.logging.set_verbosity(logging.ERROR)
-    return _open_journal(journal) if url is None else _open_database(url)
+    return _open_journal(journal) if url is None else _open_database(url, say)
+
+
+def reopen_storage(url: str | None, journal: Path, say: Callable[[str], None]) -> BaseStorage:
+    """Return the storage of a study that has started; its database may be restarting."""
+    return outlast(lambda: open_storage(url, journal, say), say)
 
 
 def _open_journal(journal: Path) -> BaseStorage:
@@ -100,10 +109,11 @@ def _find_damage(journal: Path) -> str:
     return ""
 
 
-def _open_database(url: str) -> BaseStorage:
+def _open_database(url: str, say: Callable[[str], None]) -> BaseStorage:
     address = require_storage(url)
     try:
-        return RDBStorage(address)
+        is_file = find_file(address) is not None
+        return RDBStorage(address) if is_file else DatabaseStorage(address, say)
     except (sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError) as error:
         problem = f"got {show_address(address)}; it does not answer ({find_reason(error)})"
         raise refuse(KEY, problem) from error
@@ -128,9 +138,17 @@ def storage_failures() -> Iterator[None]:
     Examples are a full disk, and a database that was restarted.
     """
     try:
-        yield
+        with database_failures():
+            yield
     except OSError as error:
         raise StoreFailedError(find_reason(error)) from error
+
+
+@contextmanager
+def database_failures() -> Iterator[None]:
+    """Turn errors of a database into a StoreFailedError."""
+    try:
+        yield
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
         # Optuna's own error blames invalid data; its cause is the error of the database.
         reason = find_reason(error.__cause__ or error)

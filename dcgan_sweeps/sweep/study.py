@@ -77,7 +77,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     with folder.lock(), catch_interrupts() as interrupts:
         keep_configs(folder, configs, say)
         try:
-            study = open_study(request, folder)
+            study = open_study(request, folder, say)
             launch = start_launcher(folder.root, folder.conf)
         except RequestError:
             if is_new:  # a refused request leaves no files
@@ -120,14 +120,16 @@ def do_trials(
     return EXIT_STATUS_OF_STOP.get(stop_reason, finished)
 
 
-def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
+def open_study(
+    request: StudyRequest, folder: StudyFolder, say: Callable[[str], None] = print
+) -> optuna.Study:
     """Create or load the Optuna study; raises RequestError where it belongs to another request."""
     known = folder.read() if folder.has_begun else {}
     is_more = folder.has_begun and known["swept"] != request.describe()["swept"]
     if is_more:
         grow_journal(folder, request)
     study = optuna.create_study(
-        storage=open_storage(request.settings.storage, folder.journal),
+        storage=open_storage(request.settings.storage, folder.journal, say),
         study_name=folder.name,
         pruner=make_pruner(request.settings.pruner),
         direction="minimize",

@@ -1,6 +1,6 @@
 """One start of a trial: its spec, the point that it resumes from, and its pruning callback.
 
-trial = attach(folder, number, settings)
+trial = attach(folder, number, settings, say)
 spec = build_trial_spec(request, folder, number, varied, say)
 execute(spec, components, console, make_judge(trial, spec.config))
 """
@@ -34,11 +34,11 @@ from dcgan_sweeps.sweep.ranking import find_identities
 from dcgan_sweeps.sweep.result import IDENTITY, SCORE
 from dcgan_sweeps.sweep.samplers import make_pruner
 from dcgan_sweeps.sweep.space import shorten
-from dcgan_sweeps.sweep.storage import open_storage
+from dcgan_sweeps.sweep.storage import database_failures, reopen_storage
 from dcgan_sweeps.tracking.delivery import is_mirrored
 from dcgan_sweeps.tracking.folder import RUN_FILE, STUDY, TRIAL, RunFolder
 from dcgan_sweeps.tracking.outcome import Outcome
-from dcgan_sweeps.tracking.store import answering, open_store
+from dcgan_sweeps.tracking.store import StoreFailedError, answering, open_store
 
 if TYPE_CHECKING:
     from dcgan_sweeps.execution.live_run import EpochEnd
@@ -48,9 +48,11 @@ LONGEST_NAME = 50
 STOPPING = "stopping"  # the study's attribute that asks running trials to stop after an epoch
 
 
-def attach(folder: StudyFolder, number: int, settings: Mapping[str, Any]) -> optuna.Trial:
+def attach(
+    folder: StudyFolder, number: int, settings: Mapping[str, Any], say: Callable[[str], None]
+) -> optuna.Trial:
     """Return the Optuna trial that the controller asked for, with the study's pruner."""
-    storage = open_storage(settings["storage"], folder.journal)
+    storage = reopen_storage(settings["storage"], folder.journal, say)
     study = optuna.load_study(
         study_name=folder.name, storage=storage, pruner=make_pruner(settings["pruner"])
     )
@@ -162,11 +164,21 @@ def find_resume_point(
 
 
 def make_judge(trial: optuna.Trial, config: Config) -> Callable[[EpochEnd], Stop | None]:
-    """Return the pruning callback of a trial, which reports each score and may stop the trial."""
+    """Return the pruning callback of a trial, which reports each score and may stop the trial.
+
+    Where a database fails, the trial is interrupted, and reports this score when it is resumed.
+    """
     study = trial.study
     reported = set(study.trials[trial.number].intermediate_values)
 
     def judge(end: EpochEnd) -> Stop | None:
+        try:
+            with database_failures():
+                return decide(end)
+        except StoreFailedError as error:
+            return Stop(Outcome.INTERRUPTED, str(error))
+
+    def decide(end: EpochEnd) -> Stop | None:
         if SCORE in end.scores and end.number not in reported:
             reported.add(end.number)
             trial.report(end.scores[SCORE], end.number)

@@ -5,6 +5,7 @@ require_store(uri, "tracking.uri")  # raises RequestError; never changes the dat
 
 from __future__ import annotations
 
+import os
 import shlex
 import sqlite3
 import stat
@@ -36,11 +37,19 @@ from dcgan_sweeps.tracking.address import (
 )
 
 T = TypeVar("T")
+UNAUTHORIZED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")  # MLflow's names of HTTP status 401
 PATIENCE_S = 10  # a server that has not answered in this time counts as down
 HEADER = 20  # bytes at the start of a SQLite file; the last two name its journal mode
 WRITE_AHEAD = b"\x02\x02"
 SCHEMA = "alembic_version"  # the table with the schema revision of the others
 MLFLOW = frozenset({"experiments", "runs"})  # tables that every version of MLflow has
+# Of connections to PostgreSQL, unless the user has set them. A database in SQL_ASCII would return
+# bytes, and a host that is gone would be waited for.
+POSTGRES = {"PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": str(PATIENCE_S)}
+LOGIN = (
+    "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, or write "
+    "user and password to ~/.mlflow/credentials"
+)
 LONGEST_REASON = 300  # characters of a server's answer in a message
 
 
@@ -90,10 +99,17 @@ def naming(name: str, key: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if is_login_refused(error):
+            raise refuse(key, f"{name} refuses the login; {LOGIN}") from error
         is_late = isinstance(error, TimeoutError)
         reason = f"no answer in {PATIENCE_S} s" if is_late else find_reason(error)
         what = "cannot be opened" if name.startswith(SQLITE) else "does not answer"
         raise refuse(key, f"{name} {what} ({reason})") from error
+
+
+def is_login_refused(error: BaseException) -> bool:
+    """Return whether a server answered that it does not know the user or the password."""
+    return isinstance(error, MlflowException) and error.error_code in UNAUTHORIZED
 
 
 def find_reason(error: BaseException) -> str:
@@ -130,6 +146,8 @@ def read_contents(uri: str) -> Contents:
     """Return the contents of a database; raises SQLAlchemy's errors if it does not answer."""
     file = find_file(uri)
     if file is None:
+        for name, value in POSTGRES.items():
+            os.environ.setdefault(name, value)
         return _read(sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool))
     try:
         return _read(_open_sqlite(file, _choose_mode(file)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from typing import IO
 
 import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 from dcgan_sweeps.config.faults import Fault, refuse
@@ -197,7 +199,16 @@ def find_experiment(client: MlflowClient, store: Store, name: str) -> str:
     if experiment.lifecycle_stage != "active":
         problem = f"got {name}, which was deleted from {store}; restore it or use another"
         raise refuse("tracking.experiment", problem)
+    _require_s3(experiment)
     return str(experiment.experiment_id)
+
+
+def _require_s3(experiment: Experiment) -> None:
+    """Raise RequestError for artifacts that this process has to write to S3 and cannot."""
+    place = experiment.artifact_location
+    if place.startswith("s3://") and importlib.util.find_spec("boto3") is None:
+        problem = f"got {experiment.name}, whose artifacts are at {place}; boto3 is not installed"
+        raise refuse("tracking.experiment", f"{problem}: pip install boto3")
 
 
 def require_places(tracking: Tracking) -> None:

@@ -8,33 +8,31 @@ with Server(tmp_path / "server") as server:
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
-
-def find_free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+from daemon import Daemon, find_free_port
 
 
 class Server:
-    """A server on 127.0.0.1 over the SQLite store in `folder`; it serves the artifacts as well.
+    """A server on 127.0.0.1; it serves the artifacts as well.
 
-    Its workers are child processes in its session, so signals go to the whole process group.
+    Its store and its artifacts are in `folder`, unless they are at `store` and `artifacts`.
+    `options` are more options of `mlflow server`, and `environment` is its own.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *options, store=None, artifacts=None, **environment):
         self.folder = folder
         self.port = find_free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
-        self._process = None
+        self.command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", "--workers=1"]
+        self.command += [f"--port={self.port}", *options]
+        store = store or f"sqlite:///{folder / 'mlflow.db'}"
+        artifacts = artifacts or (folder / "artifacts").as_uri()
+        self.command += [f"--backend-store-uri={store}", f"--artifacts-destination={artifacts}"]
+        self.environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | environment
+        self.daemon = Daemon(folder / "log", self.answers)
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -44,48 +42,28 @@ class Server:
     def __exit__(self, *_):
         self.kill()
 
+    def answers(self):
+        try:
+            urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
+        except OSError:
+            return False
+        return True
+
     def launch(self):
         """Start the server; it does not answer yet."""
-        command = [sys.executable, "-m", "dcgan_sweeps.lifeline"]  # it ends with this process
-        command += [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", "--workers=1"]
-        command += [f"--port={self.port}"]
-        command += [f"--backend-store-uri=sqlite:///{self.folder / 'mlflow.db'}"]
-        command += [f"--artifacts-destination={(self.folder / 'artifacts').as_uri()}"]
-        with (self.folder / "log").open("a") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self.daemon.launch(self.command, **self.environment)
 
     def start(self):
         """Start the server on its store and its port, and wait until it answers."""
-        self.launch()
-        until = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
-                return
-            except OSError:
-                told = (self.folder / "log").read_text()
-                assert self._process.poll() is None, told
-                assert time.monotonic() < until, told
-                time.sleep(0.1)
+        self.daemon.start(self.command, **self.environment)
 
     def kill(self):
         """Kill the server and its workers, as kill -9 does, and wait until they are gone."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(30)
-            self._process.stdin.close()
-            self._process = None
+        self.daemon.kill()
 
     def stop(self):
         """Stop all its processes: connections are still accepted, and nothing is answered."""
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self.daemon.stop()
 
     def go_on(self):
-        os.killpg(self._process.pid, signal.SIGCONT)
+        self.daemon.go_on()

@@ -50,9 +50,9 @@ def read_until(process, pattern):
     pytest.fail(f"{pattern} is not in: {''.join(lines)}")
 
 
-def find_all(folder, total):
+def find_all(folder, total, **places):
     """Return the rows of the whole study, which agree with each other."""
-    rows = tally(folder, "s")
+    rows = tally(folder, "s", **places)
     assert find_disagreements(rows) == []
     assert len(rows) == total
     folders = {path.name for path in (folder / "mlruns" / "studies" / "s" / "trials").glob("????")}

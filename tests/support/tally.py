@@ -51,19 +51,28 @@ ARTIFACTS = {
 }
 
 
-def tally(folder: Path, name: str, uri: str | None = None) -> list[dict]:
-    """Return one row for each trial of a study under folder/mlruns, tracked there or at `uri`."""
+def tally(
+    folder: Path,
+    name: str,
+    uri: str | None = None,
+    storage: str | None = None,
+    experiment: str = "dcgan_sweeps",
+) -> list[dict]:
+    """Return one row for each trial of a study under folder/mlruns.
+
+    It is tracked there or at `uri`, and its trials are stored there or at `storage`.
+    """
     root = folder / "mlruns" / "studies" / name
-    study = optuna.load_study(study_name=name, storage=open_storage(None, root / "journal.log"))
+    study = optuna.load_study(study_name=name, storage=open_storage(storage, root / "journal.log"))
     client = MlflowClient(uri or f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("dcgan_sweeps")
+    place = client.get_experiment_by_name(experiment)
     parent = next(
         run
-        for run in client.search_runs([experiment.experiment_id], f"tags.study = '{name}'")
+        for run in client.search_runs([place.experiment_id], f"tags.study = '{name}'")
         if "mlflow.parentRunId" not in run.data.tags
     )
     runs = client.search_runs(
-        [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+        [place.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     )
     count = Counter(run.data.tags["trial"] for run in runs)
     children = {int(run.data.tags["trial"]): run for run in runs}

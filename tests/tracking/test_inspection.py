@@ -106,7 +106,7 @@ def test_a_server_that_hangs_up_is_named():
         (500, b"<html>\n<b>no</b></html>", "too many 500 error responses"),
         (200, b"<html>a login page</html>", "not in a valid JSON format"),
         (200, b"[1]", "not in a valid JSON format"),
-        (401, b"who are you?\nsay", "failed with error code 401"),
+        (401, b"who are you?\nsay", "refuses the login; set MLFLOW_TRACKING_USERNAME"),
         (404, b"x" * 10_000, "failed with error code 404"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import re
 import resource
 import shutil
@@ -242,6 +243,15 @@ def test_a_deleted_experiment_is_refused(tmp_path):
     client.delete_experiment(find_experiment(client, store, "gone"))
     with pytest.raises(RequestError, match=r"tracking\.experiment: got gone, which was deleted"):
         find_experiment(client, store, "gone")
+
+
+def test_artifacts_on_s3_need_boto3(tmp_path, monkeypatch):
+    store = find_store(None, str(tmp_path))
+    client = connect(store)
+    client.create_experiment("direct", "s3://bucket/direct")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"at s3://bucket/direct; .*: pip install boto3$"):
+        find_experiment(client, store, "direct")
 
 
 def test_a_moved_store_is_noticed(tmp_path):

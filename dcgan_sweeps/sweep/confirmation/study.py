@@ -147,7 +147,7 @@ def run_confirmation(
     say(f"resume with: {name_command(source.name, sys.argv[1:])}")
     with folder.lock(), catch_interrupts() as interrupts:
         keep_configs(folder, configs, say)
-        study = open_study(request, folder)
+        study = open_study(request, folder, say)
         live = open_live_study(request, folder, study)
         launch = start_launcher(folder.root, folder.conf)
         return do_rounds(console, source, live, launch, n_jobs, interrupts)
