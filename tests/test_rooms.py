@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "mlflow": {"tracking", "runs", "ui.py"},
     "optuna": {"sweep", "dashboard.py", "reporting/optuna_study.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
+    "ray": {"slots/ray_cluster.py"},
     "tensorflow": {*KERAS, "probing/features.py"},
     "keras": {*KERAS, "probing/features.py", "probing/evaluation.py"},
 }
@@ -81,7 +82,8 @@ def test_a_file_imports_only_what_its_room_may(path):
 
 
 @pytest.mark.parametrize(
-    "plugin", ["dcgan_sweeps_slots", "dcgan_sweeps_study", "dcgan_sweeps_parts"]
+    "plugin",
+    ["dcgan_sweeps_slots", "dcgan_sweeps_study", "dcgan_sweeps_parts", "dcgan_sweeps_ray"],
 )
 def test_hydra_scans_its_plugins_without_loading_optuna(plugin):
     code = f"import hydra_plugins.{plugin}; import sys; print('optuna' in sys.modules)"

@@ -6,6 +6,7 @@ find_word_faults(["optimizer.lrr=1", "seed=-1"], vocabulary)  # two faults
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,15 @@ from dcgan_sweeps.config.nodes import find_dangling
 from dcgan_sweeps.logged_config import find_renamed
 
 MOST_WORDS = 1000  # more than there are keys; Hydra parses a thousand in a few seconds
+# Modules of the launchers that have a file in conf/, and need a further package.
+MODULES = {"ray": "ray"}
 MOST_TRIED = 100  # values of one sweep that are checked; others are checked when a trial starts
 # Packages of the launchers that Hydra provides as plugins.
 PACKAGES = {
     "joblib": "'dcgan-sweeps[launchers]'",
     "submitit_local": "'dcgan-sweeps[launchers]'",
     "submitit_slurm": "'dcgan-sweeps[launchers]'",
-    "ray": "hydra-ray-launcher",
+    "ray": "'dcgan-sweeps[ray]'",
     "ray_aws": "hydra-ray-launcher",
     "rq": "hydra-rq-launcher",
 }
@@ -117,7 +120,7 @@ def _find_sweep_problem(key: str, override: Override, vocabulary: Vocabulary) ->
 def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault | None:
     is_inside = isinstance(choice, str) and ".." not in choice.split("/")
     if is_inside and vocabulary.repository.config_exists(f"{group}/{choice}"):
-        return None
+        return _find_missing_package(group, choice)
     if choice is None and group in ("sampler", "pruner"):
         return None
     options = vocabulary.list_options(group)
@@ -128,6 +131,13 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
     one = "one of " if isinstance(choice, list) else ""
     fault = Fault(group, f"got {got}; allowed: {one}{', '.join(options)}{hint}")
     return find_renamed(group, choice) or fault
+
+
+def _find_missing_package(group: str, choice: str) -> Fault | None:
+    if group != "hydra/launcher" or choice not in MODULES or find_spec(MODULES[choice]):
+        return None
+    problem = f"got {choice}, which needs a package: pip install {PACKAGES[choice]}"
+    return Fault(group, problem)
 
 
 def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:

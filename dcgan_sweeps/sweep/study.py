@@ -41,6 +41,7 @@ from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
 SERIAL = "basic"  # the launcher that runs one job at a time, in the controlling process
+COUNTING = ("ray",)  # launchers that count the places of their cluster, which may grow
 # All other ends depend on whether a trial is complete.
 EXIT_STATUS_OF_STOP = {"interrupted": INTERRUPTED, "failures": FAILURE}
 
@@ -55,7 +56,7 @@ def run_study(request: StudyRequest, configs: Configs, start_launcher: StartLaun
     settings = request.settings
     require_places(request.config.tracking)
     say_variables(request.config.tracking)
-    slots = build_slots(request.config.runner)
+    slots = find_slots(request)
     n_jobs = choose_n_jobs(request, slots)
     name = settings.study_name or name_study(request.overrides, request.search)
     folder = StudyFolder.at(Path(request.config.tracking.dir), name)
@@ -94,7 +95,7 @@ def keep_configs(folder: StudyFolder, configs: Configs, say: Callable[[str], Non
 
 
 def do_trials(
-    console: Console, live: LiveStudy, launch: Launch, n_jobs: int, interrupts: Interrupts
+    console: Console, live: LiveStudy, launch: Launch, n_jobs: int | None, interrupts: Interrupts
 ) -> int:
     """Run the trials of a study, print and record the summary, and return the exit code."""
     request, say = live.request, make_say(console)
@@ -139,10 +140,23 @@ def open_study(request: StudyRequest, folder: StudyFolder) -> optuna.Study:
     return study
 
 
-def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
-    """Return how many trials run at a time; raises RequestError for more than there are slots."""
+def find_slots(request: StudyRequest) -> Slots:
+    """Return the slots of this machine, none if the trials run on a cluster.
+
+    Raises RequestError.
+    """
+    return Slots(()) if request.launcher in COUNTING else build_slots(request.config.runner)
+
+
+def choose_n_jobs(request: StudyRequest, slots: Slots) -> int | None:
+    """Return how many trials run at a time; None: as many as the launcher has places for.
+
+    Raises RequestError for more than there are slots.
+    """
     room = 1 if request.launcher == SERIAL else len(slots.slots)
     asked = request.settings.n_jobs
+    if request.launcher in COUNTING:
+        return asked
     if asked is None:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:

@@ -23,7 +23,6 @@ from dcgan_sweeps.command import FAILURE, OK
 from dcgan_sweeps.config.faults import Fault, refuse, require_none
 from dcgan_sweeps.interrupt import Interrupts, catch_interrupts
 from dcgan_sweeps.randomness import stream
-from dcgan_sweeps.slots.devices import build_slots
 from dcgan_sweeps.sweep.confirmation.arms import Arm, choose_arms
 from dcgan_sweeps.sweep.confirmation.command import name_command
 from dcgan_sweeps.sweep.confirmation.sequential_test import Progress, Rules, Verdict, assess
@@ -45,6 +44,7 @@ from dcgan_sweeps.sweep.study import (
     EXIT_STATUS_OF_STOP,
     SERIAL,
     choose_n_jobs,
+    find_slots,
     keep_configs,
     open_study,
     show,
@@ -136,7 +136,7 @@ def run_confirmation(
     console = make_console()
     say = make_say(console)
     require_places(request.config.tracking)
-    slots = build_slots(request.config.runner)
+    slots = find_slots(request)
     n_jobs = choose_n_jobs(request, slots)
     folder = StudyFolder.at(Path(request.config.tracking.dir), str(request.settings.study_name))
     require_same_start(request, folder)
@@ -176,7 +176,7 @@ def do_rounds(
     source: StudyFolder,
     live: LiveStudy,
     launch: Launch,
-    n_jobs: int,
+    n_jobs: int | None,
     interrupts: Interrupts,
 ) -> int:
     """Run the rounds of a confirmation, print and record its verdict, and return the exit code."""
