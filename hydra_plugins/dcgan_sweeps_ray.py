@@ -14,8 +14,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-CANCEL_S = 10  # for Ray to confirm that a job was killed; a node that is gone does not
-LOOK_S = 1.0
+CANCEL_S = 10  # for Ray to confirm that a job was killed; a node that does not answer cannot
+LOOK_S = 2.0  # between two checks of a job's node
 
 
 class RayLauncher(Launcher):
@@ -85,6 +85,7 @@ class RayLauncher(Launcher):
             config.hydra.job.num = number
         if config.runner.threads is None:
             config.runner.threads = max(1, int(self.settings["remote"]["num_cpus"]))
+        self._find_note(number).unlink(missing_ok=True)
         with self.changing:
             if self.stopped:
                 raise JobDied("stopped before it was started")
@@ -100,31 +101,61 @@ class RayLauncher(Launcher):
 
         try:
             while not ray.wait([self.running[number]], timeout=LOOK_S)[0]:
-                if time.monotonic() - self.cancelled_s.get(number, float("inf")) > CANCEL_S:
-                    raise JobDied("it was cancelled, and its Ray node does not answer")
+                self._require_node(number)
             done: JobReturn = ray.get(self.running[number])
             return done
         except RayTaskError:
             raise
-        except RayError as error:
+        except (RayError, JobDied) as error:
+            self._wait_for_process(number)
             raise JobDied(describe_death(error)) from error
         finally:
             with self.changing:
                 del self.running[number]
                 self.cancelled_s.pop(number, None)
 
+    def _require_node(self, number: int) -> None:
+        """Raise JobDied for a job whose node Ray has declared dead, or was cancelled in vain.
+
+        Ray itself waits as long as the process of such a job runs, and then for the dead node.
+        """
+        from dcgan_sweeps.slots.processes import JobDied
+        from dcgan_sweeps.slots.ray_cluster import is_alive
+
+        note = self._find_note(number)
+        if note.is_file() and not is_alive(note.read_text()):
+            raise JobDied("its Ray node died")
+        if time.monotonic() - self.cancelled_s.get(number, float("inf")) > CANCEL_S:
+            raise JobDied("it was cancelled, and its Ray node does not answer")
+
+    def _wait_for_process(self, number: int) -> None:
+        """Wait until the process of a job has left the trial's folder; raises RequestError."""
+        from dcgan_sweeps.sweep.folder import StudyFolder
+        from dcgan_sweeps.sweep.trial import wait_for_end
+
+        wait_for_end(StudyFolder(Path(str(self.master.hydra.sweep.dir))).find_trial(number))
+
+    def _find_note(self, number: int) -> Path:
+        """Return the file that names the node on which a job runs."""
+        return find_file(self.master, number, ".node")
+
+
+def find_file(config: DictConfig, number: int, suffix: str) -> Path:
+    """Return a file of a trial that lies next to the trial's folder."""
+    return Path(str(config.hydra.sweep.dir)) / "trials" / f"{number:04d}{suffix}"
+
 
 def work_on_node(
     config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, folder: Path
 ) -> JobReturn:
     """Run one job in this process, which Ray started for it, in the folder of the command."""
+    from dcgan_sweeps.files import write_whole
     from dcgan_sweeps.slots.ray_cluster import find_slot, watch_node
     from hydra_plugins.dcgan_sweeps_slots import work_in_slot
 
-    watch_node()
     os.chdir(folder)
-    log = Path(str(config.hydra.sweep.dir)) / "trials" / f"{config.hydra.job.num:04d}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = find_file(config, config.hydra.job.num, ".log")
+    write_whole(log.with_suffix(".node"), watch_node())
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcgan_sweeps.config.faults import refuse
+from dcgan_sweeps.slots.processes import JobDied
 
 PREFIX = "hydra.launcher.ray."
 # Not sent and not shown: usage statistics, and Ray's messages about every node and task.
@@ -29,6 +30,8 @@ LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 # Arguments of ray.init that Ray refuses for a cluster which is running.
 OF_NODE = ("num_cpus", "num_gpus", "object_store_memory", "include_dashboard")
 RESOURCES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}  # Ray's names of arguments
+# `ray start --head` makes a token, and only it uses the token unasked.
+HINT = "a cluster with a token needs RAY_AUTH_MODE=token and the token here, too"
 CONNECT_S = 5  # Ray tries for minutes to reach an address where nothing listens
 NODE_CHECK_S = 5.0
 
@@ -95,7 +98,8 @@ def start_ray(settings: Settings) -> None:
             ray.init(**{**arguments, "address": address})
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise refuse(f"{PREFIX}init", f"got address {address}; {reason}") from error
+            problem = f"got address {address}; {reason}; {HINT}"
+            raise refuse(f"{PREFIX}init", problem) from error
 
 
 def require_listener(address: str) -> None:
@@ -143,9 +147,11 @@ def count_fitting(resources: Mapping[str, float], asked: Mapping[str, float]) ->
 
 
 def describe_death(error: Exception) -> str:
-    """Return in one line why Ray has no answer of a job; `error` is a RayError."""
+    """Return in one line why Ray has no answer of a job; `error` is a RayError or JobDied."""
     from ray.exceptions import NodeDiedError, OutOfMemoryError, TaskCancelledError
 
+    if isinstance(error, JobDied):
+        return str(error)
     if isinstance(error, TaskCancelledError):
         return "its process was killed by the study"
     if isinstance(error, NodeDiedError):
@@ -155,21 +161,29 @@ def describe_death(error: Exception) -> str:
     return f"its process died: {str(error).strip().partition(chr(10))[0]}"
 
 
-def watch_node() -> None:
-    """End this process once Ray has declared its node dead, since the study runs the job elsewhere.
+def watch_node() -> str:
+    """Return the id of this process's node, and end the process once Ray has declared it dead.
 
-    Ray itself leaves the process of a node that does not answer running, and the study waiting.
+    The study then runs the job elsewhere, but Ray itself lets the process run.
     """
-    threading.Thread(target=_end_with_node, daemon=True).start()
-
-
-def _end_with_node() -> None:
     import ray
 
-    own = ray.get_runtime_context().get_node_id()
-    while any(node["NodeID"] == own and node["Alive"] for node in ray.nodes()):
+    own: str = ray.get_runtime_context().get_node_id()
+    threading.Thread(target=_end_with_node, args=(own,), daemon=True).start()
+    return own
+
+
+def _end_with_node(own: str) -> None:
+    while is_alive(own):
         time.sleep(NODE_CHECK_S)
     os._exit(1)
+
+
+def is_alive(node_id: str) -> bool:
+    """Return whether Ray has not declared a node dead."""
+    import ray
+
+    return any(node["NodeID"] == node_id and node["Alive"] for node in ray.nodes())
 
 
 def find_slot() -> RaySlot:

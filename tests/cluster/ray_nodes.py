@@ -32,7 +32,10 @@ HEALTH = {
 
 
 class RayNodes:
-    """A cluster that ends with this process; its first node, to which studies connect, has no core."""
+    """A cluster that ends with this process.
+
+    Studies connect to its first node, which has no core for trials.
+    """
 
     def __enter__(self):
         # Below /tmp, as the paths of its sockets are long.
