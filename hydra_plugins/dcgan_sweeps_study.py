@@ -11,6 +11,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,6 +38,8 @@ from dcgan_sweeps.sweep.settings import EARLIER_BEHAVIOUR, PREFIX, StudySettings
 
 if TYPE_CHECKING:
     from dcgan_sweeps.sweep.folder import StudyFolder
+
+RAY = "hydra_plugins.dcgan_sweeps_ray.RayLauncher"
 
 ConfigStore.instance().store(
     group="hydra/sweeper",
@@ -89,7 +92,8 @@ class StudySweeper(Sweeper):
             Composer(self.loader, self.master),
             make_say(make_console()),
         )
-        status = run_study(request, configs, self._start_launcher)
+        with connect(self.master, settings):
+            status = run_study(request, configs, self._start_launcher)
         if settings.confirm and status == OK:
             replace_by_confirmation(str(settings.study_name))
         raise StudyEnded(status)
@@ -113,7 +117,8 @@ class StudySweeper(Sweeper):
             Composer(self.loader, self.master),
         )
         configs = read_configs([Source("main", "file", str(source.conf))])
-        return run_confirmation(source, request, configs, self._start_launcher)
+        with connect(self.master, request.settings):
+            return run_confirmation(source, request, configs, self._start_launcher)
 
     def _read_copy(self, folder: StudyFolder) -> None:
         """Use a study's own copy of the configuration files; raises RequestError."""
@@ -150,6 +155,20 @@ class StudySweeper(Sweeper):
             hydra_context=context, task_function=self.job, config=config
         )
         return Jobs(launcher, Composer(loader, config))
+
+
+def connect(master: DictConfig, settings: StudySettings) -> AbstractContextManager[None]:
+    """Return the context in which a study runs: with Ray, that of the connection to it.
+
+    Ray is connected once, before the first thread, and before anything is written.
+    """
+    launcher = master.hydra.launcher
+    if launcher.get("_target_") != RAY or settings.dry_run:
+        return nullcontext()
+    from dcgan_sweeps.slots.ray_cluster import connected
+
+    plain: Any = OmegaConf.to_container(launcher.ray, resolve=True)
+    return connected(plain, is_counted=settings.n_jobs is None)
 
 
 def replace_by_confirmation(study: str) -> NoReturn:
@@ -303,6 +322,11 @@ class Jobs:
             path.prepend("command-line", f"file://{config_dir}", "schema")
         loader = ConfigLoaderImpl(config_search_path=path)
         return finish(loader.load_configuration("config", list(overrides), RunMode.RUN))
+
+    def count_places(self) -> int:
+        """Return how many jobs the launcher can run at a time now; only some launchers know it."""
+        count: int = self.launcher.count_places()
+        return count
 
     @property
     def is_remote(self) -> bool:

@@ -264,8 +264,15 @@ def test_control_characters_are_shown_in_one_line(monkeypatch, capsys):
 
 
 def test_a_launcher_without_its_package_has_its_pip_line(monkeypatch, capsys):
-    _, lines = answer(monkeypatch, capsys, "hydra/launcher=ray")
-    assert lines[1].endswith("; for ray: pip install hydra-ray-launcher")
+    _, lines = answer(monkeypatch, capsys, "hydra/launcher=rq")
+    assert lines[1].endswith("; for rq: pip install hydra-rq-launcher")
+
+
+def test_a_launcher_of_ours_without_its_package_has_its_pip_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    status, lines = answer(monkeypatch, capsys, "hydra/launcher=ray")
+    assert status == 2
+    assert lines[1].endswith("got ray, which needs a package: pip install 'dcgan-sweeps[ray]'")
 
 
 def test_a_fault_of_ours_is_not_the_requests():

@@ -51,6 +51,7 @@ MAY_IMPORT = {
     "optuna": {"sweep", "dashboard.py", "reporting/optuna_study.py", "reporting/figures.py"},
     "pynvml": {"slots/devices.py"},
     "submitit": {"slurm/jobs.py"},
+    "ray": {"slots/ray_cluster.py"},
     "tensorflow": {*KERAS, "probing/features.py"},
     "keras": {*KERAS, "probing/features.py", "probing/evaluation.py"},
 }
@@ -83,10 +84,16 @@ def test_a_file_imports_only_what_its_room_may(path):
 
 @pytest.mark.parametrize(
     "plugin",
-    ["dcgan_sweeps_slots", "dcgan_sweeps_slurm", "dcgan_sweeps_study", "dcgan_sweeps_parts"],
+    [
+        "dcgan_sweeps_slots",
+        "dcgan_sweeps_slurm",
+        "dcgan_sweeps_ray",
+        "dcgan_sweeps_study",
+        "dcgan_sweeps_parts",
+    ],
 )
 def test_hydra_scans_its_plugins_without_loading_optuna(plugin):
-    heavy = "{'optuna', 'submitit'} & {*sys.modules}"
+    heavy = "{'optuna', 'submitit', 'ray'} & {*sys.modules}"
     code = f"import hydra_plugins.{plugin}; import sys; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"

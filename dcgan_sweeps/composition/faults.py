@@ -5,8 +5,8 @@ find_word_faults(["optimizer.lrr=1", "seed=-1"], vocabulary)  # two faults
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,12 @@ PACKAGES = {
     "joblib": "'dcgan-sweeps[launchers]'",
     "submitit_local": "'dcgan-sweeps[launchers]'",
     "submitit_slurm": "'dcgan-sweeps[slurm]'",
-    "ray": "hydra-ray-launcher",
+    "ray": "'dcgan-sweeps[ray]'",
     "ray_aws": "hydra-ray-launcher",
     "rq": "hydra-rq-launcher",
 }
 # Modules of the launchers whose configuration is ours, so that they can be chosen without them.
-MODULES = {"submitit_slurm": "submitit"}
+MODULES = {"submitit_slurm": "submitit", "ray": "ray"}
 
 
 def find_word_faults(words: Sequence[str], vocabulary: Vocabulary) -> list[Fault]:
@@ -119,11 +119,8 @@ def _find_sweep_problem(key: str, override: Override, vocabulary: Vocabulary) ->
 
 def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault | None:
     is_inside = isinstance(choice, str) and ".." not in choice.split("/")
-    if group == "hydra/launcher" and choice in MODULES:
-        module = MODULES[choice]
-        is_inside = is_inside and importlib.util.find_spec(module) is not None
     if is_inside and vocabulary.repository.config_exists(f"{group}/{choice}"):
-        return None
+        return _find_missing_package(group, choice)
     if choice is None and group in ("sampler", "pruner"):
         return None
     options = vocabulary.list_options(group)
@@ -134,6 +131,13 @@ def _find_choice_fault(group: str, choice: Any, vocabulary: Vocabulary) -> Fault
     one = "one of " if isinstance(choice, list) else ""
     fault = Fault(group, f"got {got}; allowed: {one}{', '.join(options)}{hint}")
     return find_renamed(group, choice) or fault
+
+
+def _find_missing_package(group: str, choice: str) -> Fault | None:
+    if group != "hydra/launcher" or choice not in MODULES or find_spec(MODULES[choice]):
+        return None
+    problem = f"got {choice}, which needs a package: pip install {PACKAGES[choice]}"
+    return Fault(group, problem)
 
 
 def find_composed_faults(composed: DictConfig, vocabulary: Vocabulary) -> list[Fault]:

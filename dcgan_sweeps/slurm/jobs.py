@@ -64,7 +64,8 @@ class Jobs:
             return self._wait(job, is_final)
         finally:
             with self._lock:
-                del self._running[number]
+                if self._running[number] == job.job_id:  # else it was given up, and has another
+                    del self._running[number]
 
     def cancel(self, number: int) -> None:
         """Cancel the job of a trial, if it has one."""

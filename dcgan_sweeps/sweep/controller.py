@@ -79,9 +79,10 @@ class Controller:
         self.serial = False
         self.begin_s = time.monotonic()
 
-    def run(self, n_jobs: int, interrupts: Interrupts) -> str:
+    def run(self, n_jobs: int | None, interrupts: Interrupts) -> str:
         """Run the study with `n_jobs` trials at a time; 0 runs each trial in this thread.
 
+        With None, as many run as the launcher has places for, counted anew for each trial.
         Returns why the study ended: "" when every trial is told, "interrupted", "time limit",
         "target" or "failures".
         """
@@ -90,7 +91,7 @@ class Controller:
         try:
             self._recover()
             self._check_limits(interrupts)
-            while self._launch(max(n_jobs, 1)):
+            while self._launch(n_jobs):
                 self._collect()
                 self._check_limits(interrupts)
                 self.view.refresh(self.running)
@@ -124,9 +125,9 @@ class Controller:
         self.view.adopt(trial.number, varied, config)
         self.running.adopt(trial.number)
 
-    def _launch(self, n_jobs: int) -> bool:
+    def _launch(self, n_jobs: int | None) -> bool:
         """Launch trials while there is room; return whether any is running."""
-        while len(self.running) < n_jobs and not self.stop_reason:
+        while not self.stop_reason and len(self.running) < self._count_places(n_jobs):
             number = self._find_next()
             if number is None:
                 break
@@ -137,6 +138,10 @@ class Controller:
             self.view.start(number, self._read(number).user_attrs["varied"], config)
             self.running.start(number, overrides, in_this_thread=self.serial)
         return bool(self.running)
+
+    def _count_places(self, n_jobs: int | None) -> int:
+        """Return how many trials may run now: at least one, which a launcher may let wait."""
+        return max(self.launch.count_places() if n_jobs is None else n_jobs, 1)
 
     def _find_next(self) -> int | None:
         """Return the next trial: an unfinished one first, else a new one."""

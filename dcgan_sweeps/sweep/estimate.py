@@ -20,10 +20,13 @@ MOST_POINTS_SHOWN = 50  # points of a grid
 ALIKE = ("data.limit", "train.epochs", "train.batch_size", "model.discriminator_filters")
 
 
-def print_dry_run(console: Console, request: StudyRequest, slots: Slots, n_jobs: int) -> None:
+def print_dry_run(
+    console: Console, request: StudyRequest, slots: Slots, n_jobs: int | None
+) -> None:
     """Print what the study would do, without starting or writing anything."""
     say = make_say(console)
-    say(f"dry run: {request.total} trials, {n_jobs} at a time, launcher {request.launcher}")
+    count = "as many as there is room for" if n_jobs is None else n_jobs
+    say(f"dry run: {request.total} trials, {count} at a time, launcher {request.launcher}")
     for override in request.fixed:
         say(f"  all trials: {override}")
     if request.is_search:
@@ -55,8 +58,10 @@ def _print_space(console: Console, request: StudyRequest) -> None:
     console.print(make_table(("key", "domain", "trial 0", "only if"), rows))
 
 
-def estimate(request: StudyRequest, n_jobs: int) -> str:
+def estimate(request: StudyRequest, n_jobs: int | None) -> str:
     """Return in words how long the study may take, based on the newest similar run."""
+    if n_jobs is None:
+        return "estimate: none, as it is not known how many trials will run at a time"
     run = find_alike(request.config)
     if run is None:
         return "estimate: none, as the store has no complete run with as many images and epochs"

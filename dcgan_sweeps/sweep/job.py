@@ -76,8 +76,9 @@ def _run_trial(
     wait_for_others(heartbeat)
     with beating(heartbeat):
         trial = attach(folder, number, settings, make_say(make_console(log)))
-        if is_told(trial):
-            return TrialResult(Outcome.INTERRUPTED, "another job has run this trial")
+        done = read_result(folder.find_trial(number))
+        if done is not None and (is_told(trial) or done.outcome != Outcome.INTERRUPTED):
+            return done  # another job has run the trial meanwhile
         return _train(composed, folder, trial, log)
 
 

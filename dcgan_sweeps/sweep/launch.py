@@ -26,6 +26,9 @@ class Launch(Composers, Protocol):
         """Whether jobs may run on other hosts, so that only a heartbeat tells that one is alive."""
 
     def __call__(self, overrides: Sequence[str], number: int) -> Any: ...
+    def count_places(self) -> int:
+        """Return how many jobs the launcher can run at a time now; only some launchers know it."""
+
     def cancel(self, number: int) -> None:
         """End the job of a trial, if the launcher can."""
 

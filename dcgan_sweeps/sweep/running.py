@@ -153,7 +153,8 @@ class RunningTrials:
         Else the trial is taken from its process, which may only be cut off.
         """
         del self._starts[start.number]
-        threading.Thread(target=self.launch.cancel, args=(start.number,), daemon=True).start()
+        with suppress(Exception):  # whatever a launcher raises: the process ends by its heartbeat
+            self.launch.cancel(start.number)
         if start.is_gone or start.last is None:
             return None
         revoke(self.folder.find_heartbeat(start.number))

@@ -41,7 +41,8 @@ from dcgan_sweeps.terminal import make_console, make_say
 from dcgan_sweeps.tracking.delivery import require_tracker
 from dcgan_sweeps.tracking.store import StoreFailedError, require_places
 
-CLUSTERS = (SLURM,)  # the launchers whose number of jobs this machine does not limit
+RAY = "ray"  # the launcher that counts the places of its cluster, which may grow
+CLUSTERS = (SLURM, RAY)  # the launchers whose number of jobs this machine does not limit
 SERIAL = "basic"  # the launcher that runs one job at a time, in the controlling process
 # All other ends depend on whether a trial is complete.
 EXIT_STATUS_OF_STOP = {"interrupted": INTERRUPTED, "failures": FAILURE}
@@ -96,7 +97,7 @@ def keep_configs(folder: StudyFolder, configs: Configs, say: Callable[[str], Non
 
 
 def do_trials(
-    console: Console, live: LiveStudy, launch: Launch, n_jobs: int, interrupts: Interrupts
+    console: Console, live: LiveStudy, launch: Launch, n_jobs: int | None, interrupts: Interrupts
 ) -> int:
     """Run the trials of a study, print and record the summary, and return the exit code."""
     request, say = live.request, make_say(console)
@@ -148,16 +149,18 @@ def find_slots(request: StudyRequest) -> Slots:
     return Slots(()) if request.launcher in CLUSTERS else build_slots(request.config.runner)
 
 
-def choose_n_jobs(request: StudyRequest, slots: Slots) -> int:
-    """Return how many trials run at a time.
+def choose_n_jobs(request: StudyRequest, slots: Slots) -> int | None:
+    """Return how many trials run at a time; None: as many as the launcher has places for.
 
     Raises RequestError for more than there are slots, and where a cluster needs a number.
     """
     room = 1 if request.launcher == SERIAL else len(slots.slots)
     asked = request.settings.n_jobs
-    if asked is None and request.launcher in CLUSTERS:
+    if asked is None and request.launcher == SLURM:
         problem = f"got null; with hydra/launcher={request.launcher} it has to be set"
         raise refuse("hydra.sweeper.n_jobs", f"{problem}: the most jobs that run or wait at a time")
+    if request.launcher == RAY:
+        return asked
     if asked is None:
         return room
     if request.launcher in (SERIAL, "slots") and asked > room:

@@ -81,7 +81,7 @@ class StudyView:
         request: StudyRequest,
         folder: StudyFolder,
         study: optuna.Study,
-        n_jobs: int,
+        n_jobs: int | None,
     ):
         self.say = make_say(console)
         self.request = request
@@ -236,7 +236,8 @@ class StudyView:
         waiting = self.request.total - told - len(rows)
         # Of a running trial that does not know it yet, the whole time is expected.
         running_s = [each_s if row.left_s is None else row.left_s for row in rows.values()]
-        return max([(sum(running_s) + waiting * each_s) / self.n_jobs, *running_s])
+        at_a_time = self.n_jobs or max(len(rows), 1)
+        return max([(sum(running_s) + waiting * each_s) / at_a_time, *running_s])
 
 
 def count_states(trials: Sequence[FrozenTrial]) -> dict[str, int]:

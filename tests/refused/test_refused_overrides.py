@@ -129,7 +129,7 @@ GROUPS = [
     ),
     ("experiment=../model/dcgan28", "experiment: got ../model/dcgan28; allowed: "),
     ("search=fcd", "search: got fcd; a search needs -m"),
-    ("hydra/launcher=ray", "hydra/launcher: got ray; allowed: basic, "),
+    ("hydra/launcher=rq", "hydra/launcher: got rq; allowed: basic, "),
     ("hydra/launcher=slot", "hydra/launcher: got slot; allowed: basic, "),
     ("hydra/sweeper=optuna", "hydra/sweeper: got optuna; allowed: basic, study"),
     ("hydra/nonsense=1", "hydra/nonsense: there is no such key"),

@@ -79,6 +79,17 @@ class Launch:
         self.is_stopped = threading.Event()
         self.is_remote = False
         self.cancelled = []
+        self.places = 1
+
+    def count_places(self):
+        return self.places
+
+    def wait_for_call(self, number):
+        """Wait until a trial is launched."""
+        until = time.monotonic() + LIMIT_S
+        while number not in self.calls:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
     def __call__(self, overrides, number):
         start = self.calls.count(number)

@@ -100,6 +100,25 @@ def test_what_a_launcher_raises_is_its_trials_failure_and_the_rest_goes_on(play)
     assert "RuntimeError" in folder.read_text("traceback.txt")
 
 
+def test_without_a_number_of_jobs_a_trial_starts_as_soon_as_the_launcher_has_a_place(play):
+    def grow(launch):
+        assert launch.calls == [0]
+        launch.places = 2
+        launch.wait_for_call(1)  # while this trial runs
+        return (Outcome.COMPLETE, "")
+
+    played = play("seed=0,1", "hydra.sweeper.retries=0", parts={0: [grow]})
+    played.run(n_jobs=None)
+    assert played.states == "CC"
+
+
+def test_a_launcher_without_a_place_gets_one_trial_that_waits(play):
+    played = play("seed=0,1")
+    played.launch.places = 0
+    played.run(n_jobs=None)
+    assert played.states == "CC"
+
+
 def test_a_trial_that_leaves_no_outcome_has_failed(play):
     played = play("seed=0", "hydra.sweeper.retries=0", parts={0: [None]})
     played.run()

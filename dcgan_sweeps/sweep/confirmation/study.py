@@ -176,7 +176,7 @@ def do_rounds(
     source: StudyFolder,
     live: LiveStudy,
     launch: Launch,
-    n_jobs: int,
+    n_jobs: int | None,
     interrupts: Interrupts,
 ) -> int:
     """Run the rounds of a confirmation, print and record its verdict, and return the exit code."""
