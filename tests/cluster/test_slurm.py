@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 
 import processes
+import psutil
 import pytest
 from processes import PROGRAM, TINY
 from slurm_cluster import SlurmCluster, find_missing
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.slow
 LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.sweeper.n_jobs=2", "hydra.launcher.mem_gb=2"]
 WORDS = [*TINY, *LAUNCHER, "hydra.sweeper.study_name=s"]
 # Trials of half a minute, to be met underway, none of which may fail.
-LONG = [*WORDS, "seed=0,1", "train.epochs=30", "hydra.sweeper.retries=0"]
+LONG = [*WORDS, "seed=0,1", "train.epochs=20", "hydra.sweeper.retries=0"]
 DEAD_S = 30  # the longest wait for a job that is dead
-LIMIT_S = 240  # for anything else; three times what it takes beside another training
+LIMIT_S = 600  # for anything else, on a machine that is busy with other things
 
 
 def make_cluster(tmp_path_factory, *, accounting):
@@ -216,9 +217,18 @@ def test_a_trial_whose_node_goes_down_runs_on_the_other_node(tmp_path, either_cl
         assert {row["outcome"] for row in count(study, 2)} == {"complete"}
 
 
+def kill_process(job):
+    """Kill the process of a trial, as the kernel does where memory is short."""
+    for process in psutil.process_iter(["name", "cmdline"]):
+        words = process.info["cmdline"] or []
+        is_task = process.info["name"].startswith("python") and "submitit.core._submit" in words
+        if is_task and process.environ().get("SLURM_JOB_ID") == job:
+            process.kill()
+
+
 def test_a_killed_process_is_noticed_without_accounting(tmp_path, cluster):
     with started(tmp_path, cluster, *LONG, "seed=0", "hydra.sweeper.retries=1") as study:
-        cluster.call("scancel", "--signal=KILL", study.find_job(0))
+        kill_process(study.find_job(0))
         begin = time.monotonic()
         line = r"trial +0 failed, will be retried: its Slurm job \d+ ended as FAILED"
         assert study.wait_for(line, since_s=begin) < DEAD_S
@@ -231,7 +241,7 @@ def test_slurmctld_may_die_and_come_back(tmp_path, either_cluster):
         study.find_job(0)
         either_cluster.kill("slurmctld")
         # The trials go on, and their ends are seen; only the third cannot be submitted.
-        study.wait_for(r"trial +[01] (complete|epoch 2\d)")
+        study.wait_for(r"trial +[01] (complete|epoch 1\d)")
         either_cluster.start_controller()
         study.finish()
         assert {row["outcome"] for row in count(study, 3)} == {"complete"}
@@ -248,18 +258,18 @@ def test_a_trial_at_its_time_limit_continues_in_another_job(tmp_path, cluster):
 
 
 def test_a_killed_controller_leaves_no_job_that_runs_a_trial_twice(tmp_path, cluster):
-    with started(tmp_path, cluster, *LONG) as study:
+    words = [*LONG, "seed=0"]
+    with started(tmp_path, cluster, *words) as study:
         study.find_job(0)
-        study.find_job(1)
         study.process.kill()
-        with started(tmp_path, cluster, *LONG) as again:
+        with started(tmp_path, cluster, *words) as again:
             again.wait_for("trial +0 resumed from epoch")
             again.finish()
-            assert {row["outcome"] for row in count(again, 2)} == {"complete"}
+            assert {row["outcome"] for row in count(again, 1)} == {"complete"}
 
 
 def test_ctrl_c_twice_cancels_the_jobs(tmp_path, cluster):
-    with started(tmp_path, cluster, *LONG) as study:
+    with started(tmp_path, cluster, *LONG, "seed=0") as study:
         study.find_job(0)
         study.process.send_signal(signal.SIGINT)
         study.wait_for("Press Ctrl-C again to stop at once")
@@ -270,11 +280,7 @@ def test_ctrl_c_twice_cancels_the_jobs(tmp_path, cluster):
 
 
 def test_a_queued_job_waits_and_is_cancelled_by_ctrl_c(tmp_path, cluster):
-    words = [
-        *LONG,
-        "hydra.launcher.constraint=null",
-        "hydra.launcher.additional_parameters={hold: true}",
-    ]
+    words = [*LONG, "hydra.launcher.additional_parameters={hold: true}"]
     with started(tmp_path, cluster, *words) as study:
         study.wait_until(lambda: len(cluster.list_waiting()) == 2, "two waiting jobs")
         for _ in range(2):
