@@ -10,7 +10,6 @@ with RayNodes() as nodes:
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -44,10 +43,9 @@ class RayNodes:
         self.log = Path(self.folder) / "log"
         settings = {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # otherwise it is not on 127.0.0.1
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_AUTH_TOKEN_PATH": f"{self.folder}/token",
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_worker_niceness": "0",  # 15 by default, which other work on the machine starves
+            "RAY_raylet_start_wait_time_s": "120",
         }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
