@@ -81,7 +81,11 @@ class Study:
         def find():
             return next((at for at, line in self.lines if re.search(pattern, line)), None)
 
-        self.wait_until(lambda: find() is not None, pattern, limit_s)
+        def is_over():
+            return find() is not None or not self._reader.is_alive()
+
+        self.wait_until(is_over, pattern, limit_s)
+        assert find() is not None, f"{pattern}: {self.describe()}"
         return find() - since_s
 
     def wait_until(self, condition, what, limit_s=LIMIT_S):
@@ -280,9 +284,10 @@ def test_ctrl_c_twice_cancels_the_jobs(tmp_path, cluster):
 
 
 def test_a_queued_job_waits_and_is_cancelled_by_ctrl_c(tmp_path, cluster):
-    words = [*LONG, "hydra.launcher.additional_parameters={hold: true}"]
+    words = [*LONG, "+hydra.launcher.additional_parameters.hold=true"]
     with started(tmp_path, cluster, *words) as study:
-        study.wait_until(lambda: len(cluster.list_waiting()) == 2, "two waiting jobs")
+        study.wait_for("trial +1 started")
+        study.wait_until(lambda: len(cluster.list_waiting()) == 2, "two waiting jobs", 60)
         for _ in range(2):
             study.process.send_signal(signal.SIGINT)
             study.wait_for("interrupted|Press Ctrl-C")
