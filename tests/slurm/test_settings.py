@@ -62,7 +62,7 @@ def test_a_machine_without_slurm_is_named(refuse, monkeypatch):
 
 def test_without_its_package_the_command_that_installs_it_is_named(refuse, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    refuse([JOBS], "hydra/launcher: got submitit_slurm; allowed: ")
+    refuse([JOBS], "hydra/launcher: got submitit_slurm, which needs a package: pip")
 
 
 def test_a_queue_that_does_not_answer_says_nothing_about_a_job(refuse):
