@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
@@ -16,6 +17,7 @@ def serve(folder):
     """Run the cluster until standard input is closed."""
     node = {"object_store_memory": MEMORY, "node_ip_address": "127.0.0.1"}
     head = {**node, "num_cpus": 0, "include_dashboard": False, "temp_dir": folder}
+    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray writes the address of the cluster there
     cluster = Cluster(initialize_head=True, head_node_args=head)
     print(cluster.address, flush=True)
     nodes = {}
