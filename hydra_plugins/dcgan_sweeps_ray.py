@@ -101,8 +101,8 @@ class RayLauncher(Launcher):
         try:
             done: JobReturn = ray.get(job)
             return done
-        except RayTaskError:
-            raise
+        except RayTaskError as error:  # its text is a traceback
+            raise JobDied(str(error).strip().splitlines()[-1]) from error
         except RayError as error:
             raise JobDied(describe_death(error)) from error
         finally:
@@ -120,6 +120,7 @@ def work_on_node(
 
     os.chdir(folder)
     log = Path(str(config.hydra.sweep.dir)) / "trials" / f"{config.hydra.job.num:04d}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

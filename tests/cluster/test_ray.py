@@ -13,13 +13,15 @@ import psutil
 import pytest
 from processes import PROGRAM, call
 from ray_nodes import RayNodes
-from studies import LONG, TINY, find_all, finish, is_gone, kill_everything, read_until, wait_until
+from studies import TINY, find_all, finish, is_gone, kill_everything, read_until, wait_until
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("ray") is None, reason="needs pip install 'dcgan-sweeps[ray]'"),
 ]
 RAY = "hydra/launcher=ray"
+# Trials of half a minute, to be met underway.
+WORDS = [*TINY, "seed=1,2", "train.epochs=60"]
 DETECTED_S = 30  # a node that is gone or does not answer
 
 
@@ -89,7 +91,7 @@ def test_a_study_with_pruning_uses_a_node_that_is_added_meanwhile(tmp_path, clus
     ("fault", "reason"), [("kill", "its Ray node died|no sign of life"), ("freeze", "no sign of")]
 )
 def test_the_trial_of_a_node_that_fails_is_resumed_on_another_node(tmp_path, nodes, fault, reason):
-    study = start(tmp_path, nodes, *LONG, "seed=1,2")
+    study = start(tmp_path, nodes, *WORDS)
     read_until(study, r"trial   0 epoch 2")
     process = find_process(tmp_path, 0)
     getattr(nodes, fault)(nodes.find(process.pid))
@@ -105,7 +107,7 @@ def test_the_trial_of_a_node_that_fails_is_resumed_on_another_node(tmp_path, nod
 
 
 def test_a_trial_whose_node_ray_has_lost_is_not_disturbed(tmp_path, nodes):
-    study = start(tmp_path, nodes, *LONG, "seed=1,2", "train.epochs=40")
+    study = start(tmp_path, nodes, *WORDS)
     read_until(study, r"trial   0 epoch 2")
     nodes.stop(nodes.find(find_process(tmp_path, 0).pid))
     printed = finish(study)
@@ -115,19 +117,19 @@ def test_a_trial_whose_node_ray_has_lost_is_not_disturbed(tmp_path, nodes):
 
 
 def test_a_study_whose_controlling_process_is_killed_is_resumed(tmp_path, nodes):
-    study = start(tmp_path, nodes, *LONG, "seed=1,2")
+    study = start(tmp_path, nodes, *WORDS)
     read_until(study, r"trial   0 epoch 2")
     trial = find_process(tmp_path, 0)
     kill_everything(study)
     wait_until(lambda: is_gone(trial) and not list_trial_processes(nodes), DETECTED_S)
-    printed = finish(start(tmp_path, nodes, *LONG, "seed=1,2"))
-    assert re.search(r"trial   0 resumed from epoch [2-5]", printed)
+    printed = finish(start(tmp_path, nodes, *WORDS))
+    assert re.search(r"trial   0 resumed from epoch \d", printed)
     rows = find_all(tmp_path, 2)
     assert [row["outcome"] for row in rows] == ["complete", "complete"]
 
 
 def test_ctrl_c_twice_kills_the_trials_on_all_nodes(tmp_path, nodes):
-    study = start(tmp_path, nodes, *LONG, "seed=1,2")
+    study = start(tmp_path, nodes, *WORDS)
     read_until(study, r"trial   0 epoch 1")
     trial = find_process(tmp_path, 0)
     study.send_signal(signal.SIGINT)
