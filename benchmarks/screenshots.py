@@ -34,26 +34,34 @@ def main() -> None:
     parser.add_argument("--dir", default="mlruns", help="folder of the store (mlruns)")
     parser.add_argument("--across", default="optimizer.lr")
     parser.add_argument("--up", default="model.dropout")
+    parser.add_argument("--only-atlas", metavar="NAME", help="write only the atlas, as NAME.png")
     options = parser.parse_args()
     words = ["--dir", options.dir]
     command = [sys.executable, "-m", "dcgan_sweeps.report", f"study:{options.study}", "--html"]
     subprocess.run([*command, *words], check=True)
     report = Path(options.dir) / "reports" / f"study_{options.study}.html"
     best, _ = find_best(open_store(None, options.dir), "dcgan_sweeps", f"study:{options.study}")
-    with sync_playwright() as playwright, serve(options.study, words) as address:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(report.resolve().as_uri())
         page.select_option("#across", options.across)
         page.select_option("#up", options.up)
-        save(page.locator("#atlas"), "atlas")
+        save(page.locator("#atlas"), options.only_atlas or "atlas")
+        if options.only_atlas is None:
+            look_at_rest(page, options.study, words, best.run_id)
+        browser.close()
+
+
+def look_at_rest(page: Page, study: str, words: list[str], best: str) -> None:
+    """Save screenshots of the rest of the report, and of the MLflow UI."""
+    with serve(study, words) as address:
         confirmation = page.locator("figure:has([data-figure=confirmation])")
         if confirmation.count():
             save(confirmation, "confirmation")
         page.locator("#leaderboard tbody tr").first.click()
         save(page, "report_trial")
-        look_at_mlflow(page, address, best.run_id)
-        browser.close()
+        look_at_mlflow(page, address, best)
 
 
 def look_at_mlflow(page: Page, address: str, best: str) -> None:
