@@ -88,9 +88,19 @@ class RayNodes:
 
     def freeze(self, number):
         """Stop all processes of a node, as where its host hangs."""
-        raylet = psutil.Process(self.raylets[number])
-        for process in [raylet, *raylet.children(recursive=True)]:
+        for process in self._list(number):
             process.suspend()
+
+    def wake(self, number):
+        """Let the processes of a frozen node go on, as where its host answers again."""
+        for process in self._list(number):
+            process.resume()
+
+    def _list(self, number):
+        if not psutil.pid_exists(self.raylets[number]):
+            return []
+        raylet = psutil.Process(self.raylets[number])
+        return [raylet, *raylet.children(recursive=True)]
 
     def _ask(self, request):
         print(request, file=self.process.stdin, flush=True)

@@ -94,7 +94,8 @@ def test_the_trial_of_a_node_that_fails_is_resumed_on_another_node(tmp_path, nod
     study = start(tmp_path, nodes, *WORDS)
     read_until(study, r"trial   0 epoch 2")
     process = find_process(tmp_path, 0)
-    getattr(nodes, fault)(nodes.find(process.pid))
+    node = nodes.find(process.pid)
+    getattr(nodes, fault)(node)
     begin_s = time.monotonic()
     read_until(study, f"trial   0 failed, will be retried: ({reason})")
     assert time.monotonic() - begin_s < DETECTED_S
@@ -102,7 +103,8 @@ def test_the_trial_of_a_node_that_fails_is_resumed_on_another_node(tmp_path, nod
     assert re.search(r"trial   0 resumed from epoch \d", printed)
     rows = find_all(tmp_path, 2)
     assert [row["outcome"] for row in rows] == ["complete", "complete"]
-    assert is_gone(process)
+    nodes.wake(node)
+    wait_until(lambda: is_gone(process))
     wait_until(lambda: not list_trial_processes(nodes))
 
 
