@@ -24,6 +24,8 @@ from dcgan_sweeps.tracking.outcome import Outcome
 if TYPE_CHECKING:
     import optuna
 
+# The outcomes after which a trial may be started again.
+GO_ON = (Outcome.INTERRUPTED, Outcome.FAILED)
 SLOT = "DCGAN_SWEEPS_SLOT"
 
 
@@ -77,7 +79,7 @@ def _run_trial(
     with beating(heartbeat):
         trial = attach(folder, number, settings, make_say(make_console(log)))
         done = read_result(folder.find_trial(number))
-        if done is not None and (is_told(trial) or done.outcome != Outcome.INTERRUPTED):
+        if done is not None and (is_told(trial) or done.outcome not in GO_ON):
             return done  # another job has run the trial meanwhile
         return _train(composed, folder, trial, log)
 
