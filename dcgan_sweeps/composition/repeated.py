@@ -1,6 +1,6 @@
 """Composes the configurations of many trials, which differ in few values.
 
-compose = RepeatedComposition(loader, master)
+compose = RepeatedComposition(loader, master, with_hydra=True)
 compose(["optimizer=adam", "optimizer.lr=0.002"])   # as loader.load_sweep_config
 
 Hydra composes each choice of groups once, which takes 0.15 s; the values are then set in a copy, by
