@@ -23,7 +23,7 @@ PROGRAMS = ("sbatch", "squeue", "scancel", "srun")
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """What each job asks of Slurm, and how the controlling process follows the jobs."""
+    """The resources that each job asks of Slurm, and how its state is followed."""
 
     partition: Optional[str] = some_text()
     account: Optional[str] = some_text()
